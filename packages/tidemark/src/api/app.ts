@@ -1,0 +1,124 @@
+import type { StoreDef } from './store-def.ts'
+import type { StreamDef } from './stream.ts'
+
+/** What to do with a record that cannot be read, or whose handler throws. */
+export type ErrorPolicy = 'fail' | 'drop' | { readonly deadLetter: string }
+
+/** Where a stream's records come from when it is not only the log: `--in stream=PATH`. */
+export interface InputSpec {
+  /** A file's path, or `-` for standard input. */
+  readonly path: string
+  /** By the file's name when absent: .jsonl .ndjson .json .csv, each also .gz and .zst. */
+  readonly format?: 'jsonl' | 'json' | 'csv'
+  /** Waits for more at the end of the file. */
+  readonly follow?: boolean
+  readonly onError?: ErrorPolicy
+}
+
+/** Where a stream's committed records go besides the log: `--out stream=PATH`; `-` is standard output. */
+export interface OutputSpec {
+  readonly path: string
+}
+
+export interface CommitOptions {
+  /** How often a task commits, ms (default 1000). */
+  readonly intervalMs?: number
+  /** A commit that takes longer than this holds the input back, ms (default 10000). */
+  readonly maxDelayMs?: number
+  /** A commit that takes longer than this fails with ERR_COMMIT_TIMEOUT, ms (default 30000). */
+  readonly timeoutMs?: number
+}
+
+export interface RunOptions {
+  /** Default ./.tidemark */
+  readonly dataDir?: string
+  /** By stream name. */
+  readonly inputs?: Readonly<Record<string, readonly InputSpec[]>>
+  readonly outputs?: Readonly<Record<string, readonly OutputSpec[]>>
+  /** Worker threads that run tasks; 0 (only for a job given as a value) runs them on this thread. */
+  readonly containers?: number
+  /** Partitions of streams that declare none (default 4, intermediate streams as the widest input). */
+  readonly partitions?: number
+  /** The streams' end offsets at the start count as the end, even without finite inputs. */
+  readonly untilEnd?: boolean
+  readonly commit?: CommitOptions
+  readonly onError?: ErrorPolicy
+  /** Crashes of one container in a row before the run gives up (default 5). */
+  readonly maxRestarts?: number
+  readonly drainTimeoutMs?: number
+  readonly onWarning?: (line: string) => void
+}
+
+/** How a run is getting on; cheap to ask for. */
+export interface Progress {
+  /** Records read by source inputs so far in this run, and per second lately. */
+  readonly records: number
+  readonly recordsPerSecond: number
+  /** Records in streams that are not processed yet. */
+  readonly lag: number
+  /** Records that sources have put into streams in this run. */
+  readonly ingested: number
+  /** Ms since the last checkpoint of any task; null before the first. */
+  readonly checkpointAgeMs: number | null
+  readonly checkpoints: number
+  readonly restarts: number
+  readonly tasks: number
+  readonly dropped: number
+  readonly late: number
+  readonly phase: 'starting' | 'restoring' | 'running' | 'draining' | 'ended'
+}
+
+/** What a run did; `--json` prints it. Seconds count from the first record to the last commit. */
+export interface Summary {
+  readonly job: string
+  readonly records: number
+  readonly ingested: number
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly checkpoints: number
+  readonly restoredMs: number
+  readonly restarts: number
+  readonly dropped: number
+  readonly late: number
+  readonly tasks: number
+  readonly containers: number
+  readonly dataDir: string
+  /** True when there was nothing to do: all input had been processed before. */
+  readonly upToDate: boolean
+  readonly ended: 'input' | 'drain'
+}
+
+/** A store of a running job, read from outside: committed values, routed to the owner. */
+export interface StoreReader {
+  get(key: unknown, window?: { readonly start: number }): Promise<unknown>
+  scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry>
+}
+
+export interface StoreEntry {
+  readonly key: unknown
+  readonly value: unknown
+  readonly window?: { readonly start: number; readonly end: number }
+}
+
+/** A running job. */
+export interface App extends AsyncDisposable {
+  /** Settles when the run ends by itself or by drain; rejects with the error that ended it. */
+  readonly done: Promise<Summary>
+  progress(): Progress
+  /** Stops inputs, commits what was processed, ends. */
+  drain(): Promise<Summary>
+  send<K, V>(
+    stream: StreamDef<K, V>,
+    message: { readonly key: K; readonly value: V; readonly timestamp?: number },
+  ): Promise<void>
+  store(store: StoreDef): StoreReader
+  read<K, V>(stream: StreamDef<K, V>, options?: { readonly follow?: boolean }): AsyncIterable<ReadMessage<K, V>>
+}
+
+export interface ReadMessage<K, V> {
+  readonly key: K | null
+  readonly value: V | null
+  readonly timestamp: number
+  readonly partition: number
+  readonly offset: bigint
+}

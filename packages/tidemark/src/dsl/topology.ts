@@ -1,0 +1,125 @@
+import type { StreamDef } from '../api/stream.ts'
+import type { StoreDef } from '../api/store-def.ts'
+import type { TaskDef } from '../api/task.ts'
+
+/**
+ * What a job means, as immutable data: nodes in order, each after its inputs. Functions are the user's own. The builder
+ * (dsl/) makes it, the planner puts the repartitions in, `tidemark plan` prints it, the runtime makes operators of it.
+ */
+export interface Topology {
+  readonly job: string
+  readonly nodes: readonly TopologyNode[]
+}
+
+/** A message as callbacks see it; the value is the flow's own first argument. */
+export type ValueFn = (value: unknown, message: unknown) => unknown
+
+export type TopologyNode =
+  | SourceNode
+  | MapNode
+  | FilterNode
+  | FlatMapNode
+  | RekeyNode
+  | RepartitionNode
+  | AggregateNode
+  | SinkNode
+  | TableNode
+  | ForEachNode
+  | TaskNode
+
+interface NodeBase {
+  /** Index in `nodes`. */
+  readonly id: number
+  /** Stable, unique name: the user's, or made from the operator and its place (`filter-3`). */
+  readonly name: string
+}
+
+export interface SourceNode extends NodeBase {
+  readonly op: 'source'
+  readonly stream: StreamDef<unknown, unknown>
+}
+
+export interface MapNode extends NodeBase {
+  readonly op: 'map'
+  readonly input: number
+  readonly fn: ValueFn
+}
+
+export interface FilterNode extends NodeBase {
+  readonly op: 'filter'
+  readonly input: number
+  readonly fn: ValueFn
+}
+
+/** The function returns an iterable of values. */
+export interface FlatMapNode extends NodeBase {
+  readonly op: 'flatMap'
+  readonly input: number
+  readonly fn: ValueFn
+}
+
+/** Sets the key (groupBy). The planner follows it with a repartition. */
+export interface RekeyNode extends NodeBase {
+  readonly op: 'rekey'
+  readonly input: number
+  readonly fn: ValueFn
+}
+
+/**
+ * Sends the flow through an intermediate stream, by the murmur2 hash of its key, and takes it up again in the task that
+ * owns the key's partition. `stream.value` encodes the flow's values; `raw` says that the values are still the source's
+ * own bytes, which then pass through undecoded.
+ */
+export interface RepartitionNode extends NodeBase {
+  readonly op: 'repartition'
+  readonly input: number
+  readonly stream: StreamDef<unknown, unknown>
+  readonly raw: boolean
+}
+
+export interface WindowSpec {
+  readonly kind: 'tumbling'
+  readonly sizeMs: number
+  readonly graceMs: number
+}
+
+/**
+ * Keyed state: value = add(value ?? init(), message value). Without a window each update goes downstream as the new
+ * value under the key; with one, a row {key, window, value} goes downstream when the window closes (watermark >= end +
+ * grace), or, if it changed since, when the input ends.
+ */
+export interface AggregateNode extends NodeBase {
+  readonly op: 'aggregate'
+  readonly input: number
+  readonly store: StoreDef
+  readonly window: WindowSpec | null
+  /** count: the built-in counter, which never looks at the value. */
+  readonly kind: 'count' | 'reduce' | 'aggregate'
+  readonly init: ((key: unknown) => unknown) | null
+  readonly add: ((accumulated: unknown, value: unknown, message: unknown) => unknown) | null
+}
+
+export interface SinkNode extends NodeBase {
+  readonly op: 'sink'
+  readonly input: number
+  readonly stream: StreamDef<unknown, unknown>
+}
+
+/** Keeps the latest value of each key (or row of each key and window) in a store; a null value deletes. */
+export interface TableNode extends NodeBase {
+  readonly op: 'table'
+  readonly input: number
+  readonly store: StoreDef
+}
+
+export interface ForEachNode extends NodeBase {
+  readonly op: 'forEach'
+  readonly input: number
+  readonly fn: ValueFn
+}
+
+/** A low-level task: handlers for sources, with outputs and stores of its own. */
+export interface TaskNode extends NodeBase {
+  readonly op: 'task'
+  readonly task: TaskDef
+}

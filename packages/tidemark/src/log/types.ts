@@ -1,0 +1,90 @@
+import type { WireError } from '../errors/error.ts'
+
+/** What a stream is when it is made; `meta` is JSON that tools show and decode by (serde names, time, producer). */
+export interface StreamSpec {
+  readonly name: string
+  readonly partitions: number
+  /** Intermediate streams are the job's own and are trimmed behind their readers. */
+  readonly kind: 'user' | 'intermediate'
+  /** Records older than this may go, by whole segments; null keeps them for ever. */
+  readonly retentionMs: number | null
+  /** Old segments go while a partition is larger than this; null for no bound. */
+  readonly retentionBytes: number | null
+  readonly meta: string
+}
+
+/** A stream as the log has it. Partition p has slot `slot + p` in the shared offsets. */
+export interface StreamInfo extends StreamSpec {
+  readonly id: number
+  readonly slot: number
+}
+
+/** Record batches (format v2, back to back) for the end of one partition. Base offsets are set by the log. */
+export interface Append {
+  readonly stream: number
+  readonly partition: number
+  readonly bytes: Uint8Array
+}
+
+/**
+ * One commit of one producer (a task, or a source): all of it becomes durable and visible, or nothing. `id` must be the
+ * producer's committed id plus one and `epoch` its current epoch; else the outcome is `fenced`.
+ */
+export interface Transaction {
+  readonly producer: string
+  readonly epoch: number
+  readonly id: number
+  readonly appends: readonly Append[]
+  /** Net changes of the task's stores, null when there are none. */
+  readonly delta: Uint8Array | null
+  /** The checkpoint record: positions, marks, clock. Opaque to the log. */
+  readonly checkpoint: Uint8Array
+}
+
+/**
+ * `committed`: durable. `fenced`: another owner has claimed the producer. `failed`: nothing of it is visible or durable
+ * (disk full, say), the error tells why; the producer's committed id is unchanged.
+ */
+export interface CommitResult {
+  readonly producer: string
+  readonly id: number
+  readonly outcome: 'committed' | 'fenced' | 'failed'
+  readonly error: WireError | null
+}
+
+/** What the log knows of a producer. `id` 0 means that nothing was committed yet (then `checkpoint` is empty). */
+export interface ProducerState {
+  readonly producer: string
+  readonly epoch: number
+  readonly id: number
+  readonly checkpoint: Uint8Array
+  /** What the last claim said of itself, JSON (job, task, store descriptors), for tools. */
+  readonly meta: string
+  /** Deltas up to this id are in the producer's own state files; the journal may have forgotten them. */
+  readonly flushedId: number
+}
+
+/** One committed delta, in order of id, as the journal has it. */
+export interface StoredDelta {
+  readonly id: number
+  readonly bytes: Uint8Array
+}
+
+/** Start and end offset (last stable) of every partition, by slot, in shared memory. */
+export interface OffsetsView {
+  start(slot: number): number
+  end(slot: number): number
+}
+
+/** What tasks and sources use of the log at run time. Calls back on the thread that called; `done` may come at once. */
+export interface LogPort {
+  readonly directory: string
+  readonly offsets: OffsetsView
+  commit(transaction: Transaction, done: (result: CommitResult) => void): void
+  /** State files now cover the producer's deltas up to `id`: the journal may forget them. */
+  flushed(producer: string, id: number): void
+  /** Called (coalesced) after end offsets have moved. */
+  onAdvanced(listener: () => void): void
+  /** Called with producers that should flush `recent` so that the journal can be reclaimed. */
+  onFlushWanted(listener: (producers: readonly string[]) => void): void
+}
