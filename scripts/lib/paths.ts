@@ -1,0 +1,19 @@
+import { globSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+
+/** The root of the repository, absolute. */
+export const ROOT: string = join(import.meta.dirname, '..', '..')
+
+/** Files that match, as paths from the root with forward slashes, sorted; never below node_modules. */
+export function findFiles(patterns: readonly string[]): string[] {
+  const found = globSync([...patterns], {
+    cwd: ROOT,
+    exclude: (path) => path === 'node_modules' || path.endsWith(`${sep}node_modules`) || path.endsWith('.tidemark'),
+  })
+  return found.map((path) => path.split(sep).join('/')).sort()
+}
+
+/** A path from the root with forward slashes. */
+export function fromRoot(path: string): string {
+  return relative(ROOT, path).split(sep).join('/')
+}

@@ -1,0 +1,70 @@
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { PARTS, findTests, partOf, type Part } from './lib/test-files.ts'
+import { runTests } from './lib/test-run.ts'
+
+const HELP = `usage: npm test -- [--part unit|property|integration]... [--except TEXT]... [FILTER]...
+
+Runs the tests whose path contains a FILTER (all without one) and no TEXT: unit first, then property, then integration
+and crash. The last line is "N passed, N failed, N skipped". Exit code 1 if a test fails, is skipped without a reason, or none match.
+`
+
+const MOST_PROCESSES = 4
+
+interface Options {
+  readonly parts: readonly Part[]
+  readonly filters: readonly string[]
+  readonly except: readonly string[]
+}
+
+function readOptions(): Options | null {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      part: { type: 'string', multiple: true },
+      except: { type: 'string', multiple: true },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help === true) return null
+  const wanted = values.part ?? PARTS
+  for (const part of wanted) if (!PARTS.some((p) => p === part)) throw new Error(`no part ${part}: ${PARTS.join(', ')}`)
+  return { parts: PARTS.filter((part) => wanted.includes(part)), filters: positionals, except: values.except ?? [] }
+}
+
+async function main(): Promise<number> {
+  const options = readOptions()
+  if (options === null) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const files = findTests(options.filters).filter(
+    (path) => options.parts.includes(partOf(path)) && !options.except.some((text) => path.includes(text)),
+  )
+  if (files.length === 0) {
+    console.log(`no test file matches ${options.filters.join(' ') || options.parts.join(', ')}`)
+    return 1
+  }
+  const cores = Math.max(1, Math.min(MOST_PROCESSES, availableParallelism()))
+  const total = { passed: 0, failed: 0, skipped: 0 }
+  const faults: string[] = []
+  for (const part of options.parts) {
+    const mine = files.filter((path) => partOf(path) === part)
+    if (mine.length === 0) continue
+    const start = performance.now()
+    console.log(`\n${part}: ${mine.length} files`)
+    // Integration tests start processes and threads of their own.
+    const concurrency = part === 'integration' ? Math.max(1, cores >> 1) : cores
+    const result = await runTests(mine, concurrency, (line) => console.log(line))
+    total.passed += result.passed
+    total.failed += result.failed
+    total.skipped += result.skipped
+    faults.push(...result.faults)
+    console.log(`${part}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+  }
+  for (const fault of faults) console.log(`FAIL ${fault}`)
+  console.log(`\n${total.passed} passed, ${total.failed + faults.length} failed, ${total.skipped} skipped`)
+  return total.failed === 0 && faults.length === 0 ? 0 : 1
+}
+
+process.exitCode = await main()
