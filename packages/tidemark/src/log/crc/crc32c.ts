@@ -1,46 +1,54 @@
-const POLYNOMIAL = 0x82f63b78
+import { CHUNK_BYTES, crcModule, INPUT_AT } from './crc32c-module.ts'
+import { crc32cTable } from './crc32c-table.ts'
+import { makeTables } from './tables.ts'
 
-/** Eight tables of 256 entries back to back: entry 256 * k + b is the CRC of byte b followed by k zero bytes. */
-const TABLES: Int32Array = makeTables(8)
+/** Below this the tables win: the module costs a copy and a call (docs/adr/0002-crc32c.md has the measurements). */
+const MODULE_FROM_BYTES = 320
 
-function makeTables(count: number): Int32Array {
-  const tables = new Int32Array(256 * count)
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? POLYNOMIAL : 0)
-    tables[byte] = crc
-  }
-  for (let i = 256; i < tables.length; i++) {
-    const previous = tables[i - 256] as number
-    tables[i] = (previous >>> 8) ^ (tables[previous & 255] as number)
-  }
-  return tables
+interface CrcModule {
+  readonly memory: Uint8Array
+  readonly run: (lengthBytes: number, seed: number) => number
+}
+
+/** What we use of the engine's WebAssembly; TypeScript's own declarations of it come only with those of browsers. */
+interface Engine {
+  readonly validate: (bytes: Uint8Array) => boolean
+  readonly Module: new (bytes: Uint8Array) => object
+  readonly Instance: new (module: object) => { readonly exports: CrcExports }
+}
+
+interface CrcExports {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  readonly run: CrcModule['run']
+}
+
+const MODULE = load((globalThis as { readonly WebAssembly?: Engine }).WebAssembly)
+
+/** Null where the engine has no WebAssembly SIMD (an old CPU, or --jitless): then the tables do all the work. */
+function load(engine: Engine | undefined): CrcModule | null {
+  if (engine === undefined) return null
+  const bytes = crcModule()
+  if (!engine.validate(bytes)) return null
+  const { exports } = new engine.Instance(new engine.Module(bytes))
+  const memory = new Uint8Array(exports.memory.buffer)
+  memory.set(new Uint8Array(makeTables(16).buffer))
+  return { memory, run: exports.run }
 }
 
 /**
- * CRC-32C (Castagnoli polynomial, reflected) of bytes[start, end), as an unsigned 32-bit integer. `seed` is the CRC of
- * the bytes before, so that crc32c(b, m, e, crc32c(b, s, m)) equals crc32c(b, s, e).
+ * CRC-32C (Castagnoli polynomial, reflected, as in iSCSI and Kafka) of bytes[start, end), as an unsigned 32-bit integer.
+ * `seed` is the CRC of the bytes before, so that crc32c(b, m, e, crc32c(b, s, m)) equals crc32c(b, s, e).
  */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length, seed = 0): number {
-  const t = TABLES
-  let crc = ~seed
+  if (end - start < MODULE_FROM_BYTES || MODULE === null) return crc32cTable(bytes, start, end, seed)
+  const { memory, run } = MODULE
+  let crc = seed
   let at = start
-  for (const last = end - 7; at < last; at += 8) {
-    crc ^=
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24)
-    crc =
-      (t[1792 + (crc & 255)] as number) ^
-      (t[1536 + ((crc >>> 8) & 255)] as number) ^
-      (t[1280 + ((crc >>> 16) & 255)] as number) ^
-      (t[1024 + (crc >>> 24)] as number) ^
-      (t[768 + (bytes[at + 4] as number)] as number) ^
-      (t[512 + (bytes[at + 5] as number)] as number) ^
-      (t[256 + (bytes[at + 6] as number)] as number) ^
-      (t[bytes[at + 7] as number] as number)
+  while (end - at >= MODULE_FROM_BYTES) {
+    const next = Math.min(end, at + CHUNK_BYTES)
+    memory.set(at === 0 && next === bytes.length ? bytes : bytes.subarray(at, next), INPUT_AT)
+    crc = run(next - at, crc)
+    at = next
   }
-  for (; at < end; at++) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[at] as number)) & 255] as number)
-  return ~crc >>> 0
+  return crc32cTable(bytes, at, end, crc)
 }
