@@ -49,6 +49,21 @@ export interface RawStore {
   range(range: ByteRange): RawIterator
   rangeCommitted(range: ByteRange): RawIterator
   approximateCount(): number
+  /**
+   * The fastest read-modify-write: finds a key once; `current` reads what was found, `replace` and `remove` change it
+   * without another search. The bytes must stay as they are until then. Any other call on this store, and `freeze`,
+   * end the location (and change `stamp`); `replace` and `remove` after that throw ERR_INVARIANT. Returns whether there
+   * is a value.
+   */
+  locate(bytes: Uint8Array, start: number, end: number): boolean
+  /** The located value, or undefined. */
+  current(): unknown
+  /** Puts a value at the located key. The location stays: `current` is now this value. */
+  replace(value: unknown): void
+  /** Deletes the located key. */
+  remove(): void
+  /** Changes whenever a location ends: an equal stamp means that the last location still holds. */
+  readonly stamp: number
 }
 
 /** A cursor over entries. `next` moves and tells whether there is one; then key and value are valid until the next call. */
@@ -76,6 +91,8 @@ export interface TaskState {
   /** Deltas up to this id are in files; only later ones need replay. */
   readonly flushedId: number
   store(name: string): RawStore
+  /** The newest committed id that had a delta: write it into the checkpoint record, so that a gap shows at open. */
+  readonly lastDeltaId: number
   /** Bytes of uncommitted writes, roughly, for budgets. */
   readonly activeBytes: number
   /** Bytes of committed writes that are not in files yet. */

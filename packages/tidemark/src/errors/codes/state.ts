@@ -13,4 +13,58 @@ export const STATE_ERRORS = {
     exit: EXIT.failed,
     about: 'A value could not be encoded or decoded by the declared serde.',
   },
+  ERR_STATE_AHEAD: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.data,
+    about: 'State files are newer than the committed checkpoint (C1). They are refused; wipe them or restore the log.',
+  },
+  ERR_STATE_GAP: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.data,
+    about: 'A committed delta between the state files and the checkpoint is missing. Restore the state or the log.',
+  },
+  ERR_STORE_MISMATCH: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'A store is declared otherwise than its data was written. Change the declaration back or use a new name.',
+  },
+  ERR_STORE_UNKNOWN: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'There is no store of this name in the task.',
+  },
+  ERR_KEY_TOO_LARGE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A key is larger than the limit (64 KiB).',
+  },
+  ERR_VALUE_TOO_LARGE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A value is larger than the limit of its store (16 MiB by default).',
+  },
+  ERR_NULL_KEY: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A store was called with a null or undefined key.',
+  },
+  ERR_NULL_VALUE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A null or undefined value was put into a store. Use delete to remove a key.',
+  },
+  ERR_WINDOW_INVALID: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'The start or end of a window is not a whole number of milliseconds, or does not fit the store.',
+  },
 } as const satisfies Record<string, ErrorEntry>
