@@ -65,6 +65,7 @@ export class RecordCursor {
 
   private readonly verify: boolean
   private end = 0
+  private filePosition = 0
   /** Records not yet read of the batch, the next one's position, and where they end. */
   private left = 0
   private at = 0
@@ -80,8 +81,12 @@ export class RecordCursor {
     this.verify = options.verify ?? true
   }
 
-  /** Starts over on bytes[start, end), which must not change until the last record is read. */
-  reset(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+  /**
+   * Starts over on bytes[start, end), which must not change until the last record is read. `filePosition` is where
+   * bytes[0] stands in its file, for messages.
+   */
+  reset(bytes: Uint8Array, start = 0, end: number = bytes.length, filePosition = 0): void {
+    this.filePosition = filePosition
     this.source = plainBytes(bytes)
     this.bytes = this.source
     this.end = end
@@ -358,7 +363,8 @@ export class RecordCursor {
   }
 
   private corrupt(what: string, cause?: unknown): TidemarkError {
-    const { batchStart: position, baseOffset } = this
+    const { baseOffset } = this
+    const position = this.filePosition + this.batchStart
     return new TidemarkError(
       'ERR_BATCH_CORRUPT',
       `damaged record batch at byte ${position} (base offset ${baseOffset}): ${what}. Restore the data from a copy.`,

@@ -13,6 +13,12 @@ export const LOG_ERRORS = {
     exit: EXIT.data,
     about: 'A record batch fails its checksum or is malformed.',
   },
+  ERR_RECORD_INVALID: {
+    domain: 'log',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A record cannot be written as it is: its timestamp is not a whole number, or its batch is too large.',
+  },
   ERR_CODEC_UNSUPPORTED: {
     domain: 'log',
     retry: 'never',
@@ -77,7 +83,8 @@ export const LOG_ERRORS = {
     domain: 'log',
     retry: 'never',
     exit: EXIT.data,
-    about: 'The journal has dropped state changes that the state files should hold: state files are missing. Restore them.',
+    about:
+      'The journal has dropped state changes that the state files should hold: state files are missing. Restore them.',
   },
   ERR_LOG_CLOSED: {
     domain: 'log',
