@@ -51,7 +51,7 @@ test('transactions: a read-committed reader that knows the aborted transactions 
   cursor.reset(fixture('golden-txn.log'))
   const offsets: number[] = []
   while (cursor.nextBatch()) if (filter.accepts(cursor)) while (cursor.next()) offsets.push(cursor.offset)
-  const expected = lines('golden-txn.committed.jsonl').map(line => (line as { offset: number }).offset)
+  const expected = lines('golden-txn.committed.jsonl').map((line) => (line as { offset: number }).offset)
   assert.deepEqual(offsets, expected.slice(0, 8))
   assert.deepEqual(offsets, [0, 1, 2, 3, 4, 10, 11, 12])
 })
