@@ -1,5 +1,6 @@
 import type { StoreDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
+import type { TimerDef } from './timer.ts'
 
 /** A low-level task with its types erased: what the runtime needs of a TaskJob (defineJob made it). */
 export interface TaskDef {
@@ -7,7 +8,7 @@ export interface TaskDef {
   readonly inputs: Readonly<Record<string, StreamDef<unknown, unknown>>>
   readonly outputs: Readonly<Record<string, StreamDef<unknown, unknown>>>
   readonly stores: Readonly<Record<string, StoreDef>>
-  readonly timers: Readonly<Record<string, { readonly time: 'event' | 'processing' }>>
+  readonly timers: Readonly<Record<string, TimerDef<unknown>>>
   /** Makes the handlers of one task: called once per task object (again after a crash). */
   create(context: unknown): TaskHandlers
 }

@@ -1,6 +1,7 @@
 import type { StreamDef } from '../api/stream.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import type { TaskDef } from '../api/task.ts'
+import type { Serde } from '../serde/serde.ts'
 
 /**
  * What a job means, as immutable data: nodes in order, each after its inputs. Functions are the user's own. The builder
@@ -30,7 +31,7 @@ export type TopologyNode =
 interface NodeBase {
   /** Index in `nodes`. */
   readonly id: number
-  /** Stable, unique name: the user's, or made from the operator and its place (`filter-3`). */
+  /** Stable, unique name: the user's, or made from the operator and its place among those of its kind (`filter-2`). */
   readonly name: string
 }
 
@@ -51,18 +52,22 @@ export interface FilterNode extends NodeBase {
   readonly fn: ValueFn
 }
 
-/** The function returns an iterable of values. */
+/** The function returns an iterable of values; each goes on under the same key, timestamp and message. */
 export interface FlatMapNode extends NodeBase {
   readonly op: 'flatMap'
   readonly input: number
   readonly fn: ValueFn
 }
 
-/** Sets the key (groupBy). The planner follows it with a repartition. */
+/** Sets the key (groupBy). The planner follows it with a repartition, so that the runtime sees it only before one. */
 export interface RekeyNode extends NodeBase {
   readonly op: 'rekey'
   readonly input: number
   readonly fn: ValueFn
+  /** Encodes the new key: the user's, or that of the store that follows, or a string. */
+  readonly key: Serde<unknown>
+  /** Encodes the values for the repartition, if the user gave it; else the planner chooses. */
+  readonly value: Serde<unknown> | null
 }
 
 /**
@@ -84,7 +89,9 @@ export interface WindowSpec {
 }
 
 /**
- * Keyed state: value = add(value ?? init(), message value). Without a window each update goes downstream as the new
+ * Keyed state: value = add(value ?? init(key), message value). reduce has no init: a key's first value stands for itself.
+ * The input flows by its key already: it comes from a source, a repartition or another aggregate, through steps that keep
+ * the key. Without a window each update goes downstream as the new
  * value under the key; with one, a row {key, window, value} goes downstream when the window closes (watermark >= end +
  * grace), or, if it changed since, when the input ends.
  */
@@ -105,7 +112,10 @@ export interface SinkNode extends NodeBase {
   readonly stream: StreamDef<unknown, unknown>
 }
 
-/** Keeps the latest value of each key (or row of each key and window) in a store; a null value deletes. */
+/**
+ * Keeps the latest value of each key in a store; a null value deletes. A windows store takes rows {key, window, value}:
+ * row.value goes under the flow's key and row.window. A kv store takes values as they are, under the flow's key.
+ */
 export interface TableNode extends NodeBase {
   readonly op: 'table'
   readonly input: number
@@ -118,7 +128,10 @@ export interface ForEachNode extends NodeBase {
   readonly fn: ValueFn
 }
 
-/** A low-level task: handlers for sources, with outputs and stores of its own. */
+/**
+ * A low-level task. It stands alone: its streams and stores are those of `task`, and no source or sink nodes are made for
+ * them. A topology with a task node has no other nodes.
+ */
 export interface TaskNode extends NodeBase {
   readonly op: 'task'
   readonly task: TaskDef

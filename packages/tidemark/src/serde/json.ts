@@ -86,6 +86,9 @@ const JSON_SERDE: Serde<unknown> = Object.freeze({
     assertJson(value, [], 0)
     out.string(JSON.stringify(value))
   },
+  check(value: unknown): void {
+    assertJson(value, [], 0)
+  },
   read(bytes: Uint8Array, start: number, end: number): unknown {
     const text = decodeUtf8(bytes, start, end)
     try {

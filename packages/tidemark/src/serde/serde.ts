@@ -16,6 +16,11 @@ export interface Serde<in out T> {
   readonly ordered: boolean
   /** Appends the encoded value to `out`. */
   write(value: T, out: ByteWriter): void
+  /**
+   * Throws what `write` would throw for this value, without encoding it. Stores call it at `put`, so that a bad value
+   * fails in the handler and not in the commit; where it is missing they encode the value for that.
+   */
+  check?(value: T): void
   /** Decodes bytes[start, end). */
   read(bytes: Uint8Array, start: number, end: number): T
 }

@@ -1,0 +1,59 @@
+export type {
+  App,
+  CommitOptions,
+  ErrorPolicy,
+  InputSpec,
+  OutputSpec,
+  Progress,
+  ReadMessage,
+  RunOptions,
+} from './api/app.ts'
+export type { StoreEntry, StoreReader, Summary } from './api/app.ts'
+export type { Context, Log, Metrics, PartOf, Send, SendOptions, StoreOf, TaskContext, TaskIo } from './api/context.ts'
+export type { TimerHandle } from './api/context.ts'
+export type { Duration, DurationText } from './api/duration.ts'
+export type {
+  Aggregate,
+  AggregateSpec,
+  Flow,
+  Group,
+  GroupByOptions,
+  JobBuilder,
+  Pipeline,
+  PipelineFunction,
+  Steps,
+  Sync,
+  WindowedGroup,
+} from './api/flow.ts'
+export type { Handled, InputHandlers, RefuseReserved, ReservedName, Task, TaskHooks, TaskJob } from './api/handlers.ts'
+export type { TaskSpec, TimerHandlers } from './api/handlers.ts'
+export { isJob } from './api/job.ts'
+export type { Job } from './api/job.ts'
+export type { Headers, KeyOf, Message, MessageInfo, MessageOf, Row, ValueOf, Window } from './api/message.ts'
+export { kv, windows } from './api/store-def.ts'
+export type { KvDef, KvOptions, KvSink, StoreDef, WindowsDef, WindowsOptions, WindowsSink } from './api/store-def.ts'
+export type { Entries, KeyValueEntry, KeyValueStore, RangeOptions, WindowEntry, WindowStore } from './api/stores.ts'
+export { stream } from './api/stream.ts'
+export type { AnyStream, Sink, StreamDef, StreamOptions } from './api/stream.ts'
+export { timer } from './api/timer.ts'
+export type { AnyTimer, TimerDef } from './api/timer.ts'
+export { tumbling } from './api/window.ts'
+export type { WindowDef } from './api/window.ts'
+export { defineJob } from './dsl/define-job.ts'
+export type { Topology, TopologyNode } from './dsl/topology.ts'
+export { isTidemarkError, TidemarkError } from './errors/error.ts'
+export type { ErrorDetails } from './errors/error.ts'
+export type { ErrorCode } from './errors/table.ts'
+export { serdeByName } from './serde/by-name.ts'
+export { bytes } from './serde/bytes.ts'
+export type { ByteWriter } from './serde/byte-writer.ts'
+export type { DeepReadonly } from './serde/deep-readonly.ts'
+export { json } from './serde/json.ts'
+export type { Jsonable, JsonCheck } from './serde/json-type.ts'
+export { boolean, float64, int32, int64 } from './serde/numbers.ts'
+export type { Discipline, Serde } from './serde/serde.ts'
+export type { EncodeOptions, InputOf, OutputOf, SchemaOptions, StandardSchema } from './serde/standard-schema.ts'
+export { string } from './serde/string.ts'
+export { tuple } from './serde/tuple.ts'
+export { uint } from './serde/uint.ts'
+export { withSchema } from './serde/with-schema.ts'
