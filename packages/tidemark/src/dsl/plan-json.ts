@@ -1,0 +1,98 @@
+import type { Plan, PlannedStream } from './plan.ts'
+import type { TopologyNode } from './topology.ts'
+
+/** A plan as data for other programs: `tidemark plan --json`. Serdes go by name, functions are left out. */
+export interface PlanJson {
+  readonly job: string
+  readonly hash: string
+  readonly tasks: number
+  readonly inputs: readonly StreamJson[]
+  readonly intermediates: readonly StreamJson[]
+  readonly steps: readonly StepJson[]
+  readonly stores: readonly StoreJson[]
+  readonly outputs: readonly OutputJson[]
+  readonly warnings: readonly string[]
+}
+
+export interface StreamJson {
+  readonly name: string
+  readonly partitions: number
+  readonly key: string
+  readonly value: string
+  readonly outOfOrderMs: number
+}
+
+export interface StepJson {
+  readonly name: string
+  readonly op: TopologyNode['op']
+  /** The name of the step before. */
+  readonly input: string | null
+  readonly stream: string | null
+  readonly store: string | null
+  /** Of a repartition: values pass undecoded. */
+  readonly raw: boolean | null
+  readonly window: { readonly kind: 'tumbling'; readonly sizeMs: number; readonly graceMs: number } | null
+}
+
+export interface StoreJson {
+  readonly name: string
+  readonly kind: 'kv' | 'windows'
+  readonly key: string
+  readonly value: string
+  readonly by: string
+  readonly windowSizeMs: number | null
+  readonly retentionMs: number | null
+}
+
+export interface OutputJson {
+  readonly name: string
+  readonly to: 'stream' | 'file' | 'stdout' | 'forEach'
+  readonly path: string | null
+  readonly partitions: number | null
+  readonly guarantee: 'exactly-once' | 'at-least-once'
+}
+
+export function planJson(plan: Plan): PlanJson {
+  return {
+    job: plan.job,
+    hash: plan.hash,
+    tasks: plan.tasks,
+    inputs: plan.inputs.map(streamJson),
+    intermediates: plan.intermediates.map(streamJson),
+    steps: plan.topology.nodes.map((node) => stepJson(node, plan.topology.nodes)),
+    stores: plan.stores.map(({ name, store, by }) => ({
+      name,
+      kind: store.kind,
+      key: store.key.name,
+      value: store.value.name,
+      by,
+      windowSizeMs: store.windowSizeMs,
+      retentionMs: store.retentionMs,
+    })),
+    outputs: plan.outputs.map(({ name, to, path, partitions, guarantee }) => ({
+      name,
+      to,
+      path,
+      partitions,
+      guarantee,
+    })),
+    warnings: plan.warnings,
+  }
+}
+
+function streamJson({ name, stream, partitions }: PlannedStream): StreamJson {
+  const { key, value, outOfOrderMs } = stream
+  return { name, partitions, key: key.name, value: value.name, outOfOrderMs }
+}
+
+function stepJson(node: TopologyNode, nodes: readonly TopologyNode[]): StepJson {
+  return {
+    name: node.name,
+    op: node.op,
+    input: 'input' in node ? (nodes[node.input] as TopologyNode).name : null,
+    stream: 'stream' in node ? node.stream.name : null,
+    store: 'store' in node ? node.store.name : null,
+    raw: node.op === 'repartition' ? node.raw : null,
+    window: node.op === 'aggregate' ? node.window : null,
+  }
+}

@@ -1,0 +1,175 @@
+import type { OutputSpec } from '../api/app.ts'
+import type { StoreDef } from '../api/store-def.ts'
+import type { StreamDef } from '../api/stream.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { showValue } from '../serde/hex.ts'
+import { insertRepartitions } from './insert-repartitions.ts'
+import { NameTable } from './name-table.ts'
+import { planHash } from './plan-hash.ts'
+import { resolveStores } from './resolve-stores.ts'
+import type { RepartitionNode, TaskNode, Topology } from './topology.ts'
+
+export interface PlanOptions {
+  /** Partitions of streams that exist already, by name: they count, whatever the job says. */
+  readonly partitions?: Readonly<Record<string, number>>
+  /** Partitions of new streams that declare none (default 4). */
+  readonly defaultPartitions?: number
+  /** Where outputs go besides the log, by stream name. */
+  readonly outputs?: Readonly<Record<string, readonly OutputSpec[]>>
+}
+
+/** How a job runs: what the topology means for streams, tasks and state. Pure data, but for the user's functions. */
+export interface Plan {
+  readonly job: string
+  /** The topology with its repartitions, and with all that stores need to know. */
+  readonly topology: Topology
+  /** Task i owns partition i of every input, intermediate stream and store. */
+  readonly tasks: number
+  readonly inputs: readonly PlannedStream[]
+  readonly intermediates: readonly PlannedStream[]
+  readonly outputs: readonly PlannedOutput[]
+  readonly stores: readonly PlannedStore[]
+  /** What is allowed, but probably not meant. */
+  readonly warnings: readonly string[]
+  /**
+   * 16 hex digits that change when steps, streams, stores, windows or serdes change; functions' code, partitions and
+   * run options do not count. A checkpoint keeps it, to tell that a job is no longer the one that wrote the state.
+   */
+  readonly hash: string
+}
+
+export interface PlannedStream {
+  readonly name: string
+  readonly stream: StreamDef<unknown, unknown>
+  readonly partitions: number
+}
+
+/** One place where results go, and how often each result may come there. */
+export interface PlannedOutput {
+  /** The stream's name, or the step's for forEach. */
+  readonly name: string
+  readonly to: 'stream' | 'file' | 'stdout' | 'forEach'
+  /** Of a file. */
+  readonly path: string | null
+  /** Of a stream. */
+  readonly stream: StreamDef<unknown, unknown> | null
+  readonly partitions: number | null
+  readonly guarantee: 'exactly-once' | 'at-least-once'
+}
+
+export interface PlannedStore {
+  readonly name: string
+  readonly store: StoreDef
+  /** The step that writes it. */
+  readonly by: string
+}
+
+const DEFAULT_PARTITIONS = 4
+
+/**
+ * Decides how a topology runs: puts in repartitions where a key changed, counts tasks, gives window stores their
+ * retention, and says what holds for each output. Pure. Errors: ERR_JOB_DUPLICATE, ERR_JOB_RETENTION, ERR_OPTION.
+ */
+export function plan(topology: Topology, options: PlanOptions = {}): Plan {
+  const full = resolveStores(insertRepartitions(topology))
+  new NameTable(full.job).addTopology(full)
+  const inputStreams = unique(inputsOf(full))
+  const inputs = inputStreams.map((stream) => planned(full.job, stream, options))
+  const widest = Math.max(...inputs.map((input) => input.partitions))
+  const intermediates = full.nodes
+    .filter((node): node is RepartitionNode => node.op === 'repartition')
+    .map(({ stream }) => ({
+      name: stream.name,
+      stream,
+      partitions: options.partitions?.[stream.name] ?? stream.partitions ?? widest,
+    }))
+  const outputs = outputsOf(full, options)
+  return Object.freeze({
+    job: full.job,
+    topology: full,
+    tasks: Math.max(widest, ...intermediates.map((stream) => stream.partitions)),
+    inputs,
+    intermediates,
+    outputs,
+    stores: storesOf(full),
+    warnings: [...partitionWarnings(full, inputs), ...loopWarnings(inputs, outputs)],
+    hash: planHash(full),
+  })
+}
+
+function planned(job: string, stream: StreamDef<unknown, unknown>, options: PlanOptions): PlannedStream {
+  const existing = options.partitions?.[stream.name]
+  const partitions = existing ?? stream.partitions ?? options.defaultPartitions ?? DEFAULT_PARTITIONS
+  if (!Number.isInteger(partitions) || partitions < 1) {
+    throw new TidemarkError(
+      'ERR_OPTION',
+      `job ${job}: stream ${stream.name} cannot have ${showValue(partitions)} partitions: pass a whole number from 1`,
+    )
+  }
+  return { name: stream.name, stream, partitions }
+}
+
+function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)]
+}
+
+function inputsOf(topology: Topology): StreamDef<unknown, unknown>[] {
+  return topology.nodes.flatMap((node) => {
+    if (node.op === 'source') return [node.stream]
+    return node.op === 'task' ? Object.values(node.task.inputs) : []
+  })
+}
+
+function storesOf(topology: Topology): PlannedStore[] {
+  return topology.nodes.flatMap((node) => {
+    if (node.op === 'task') {
+      return Object.values(node.task.stores).map((store) => ({ name: store.name, store, by: node.name }))
+    }
+    return 'store' in node ? [{ name: node.store.name, store: node.store, by: node.name }] : []
+  })
+}
+
+function outputsOf(topology: Topology, options: PlanOptions): PlannedOutput[] {
+  const streams = topology.nodes.flatMap((node) => {
+    if (node.op === 'sink') return [node.stream]
+    return node.op === 'task' ? Object.values(node.task.outputs) : []
+  })
+  const outputs: PlannedOutput[] = []
+  for (const stream of unique(streams)) {
+    const { name, partitions } = planned(topology.job, stream, options)
+    outputs.push({ name, to: 'stream', path: null, stream, partitions, guarantee: 'exactly-once' })
+    for (const { path } of options.outputs?.[name] ?? []) outputs.push(outside(name, path))
+  }
+  for (const node of topology.nodes) {
+    if (node.op !== 'forEach') continue
+    const none = { path: null, stream: null, partitions: null }
+    outputs.push({ name: node.name, to: 'forEach', ...none, guarantee: 'at-least-once' })
+  }
+  return outputs
+}
+
+// A file is cut back to the committed length at a restart; what went to standard output cannot be taken back.
+function outside(name: string, path: string): PlannedOutput {
+  const none = { stream: null, partitions: null }
+  return path === '-'
+    ? { name, to: 'stdout', path: null, ...none, guarantee: 'at-least-once' }
+    : { name, to: 'file', path, ...none, guarantee: 'exactly-once' }
+}
+
+function partitionWarnings(topology: Topology, inputs: readonly PlannedStream[]): string[] {
+  const task = topology.nodes.find((node): node is TaskNode => node.op === 'task')
+  if (task === undefined || Object.keys(task.task.stores).length === 0) return []
+  if (new Set(inputs.map((input) => input.partitions)).size < 2) return []
+  const counts = inputs.map((input) => `${input.name} has ${input.partitions}`).join(', ')
+  return [
+    `The inputs have different numbers of partitions (${counts}), so messages of one key may go to different tasks, ` +
+      `each with a state of its own. Give the streams the same number of partitions.`,
+  ]
+}
+
+function loopWarnings(inputs: readonly PlannedStream[], outputs: readonly PlannedOutput[]): string[] {
+  const read = new Set(inputs.map((input) => input.name))
+  return outputs
+    .filter((output) => output.to === 'stream' && read.has(output.name))
+    .map((output) => `The job reads ${output.name} and writes to it: it may feed itself for ever.`)
+}
