@@ -3,7 +3,10 @@ import { type AnyStream, eraseStream } from '../api/stream.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { Topology } from './topology.ts'
 
-/** The names of one job's streams, stores and steps. Two things with one name throw ERR_JOB_DUPLICATE. */
+/**
+ * The names of one job's streams, stores and steps, each a space of its own: an output stream may well be named as the
+ * store it comes from. Two of one kind with one name throw ERR_JOB_DUPLICATE.
+ */
 export class NameTable {
   readonly #job: string
   readonly #streams = new Map<string, AnyStream>()
@@ -30,7 +33,6 @@ export class NameTable {
     if (known !== undefined && known !== eraseStream(stream)) {
       throw this.#twice(`two different streams are named ${stream.name}`, 'Define it once and import it')
     }
-    if (this.#stores.has(stream.name)) throw this.#both(stream.name)
     this.#streams.set(stream.name, stream)
   }
 
@@ -40,12 +42,7 @@ export class NameTable {
     if (known !== undefined) {
       throw this.#twice(`store ${store.name} is written by ${known} and by ${by}`, 'Give each a store of its own')
     }
-    if (this.#streams.has(store.name)) throw this.#both(store.name)
     this.#stores.set(store.name, by)
-  }
-
-  #both(name: string): TidemarkError {
-    return this.#twice(`a store and a stream are both named ${name}`, 'Rename one of them')
   }
 
   #twice(what: string, advice: string): TidemarkError {
