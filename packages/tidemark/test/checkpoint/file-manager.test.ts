@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { readFile } from '../../src/disk/disk.ts'
+import { ManualClock } from '../../src/clock/clock.ts'
+import { FileCheckpointManager } from '../../src/checkpoint/file-manager.ts'
+import { slotName } from '../../src/checkpoint/file-names.ts'
+import {
+  bytesOf,
+  commit,
+  DIRECTORY,
+  expectRestores,
+  makeSetting,
+  ROOT,
+  START_MS,
+  TASK,
+  type Setting,
+} from './setting.ts'
+
+const FENCED = { code: 'ERR_CHECKPOINT_FENCED' }
+const CORRUPT = { code: 'ERR_CHECKPOINT_CORRUPT' }
+const HOUR_MS = 3_600_000
+
+function idsOf(checkpoints: readonly { readonly id: number }[]): number[] {
+  return checkpoints.map(({ id }) => id)
+}
+
+/** Flips one bit of a file. */
+function damage({ disk }: Setting, path: string, at: number): void {
+  const bytes = readFile(disk, path)
+  const file = disk.open(path, 'write')
+  file.write(Uint8Array.of((bytes[at] ?? assert.fail('beyond the end')) ^ 1), at)
+  file.close()
+}
+
+describe('createCheckpoint', () => {
+  test('makes a checkpoint that lists and restores', async () => {
+    const { manager } = makeSetting()
+    const { epoch, newest } = await manager.claim(TASK)
+    assert.equal(epoch, 1)
+    assert.equal(newest, null)
+    const first = await commit(manager, { epoch, previousId: 0 })
+    const second = await commit(manager, { epoch, previousId: 1 }, first.files)
+    assert.equal(second.atMs, START_MS)
+    assert.equal(second.savepoint, false)
+    assert.deepEqual(await manager.list(TASK), [second, first])
+    await expectRestores(manager, 1)
+    await expectRestores(manager, 2)
+  })
+
+  test('names files <epoch>-<seq>-<time>-<random>, with size and checksum', async () => {
+    const { manager } = makeSetting()
+    await manager.claim(TASK)
+    const file = await manager.writeFile(TASK, 1, bytesOf('123456789'))
+    assert.match(file.name, /^1-\d+-[0-9a-z]+-[0-9a-z]+$/)
+    assert.equal(file.sizeBytes, 9)
+    assert.equal(file.checksum, 0xcbf43926, 'the check value of CRC-32')
+  })
+
+  test('refuses an id that is not above the one before', async () => {
+    const { manager } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    await commit(manager, { epoch, previousId: 0 })
+    const draft = { id: 1, files: [], record: bytesOf('') }
+    await assert.rejects(manager.createCheckpoint(TASK, draft, { epoch, previousId: 1 }), { code: 'ERR_INVARIANT' })
+  })
+
+  test('refuses to list a file that is missing or has another size', async () => {
+    const { manager } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    const file = await manager.writeFile(TASK, epoch, bytesOf('abc'))
+    for (const wrong of [
+      { ...file, name: '1-9-9-9' },
+      { ...file, sizeBytes: 4 },
+    ]) {
+      const draft = { id: 1, files: [wrong], record: bytesOf('') }
+      await assert.rejects(manager.createCheckpoint(TASK, draft, { epoch, previousId: 0 }), CORRUPT)
+    }
+    assert.deepEqual(await manager.list(TASK), [])
+  })
+
+  test('C7 a commit that fails leaves the one before it, and the owner goes on from there', async () => {
+    const { manager, disk } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    await commit(manager, { epoch, previousId: 0 })
+    disk.failNext({ operation: 'write', errno: 'ENOSPC', skip: 1 })
+    await assert.rejects(commit(manager, { epoch, previousId: 1 }), { code: 'ERR_DISK_FULL' })
+    assert.deepEqual(idsOf(await manager.list(TASK)), [1])
+    await expectRestores(manager, 1)
+    await commit(manager, { epoch, previousId: 1 })
+    await expectRestores(manager, 2)
+  })
+
+  test('refuses task names that cannot be directories', async () => {
+    const { manager } = makeSetting()
+    for (const name of ['', '..', '.', 'a/b', '../a', 'a\\b', 'ä']) {
+      await assert.rejects(manager.claim(name), { code: 'ERR_CHECKPOINT_TASK' }, name)
+    }
+  })
+})
+
+describe('fencing', () => {
+  test('C4 nobody writes without a claim', async () => {
+    const { manager, disk } = makeSetting()
+    disk.makeDirectory(DIRECTORY)
+    await assert.rejects(commit(manager, { epoch: 0, previousId: 0 }), FENCED)
+    await assert.rejects(commit(manager, { epoch: 1, previousId: 0 }), FENCED)
+  })
+
+  test('C4 a claim fences the owner before, and hands its newest checkpoint over', async () => {
+    const { manager, other } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    const first = await commit(manager, { epoch, previousId: 0 })
+    const second = other()
+    const claim = await second.claim(TASK)
+    assert.equal(claim.epoch, 2)
+    assert.deepEqual(claim.newest, first)
+    await assert.rejects(commit(manager, { epoch, previousId: 1 }), FENCED)
+    await assert.rejects(manager.retire(TASK, epoch), FENCED)
+    await assert.rejects(manager.collectOrphans(TASK, epoch), FENCED)
+    await commit(second, { epoch: 2, previousId: 1 }, first.files)
+    assert.deepEqual(idsOf(await second.list(TASK)), [2, 1])
+  })
+
+  test('C4 a writer that is wrong about the newest checkpoint is fenced', async () => {
+    const { manager } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    await commit(manager, { epoch, previousId: 0 })
+    await assert.rejects(commit(manager, { epoch, previousId: 0 }), FENCED)
+    await assert.rejects(commit(manager, { epoch, previousId: 2 }), FENCED)
+  })
+
+  test('C4 of two that claim at the same time one is fenced', async () => {
+    const setting = makeSetting()
+    const winner = setting.other()
+    const during = beforeLink(setting, () => [winner.claim(TASK)])
+    await assert.rejects(setting.manager.claim(TASK), FENCED)
+    await Promise.all(during)
+    await commit(winner, { epoch: 1, previousId: 0 })
+  })
+
+  test('C4 a claim between the look and the link of a commit fences it', async () => {
+    const setting = makeSetting()
+    const { manager, other } = setting
+    const { epoch } = await manager.claim(TASK)
+    const during = beforeLink(setting, () => [other().claim(TASK)])
+    await assert.rejects(commit(manager, { epoch, previousId: 0 }), FENCED)
+    await Promise.all(during)
+    assert.deepEqual(await manager.list(TASK), [])
+  })
+
+  for (const dies of [false, true]) {
+    const how = dies ? 'dies before it looks' : 'is fenced'
+    test(`C4 an owner that sleeps until its slot is free again ${how}: what it wrote means nothing`, async () => {
+      const setting = makeSetting()
+      const { disk, clock } = setting
+      // Its clock is ahead, else its temporary file would be collected as well.
+      const ahead = new ManualClock(START_MS + 10 * HOUR_MS)
+      const sleeper = new FileCheckpointManager({ disk, directory: ROOT, clock: ahead, random: () => 0.5 })
+      await sleeper.claim(TASK)
+      await commit(sleeper, { epoch: 1, previousId: 0 })
+      const during = beforeLink(setting, () => {
+        const calls = overtake(setting)
+        if (dies) disk.stopAfter(2)
+        return calls
+      })
+      await assert.rejects(commit(sleeper, { epoch: 1, previousId: 1 }), dies ? { code: 'ERR_DISK_IO' } : FENCED)
+      if (dies) disk.restart()
+      await Promise.all(during)
+      assert.ok(disk.exists(`${DIRECTORY}/${slotName(3)}`), 'the slot was free, and the sleeper took it')
+      assert.deepEqual(idsOf(await setting.manager.list(TASK)), [3])
+      clock.advance(20 * HOUR_MS)
+      await setting.manager.collectOrphans(TASK, 3)
+      assert.ok(!disk.exists(`${DIRECTORY}/${slotName(3)}`), 'collected')
+      assert.deepEqual(idsOf(await setting.manager.list(TASK)), [3])
+    })
+  }
+
+  test('C4 an owner that sleeps until its temporary file is collected is fenced', async () => {
+    const setting = makeSetting()
+    await setting.manager.claim(TASK)
+    await commit(setting.manager, { epoch: 1, previousId: 0 })
+    const during = beforeLink(setting, () => overtake(setting))
+    await assert.rejects(commit(setting.manager, { epoch: 1, previousId: 1 }), FENCED)
+    await Promise.all(during)
+    assert.deepEqual(idsOf(await setting.manager.list(TASK)), [3])
+  })
+})
+
+/** Runs something between the look and the link of the next claim or commit. Its calls are done when it returns. */
+function beforeLink({ disk }: Setting, act: () => Promise<unknown>[]): Promise<unknown>[] {
+  const calls: Promise<unknown>[] = []
+  disk.onOperation = (operation, path) => {
+    if (operation !== 'syncDirectory' || path !== DIRECTORY) return
+    disk.onOperation = null
+    calls.push(...act())
+  }
+  return calls
+}
+
+/** Two owners come and go, an hour passes, and everything of theirs that may be deleted is. The methods run at once. */
+function overtake({ other, clock }: Setting): Promise<unknown>[] {
+  const [second, third] = [other(), other()]
+  const draft = { files: [], record: bytesOf('') }
+  return [
+    second.claim(TASK),
+    second.createCheckpoint(TASK, { ...draft, id: 2 }, { epoch: 2, previousId: 1 }),
+    third.claim(TASK),
+    third.createCheckpoint(TASK, { ...draft, id: 3 }, { epoch: 3, previousId: 2 }),
+    third.retire(TASK, 3, []),
+    Promise.resolve(clock.advance(2 * HOUR_MS)),
+    third.collectOrphans(TASK, 3),
+  ]
+}
+
+describe('restore', () => {
+  test('C8 restores the newest without an id', async () => {
+    const { manager, disk } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    const first = await commit(manager, { epoch, previousId: 0 })
+    await commit(manager, { epoch, previousId: 1 }, first.files)
+    assert.equal((await manager.restore(TASK, { disk, directory: '/state' })).id, 2)
+  })
+
+  test('says when there is none', async () => {
+    const { manager, disk } = makeSetting()
+    const target = { disk, directory: '/state' }
+    await assert.rejects(manager.restore(TASK, target), { code: 'ERR_CHECKPOINT_NOT_FOUND' })
+    const { epoch } = await manager.claim(TASK)
+    await assert.rejects(manager.restore(TASK, target), { code: 'ERR_CHECKPOINT_NOT_FOUND' })
+    await commit(manager, { epoch, previousId: 0 })
+    await assert.rejects(manager.restore(TASK, target, 7), {
+      code: 'ERR_CHECKPOINT_NOT_FOUND',
+      message: /no checkpoint 7/,
+    })
+  })
+
+  test('finds a flipped bit in every byte of a record', async () => {
+    const setting = makeSetting()
+    const { manager, disk } = setting
+    const { epoch } = await manager.claim(TASK)
+    await commit(manager, { epoch, previousId: 0 })
+    const path = `${DIRECTORY}/${slotName(2)}`
+    for (let at = 0; at < disk.size(path); at++) {
+      damage(setting, path, at)
+      // A flipped bit of the version's digit may make it a newer format, which is refused as well.
+      await assert.rejects(manager.list(TASK), {
+        code: at === 20 ? 'ERR_CHECKPOINT_CORRUPT' : /ERR_CHECKPOINT_CORRUPT/,
+      })
+      damage(setting, path, at)
+    }
+    assert.deepEqual(idsOf(await manager.list(TASK)), [1])
+  })
+
+  test('refuses a record of a newer format', async () => {
+    const { manager, disk } = makeSetting()
+    await manager.claim(TASK)
+    const path = `${DIRECTORY}/${slotName(1)}`
+    const text = new TextDecoder()
+      .decode(readFile(disk, path))
+      .replace('tidemark-checkpoint 1', 'tidemark-checkpoint 2')
+    const file = disk.open(path, 'write')
+    file.write(bytesOf(text), 0)
+    file.close()
+    await assert.rejects(manager.list(TASK), { code: 'ERR_FORMAT_NEWER' })
+  })
+})
+
+describe('delete and retire', () => {
+  test('delete refuses the newest and what is not there', async () => {
+    const { manager } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    await commit(manager, { epoch, previousId: 0 })
+    await assert.rejects(manager.delete(TASK, 1), { code: 'ERR_CHECKPOINT_IN_USE' })
+    await assert.rejects(manager.delete(TASK, 2), { code: 'ERR_CHECKPOINT_NOT_FOUND' })
+  })
+
+  test('C5 delete keeps every file that another checkpoint lists, and what the newest has just dropped', async () => {
+    const { manager, disk } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    const one = await commit(manager, { epoch, previousId: 0 })
+    const two = await commit(manager, { epoch, previousId: 1 }, one.files)
+    const three = await commit(manager, { epoch, previousId: 2 }, one.files)
+    await manager.delete(TASK, 2)
+    const [ofOne, ofTwo] = two.files.map((file) => file.name)
+    assert.ok(disk.exists(`${DIRECTORY}/${ofOne}`), 'still listed')
+    assert.ok(disk.exists(`${DIRECTORY}/${ofTwo}`), 'dropped by the newest: waits for the next')
+    await manager.delete(TASK, 1)
+    await expectRestores(manager, 3)
+    await commit(manager, { epoch, previousId: 3 }, three.files)
+    await manager.retire(TASK, epoch)
+    assert.ok(!disk.exists(`${DIRECTORY}/${ofTwo}`), 'gone after a later DECIDE of the same owner')
+    await expectRestores(manager, 4)
+  })
+
+  test('retire keeps the newest of each period, and savepoints', async () => {
+    const { manager, clock } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    let files = (await commit(manager, { epoch, previousId: 0 }, [], true)).files
+    for (let id = 1; id < 10; id++) {
+      clock.advance(20_000)
+      files = (await commit(manager, { epoch, previousId: id }, files)).files
+    }
+    assert.deepEqual(await manager.retire(TASK, epoch), [8, 7, 5, 4, 2])
+    assert.deepEqual(idsOf(await manager.list(TASK)), [10, 9, 6, 3, 1])
+    for (const id of [10, 9, 6, 3, 1]) await expectRestores(manager, id)
+  })
+})
+
+describe('collectOrphans', () => {
+  test('C5 takes only files of a lower epoch, older than an hour, that no checkpoint lists', async () => {
+    const { manager, other, clock, disk } = makeSetting()
+    await manager.claim(TASK)
+    const listed = await commit(manager, { epoch: 1, previousId: 0 })
+    const orphan = await manager.writeFile(TASK, 1, bytesOf('never listed'))
+    const owner = other()
+    await owner.claim(TASK)
+    const own = await owner.writeFile(TASK, 2, bytesOf('not listed yet'))
+    assert.deepEqual(await owner.collectOrphans(TASK, 2), [], 'too young')
+    clock.advance(HOUR_MS + 1)
+    const late = await manager.writeFile(TASK, 1, bytesOf('by the fenced owner, just now'))
+    const claimOfFirst = slotName(1)
+    assert.deepEqual(await owner.collectOrphans(TASK, 2), [orphan.name, claimOfFirst].sort())
+    for (const { name } of [...listed.files, own, late]) assert.ok(disk.exists(`${DIRECTORY}/${name}`), name)
+    await expectRestores(owner, 1)
+    assert.deepEqual(await owner.collectOrphans(TASK, 2), [])
+  })
+})
