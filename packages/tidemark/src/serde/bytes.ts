@@ -3,19 +3,23 @@ import type { ByteWriter } from './byte-writer.ts'
 import { showValue } from './hex.ts'
 import type { Serde } from './serde.ts'
 
+function checkBytes(value: Uint8Array): void {
+  if (value instanceof Uint8Array) return
+  throw new TidemarkError('ERR_SERDE', `bytes() got ${showValue(value)}: pass a Uint8Array or a Buffer`)
+}
+
 const BYTES: Serde<Uint8Array> = Object.freeze({
   name: 'bytes',
   version: 1,
   discipline: 'copied',
   ordered: true,
+  check: checkBytes,
   write(value: Uint8Array, out: ByteWriter): void {
-    if (!(value instanceof Uint8Array)) {
-      throw new TidemarkError('ERR_SERDE', `bytes() got ${showValue(value)}: pass a Uint8Array or a Buffer`)
-    }
+    checkBytes(value)
     out.raw(value)
   },
-  // A copy: a view would keep the whole fetched buffer in memory, and change with it. A Buffer's slice is a view.
-  read: (bytes: Uint8Array, start: number, end: number) => Uint8Array.prototype.slice.call(bytes, start, end),
+  // A copy: a view would keep the whole fetched buffer in memory, and change with it. Not slice: a Buffer's is a view.
+  read: (bytes: Uint8Array, start: number, end: number) => new Uint8Array(bytes.subarray(start, end)),
 })
 
 /** Bytes as they are. A Buffer is taken too, and comes back as a Uint8Array. */

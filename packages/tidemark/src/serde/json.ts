@@ -15,11 +15,14 @@ import { type ErasedOptions, schemaSerde } from './with-schema.ts'
 
 const MAX_DEPTH = 500
 
+// The names on the way to the part that assertPart looks at: one array for all calls, valid up to its depth.
+const path: string[] = []
+
 /**
  * Throws ERR_SERDE for what JSON.stringify would change in silence: only null, booleans, strings, finite numbers, arrays
  * and plain objects of them come back as they were. An undefined property counts as absent.
  */
-function assertJson(value: unknown, path: string[], depth: number): void {
+function assertPart(value: unknown, depth: number): void {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -29,14 +32,14 @@ function assertJson(value: unknown, path: string[], depth: number): void {
       break
     case 'object': {
       if (value === null) return
-      if (depth > MAX_DEPTH) throw refused(path, `it is nested deeper than ${MAX_DEPTH} levels, or contains itself`)
-      if (Array.isArray(value)) return assertArray(value, path, depth)
+      if (depth > MAX_DEPTH) throw refused(depth, `it is nested deeper than ${MAX_DEPTH} levels, or contains itself`)
+      if (Array.isArray(value)) return assertArray(value, depth)
       const prototype: unknown = Object.getPrototypeOf(value)
       if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(prototype)) break
-      return assertProperties(value, path, depth)
+      return assertProperties(value, depth)
     }
   }
-  throw refused(path, explain(value))
+  throw refused(depth, explain(value))
 }
 
 // A plain object of another realm: its prototype has no prototype.
@@ -44,22 +47,20 @@ function isForeignPlain(prototype: unknown): boolean {
   return typeof prototype === 'object' && prototype !== null && Object.getPrototypeOf(prototype) === null
 }
 
-function assertProperties(value: object, path: string[], depth: number): void {
+function assertProperties(value: object, depth: number): void {
   const record = value as Readonly<Record<string, unknown>>
   for (const name in record) {
     const property = record[name]
     if (typeof property === 'string' || property === undefined) continue
     path[depth] = name
-    assertJson(property, path, depth + 1)
-    path.length = depth
+    assertPart(property, depth + 1)
   }
 }
 
-function assertArray(value: readonly unknown[], path: string[], depth: number): void {
+function assertArray(value: readonly unknown[], depth: number): void {
   for (let i = 0; i < value.length; i++) {
     path[depth] = String(i)
-    assertJson(value[i], path, depth + 1)
-    path.length = depth
+    assertPart(value[i], depth + 1)
   }
 }
 
@@ -72,8 +73,8 @@ function explain(value: unknown): string {
   return `an object of class ${className(value)} would lose its class: use plain objects, or a schema with encode`
 }
 
-function refused(path: readonly string[], why: string): TidemarkError {
-  const where = path.length === 0 ? 'the value' : `the value's ${path.slice(0, 10).join('.').slice(0, 200)}`
+function refused(depth: number, why: string): TidemarkError {
+  const where = depth === 0 ? 'the value' : `the value's ${path.slice(0, Math.min(depth, 10)).join('.').slice(0, 200)}`
   return new TidemarkError('ERR_SERDE', `json() cannot keep ${where} as it is: ${why}`)
 }
 
@@ -83,11 +84,11 @@ const JSON_SERDE: Serde<unknown> = Object.freeze({
   discipline: 'frozen',
   ordered: false,
   write(value: unknown, out: ByteWriter): void {
-    assertJson(value, [], 0)
+    assertPart(value, 0)
     out.string(JSON.stringify(value))
   },
   check(value: unknown): void {
-    assertJson(value, [], 0)
+    assertPart(value, 0)
   },
   read(bytes: Uint8Array, start: number, end: number): unknown {
     const text = decodeUtf8(bytes, start, end)

@@ -26,18 +26,20 @@ function assertSize(name: string, sizeBytes: number, bytes: Uint8Array, start: n
   throw new TidemarkError('ERR_SERDE', `${name}() reads ${sizeBytes} ${unit}, not ${hexOf(bytes, start, end)}`)
 }
 
+function checkInt32(value: number): void {
+  if (typeof value !== 'number' || (value | 0) !== value) {
+    throw new TidemarkError('ERR_SERDE', `int32() got ${showValue(value)}: pass a whole number from -2^31 to 2^31 - 1`)
+  }
+}
+
 const INT32: DelimitedSerde<number> = Object.freeze({
   name: 'int32',
   version: 1,
   discipline: 'immutable',
   ordered: true,
+  check: checkInt32,
   write(value: number, out: ByteWriter): void {
-    if ((value | 0) !== value) {
-      throw new TidemarkError(
-        'ERR_SERDE',
-        `int32() got ${showValue(value)}: pass a whole number from -2^31 to 2^31 - 1`,
-      )
-    }
+    checkInt32(value)
     out.i32(value ^ SIGN)
   },
   read(bytes: Uint8Array, start: number, end: number): number {
@@ -47,15 +49,20 @@ const INT32: DelimitedSerde<number> = Object.freeze({
   measure: () => 4,
 })
 
+function checkInt64(value: bigint): void {
+  if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) {
+    throw new TidemarkError('ERR_SERDE', `int64() got ${showValue(value)}: pass a bigint from -2^63 to 2^63 - 1`)
+  }
+}
+
 const INT64: DelimitedSerde<bigint> = Object.freeze({
   name: 'int64',
   version: 1,
   discipline: 'immutable',
   ordered: true,
+  check: checkInt64,
   write(value: bigint, out: ByteWriter): void {
-    if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) {
-      throw new TidemarkError('ERR_SERDE', `int64() got ${showValue(value)}: pass a bigint from -2^63 to 2^63 - 1`)
-    }
+    checkInt64(value)
     scratch.setBigInt64(0, value)
     out.i32(scratch.getInt32(0) ^ SIGN)
     out.i32(scratch.getInt32(4))
@@ -69,15 +76,20 @@ const INT64: DelimitedSerde<bigint> = Object.freeze({
   measure: () => 8,
 })
 
+function checkFloat64(value: number): void {
+  if (typeof value !== 'number') {
+    throw new TidemarkError('ERR_SERDE', `float64() got ${showValue(value)}: pass a number`)
+  }
+}
+
 const FLOAT64: DelimitedSerde<number> = Object.freeze({
   name: 'float64',
   version: 1,
   discipline: 'immutable',
   ordered: true,
+  check: checkFloat64,
   write(value: number, out: ByteWriter): void {
-    if (typeof value !== 'number') {
-      throw new TidemarkError('ERR_SERDE', `float64() got ${showValue(value)}: pass a number`)
-    }
+    checkFloat64(value)
     // -0 is written as 0, which it equals: equal keys must be equal bytes.
     scratch.setFloat64(0, value === 0 ? 0 : value)
     const high = scratch.getInt32(0)
@@ -96,15 +108,20 @@ const FLOAT64: DelimitedSerde<number> = Object.freeze({
   measure: () => 8,
 })
 
+function checkBoolean(value: boolean): void {
+  if (typeof value !== 'boolean') {
+    throw new TidemarkError('ERR_SERDE', `boolean() got ${showValue(value)}: pass true or false`)
+  }
+}
+
 const BOOLEAN: DelimitedSerde<boolean> = Object.freeze({
   name: 'boolean',
   version: 1,
   discipline: 'immutable',
   ordered: true,
+  check: checkBoolean,
   write(value: boolean, out: ByteWriter): void {
-    if (typeof value !== 'boolean') {
-      throw new TidemarkError('ERR_SERDE', `boolean() got ${showValue(value)}: pass true or false`)
-    }
+    checkBoolean(value)
     out.u8(value ? 1 : 0)
   },
   read(bytes: Uint8Array, start: number, end: number): boolean {

@@ -27,11 +27,24 @@ class TupleSerde implements Serde<readonly unknown[]> {
     this.ordered = parts.every((part) => part.ordered)
   }
 
+  check(value: readonly unknown[]): void {
+    this.#assertShape(value)
+    this.#parts.forEach((part, i) => {
+      if (part.check !== undefined) return part.check(value[i])
+      this.#scratch.reset()
+      part.write(value[i], this.#scratch)
+    })
+  }
+
+  #assertShape(value: unknown): void {
+    const count = this.#parts.length
+    if (Array.isArray(value) && value.length === count) return
+    throw new TidemarkError('ERR_SERDE', `${this.name} got ${showValue(value)}: pass an array of ${count}`)
+  }
+
   write(value: readonly unknown[], out: ByteWriter): void {
     const parts = this.#parts
-    if (!Array.isArray(value) || value.length !== parts.length) {
-      throw new TidemarkError('ERR_SERDE', `${this.name} got ${showValue(value)}: pass an array of ${parts.length}`)
-    }
+    this.#assertShape(value)
     const last = parts.length - 1
     for (let i = 0; i <= last; i++) {
       const part = parts[i] as Serde<unknown>

@@ -23,10 +23,14 @@ function lengthOf(value: number): number {
   return value < 0x2000000000000 ? 7 : 8
 }
 
-function writeUint(value: number, out: ByteWriter): void {
+function checkUint(value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new TidemarkError('ERR_SERDE', `uint() got ${showValue(value)}: pass a whole number from 0 to 2^53 - 1`)
   }
+}
+
+function writeUint(value: number, out: ByteWriter): void {
+  checkUint(value)
   out.ensure(MAX_BYTES)
   const bytes = out.bytes
   const at = out.position
@@ -37,9 +41,14 @@ function writeUint(value: number, out: ByteWriter): void {
   }
   const length = lengthOf(value)
   let rest = value
-  for (let i = length - 1; i > 0; i--) {
+  let i = length - 1
+  for (; rest > 0x7fffffff; i--) {
     bytes[at + i] = rest % 256
     rest = Math.floor(rest / 256)
+  }
+  for (; i > 0; i--) {
+    bytes[at + i] = rest & 0xff
+    rest >>>= 8
   }
   bytes[at] = ((0xff00 >> (length - 1)) & 0xff) | rest
   out.position = at + length
@@ -71,6 +80,7 @@ const UINT: DelimitedSerde<number> = Object.freeze({
   version: 1,
   discipline: 'immutable',
   ordered: true,
+  check: checkUint,
   write: writeUint,
   read: readUint,
   measure: (bytes: Uint8Array, start: number) => lengthFrom(bytes[start] ?? 0),

@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
-import type { ByteWriter } from './byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { showValue } from './hex.ts'
 import type { Serde } from './serde.ts'
 import type {
@@ -40,23 +40,31 @@ export function schemaSerde(
   options: ErasedOptions = {},
 ): Serde<unknown> {
   const { encode, validate = 'both' } = options
+  const encoded = (value: unknown): unknown => {
+    const plain = encode === undefined ? value : encode(value)
+    if (validate === 'both') validated(schema, plain, 'a value to write')
+    return plain
+  }
   return Object.freeze({
     name: serde.name,
     version: serde.version,
     discipline: encode === undefined ? serde.discipline : 'copied',
     ordered: serde.ordered && encode === undefined,
     write(value: unknown, out: ByteWriter): void {
-      const encoded = encode === undefined ? value : encode(value)
-      if (validate === 'both') check(schema, encoded, 'a value to write')
-      serde.write(encoded, out)
+      serde.write(encoded(value), out)
+    },
+    check(value: unknown): void {
+      const plain = encoded(value)
+      if (serde.check === undefined) serde.write(plain, new ByteWriter(64))
+      else serde.check(plain)
     },
     read(bytes: Uint8Array, start: number, end: number): unknown {
-      return check(schema, serde.read(bytes, start, end), 'a value that was read')
+      return validated(schema, serde.read(bytes, start, end), 'a value that was read')
     },
   })
 }
 
-function check(schema: StandardSchema, value: unknown, what: string): unknown {
+function validated(schema: StandardSchema, value: unknown, what: string): unknown {
   const result = schema['~standard'].validate(value)
   if (result instanceof Promise) {
     // Nobody waits for it: a rejection must not become an unhandled one.
