@@ -33,6 +33,14 @@ export class CacheBudget {
     if (this.#members.delete(member)) this.add(-member.cacheBytes)
   }
 
+  /** Bytes that a member may hold: what the others leave, and at least its fair share. */
+  roomFor(member: CacheMember): number {
+    return Math.max(
+      this.limitBytes - (this.#usedBytes - member.cacheBytes),
+      this.limitBytes / Math.max(1, this.#members.size),
+    )
+  }
+
   /** Tells of a change of a member's bytes; over the limit the largest members are shrunk. */
   add(bytes: number): void {
     this.#usedBytes += bytes

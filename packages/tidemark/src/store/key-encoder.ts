@@ -58,7 +58,7 @@ export class KeyEncoder<K> {
   encode(key: K, store: string): void {
     if (Object.is(key, this.#last)) return
     if (key === null || key === undefined) {
-      throw new TidemarkError('ERR_NULL_KEY', `store ${store}: the key is ${key}. Keys must be values`, {
+      throw new TidemarkError('ERR_NULL_KEY', `store ${store}: the key is ${key === null ? 'null' : 'undefined'}`, {
         details: { store },
       })
     }

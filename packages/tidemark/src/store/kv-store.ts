@@ -1,8 +1,8 @@
 import { TidemarkError } from '../errors/error.ts'
+import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import { deepThaw } from './deep-freeze.ts'
 import { KeyEncoder } from './key-encoder.ts'
 import { prefixEnd } from './prefix.ts'
-import type { DeepReadonly } from './readonly.ts'
 import { StoreIterator } from './store-iterator.ts'
 import type { RawIterator, RawStore } from './types.ts'
 
@@ -159,7 +159,7 @@ export class KeyValueStore<K, V> extends KeyValueReader<K, V> {
     }
     // The function may have used the store itself: then the key has to be found again.
     if (this.raw.stamp === stamp) this.raw.replace(value)
-    else this.put(key, value as V)
+    else this.put(key, value)
     return value as DeepReadonly<V>
   }
 

@@ -1,0 +1,133 @@
+import { crc32c } from '../log/crc/crc32c.ts'
+import { ByteWriter } from '../serde/byte-writer.ts'
+import { type ByteMap, DELETED, FRESH } from './byte-map.ts'
+import { describe, writeDescriptor } from './descriptor.ts'
+import type { StoreSpec } from './types.ts'
+import type { ValuePolicy } from './value-policy.ts'
+
+/*
+ * A delta, the net changes of one commit of a task (numbers are LEB128 varuints unless said otherwise):
+ *
+ *     u8        format version
+ *     id        the checkpoint it leads to
+ *     previous  the id of the task's delta before this one (or that its files were at): a gap shows by it
+ *     stores    count, then the descriptor of each store of the task
+ *     sections  of stores with changes: place of the store in the list + 1, u8 flags (bit 0: entries are sorted), then
+ *               entries: key length + 1, key, 0 for a deletion or value length + 1, value. A key length of 0 ends the
+ *               section, a store of 0 ends the sections
+ *     u32       CRC-32C (big-endian) of all before
+ */
+export const DELTA_VERSION = 1
+export const SECTION_SORTED = 1
+const STEP_ENTRIES = 512
+const STEP_BYTES = 65_536
+const ENTRY_OVERHEAD_BYTES = 12
+
+/** The changes of one store. */
+export interface StoreChanges {
+  readonly spec: StoreSpec
+  readonly policy: ValuePolicy
+  readonly changes: ByteMap | null
+}
+
+/**
+ * Encodes the changes of all stores, in steps of less than a millisecond. Deletions of keys that were not there before
+ * are left out; null if nothing is left. The result owns its ArrayBuffer, so that it can be transferred.
+ */
+export function* encodeDelta(
+  id: number,
+  previous: number,
+  stores: readonly StoreChanges[],
+): Generator<void, Uint8Array | null> {
+  const encoder = new DeltaEncoder(capacityFor(stores))
+  encoder.header(id, previous, stores)
+  for (let place = 0; place < stores.length; place++) {
+    const { policy, changes } = stores[place] as StoreChanges
+    if (changes !== null) yield* encoder.section(place, policy, changes)
+  }
+  return encoder.entries === 0 ? null : encoder.finish()
+}
+
+function capacityFor(stores: readonly StoreChanges[]): number {
+  let bytes = 256
+  for (const { changes } of stores) if (changes !== null) bytes += changes.bytes
+  return bytes
+}
+
+class DeltaEncoder {
+  entries = 0
+  readonly #out: ByteWriter
+  readonly #value = new ByteWriter(256)
+  #crc = 0
+  #summed = 0
+
+  constructor(capacityBytes: number) {
+    this.#out = new ByteWriter(capacityBytes)
+  }
+
+  header(id: number, previous: number, stores: readonly StoreChanges[]): void {
+    const out = this.#out
+    out.u8(DELTA_VERSION)
+    out.varuint(id)
+    out.varuint(previous)
+    out.varuint(stores.length)
+    for (const { spec } of stores) writeDescriptor(describe(spec), out)
+  }
+
+  *section(place: number, policy: ValuePolicy, changes: ByteMap): Generator<void, void> {
+    const out = this.#out
+    let begun = false
+    let stepEnd = out.position + STEP_BYTES
+    for (let entry = 0; entry < changes.size; entry++) {
+      const flags = changes.flagsAt(entry)
+      if ((flags & (DELETED | FRESH)) !== (DELETED | FRESH)) {
+        if (!begun) {
+          begun = true
+          out.varuint(place + 1)
+          out.u8(0)
+        }
+        this.#entry(policy, changes, entry, flags)
+      }
+      if (entry % STEP_ENTRIES === STEP_ENTRIES - 1 || out.position > stepEnd) {
+        this.#sum()
+        stepEnd = out.position + STEP_BYTES
+        yield
+      }
+    }
+    if (begun) out.varuint(0)
+  }
+
+  #entry(policy: ValuePolicy, changes: ByteMap, entry: number, flags: number): void {
+    const out = this.#out
+    const length = changes.keyLengthAt(entry)
+    const start = changes.keyStartAt(entry)
+    out.ensure(length + ENTRY_OVERHEAD_BYTES)
+    out.varuint(length + 1)
+    out.raw(changes.keyChunkAt(entry), start, start + length)
+    this.entries++
+    if ((flags & DELETED) !== 0) {
+      out.varuint(0)
+      return
+    }
+    const value = this.#value
+    value.reset()
+    policy.encode(changes.valueAt(entry), flags, value)
+    out.varuint(value.position + 1)
+    out.raw(value.bytes, 0, value.position)
+  }
+
+  #sum(): void {
+    this.#crc = crc32c(this.#out.bytes, this.#summed, this.#out.position, this.#crc)
+    this.#summed = this.#out.position
+  }
+
+  finish(): Uint8Array {
+    const out = this.#out
+    out.varuint(0)
+    this.#sum()
+    out.i32(this.#crc | 0)
+    const used = out.position
+    const bytes = out.take(1)
+    return used * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes
+  }
+}

@@ -1,0 +1,49 @@
+import { type ByteMap, DELETED, FRESH } from './byte-map.ts'
+
+const STEP_ENTRIES = 2048
+
+/**
+ * Makes one map of two in steps, `newer` over `older`, by adding the smaller to the larger; returns the one that has all.
+ * Until the end both are to be read, newer first: at each step that gives the same answers. `dropFresh` leaves out
+ * deletions of keys that were never visible below `newer`.
+ */
+export function* mergeMaps(newer: ByteMap, older: ByteMap, dropFresh: boolean): Generator<void, ByteMap> {
+  if (older.size === 0) return newer
+  if (newer.size === 0) return older
+  if (newer.size > older.size) {
+    yield* addMissing(newer, older)
+    return newer
+  }
+  yield* overwrite(older, newer, dropFresh)
+  return older
+}
+
+function* addMissing(newer: ByteMap, older: ByteMap): Generator<void, void> {
+  for (let entry = 0; entry < older.size; entry++) {
+    const bytes = older.keyChunkAt(entry)
+    const start = older.keyStartAt(entry)
+    const end = start + older.keyLengthAt(entry)
+    const hash = older.hashAt(entry)
+    if (newer.find(bytes, start, end, hash) < 0) {
+      newer.insert(bytes, start, end, hash, older.valueAt(entry), older.flagsAt(entry), older.valueBytesAt(entry))
+    }
+    if (entry % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+  }
+}
+
+function* overwrite(older: ByteMap, newer: ByteMap, dropFresh: boolean): Generator<void, void> {
+  for (let entry = 0; entry < newer.size; entry++) {
+    const bytes = newer.keyChunkAt(entry)
+    const start = newer.keyStartAt(entry)
+    const end = start + newer.keyLengthAt(entry)
+    const hash = newer.hashAt(entry)
+    const flags = newer.flagsAt(entry)
+    const found = older.find(bytes, start, end, hash)
+    if (found >= 0) {
+      older.setAt(found, newer.valueAt(entry), flags & ~FRESH, newer.valueBytesAt(entry))
+    } else if (!dropFresh || (flags & (DELETED | FRESH)) !== (DELETED | FRESH)) {
+      older.insert(bytes, start, end, hash, newer.valueAt(entry), flags & ~FRESH, newer.valueBytesAt(entry))
+    }
+    if (entry % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+  }
+}

@@ -1,0 +1,227 @@
+import { invariant, TidemarkError } from '../errors/error.ts'
+import type { ByteMap } from './byte-map.ts'
+import { encodeDelta } from './delta.ts'
+import { describe } from './descriptor.ts'
+import { FlushCursor } from './flush-cursor.ts'
+import { mergeMaps } from './merge-maps.ts'
+import type { LayeredStore, StoreContext } from './raw-store.ts'
+import { sortEntries } from './sort-entries.ts'
+import type { FrozenState, RawStore, SortedStore, StateStatistics, StoreDescriptor, TaskState } from './types.ts'
+
+/** A frozen memtable, with what has become of it. */
+class Frozen implements FrozenState {
+  readonly id: number
+  readonly changes: number
+  /** False once `delta` has found that there are no net changes. */
+  hasDelta: boolean
+
+  constructor(id: number, changes: number) {
+    this.id = id
+    this.changes = changes
+    this.hasDelta = changes > 0
+  }
+}
+
+/** See TaskState. Made by openTaskState. */
+export class LayeredState implements TaskState {
+  id: number
+  flushedId: number
+  lastDeltaId: number
+  readonly #context: StoreContext
+  /** Declared stores, then those that have data but are not declared any more. */
+  readonly #stores: readonly LayeredStore[]
+  readonly #byName: ReadonlyMap<string, LayeredStore>
+  readonly #undeclared: readonly StoreDescriptor[]
+  readonly #flushThresholdBytes: number
+  #frozen: Frozen | null = null
+  /** Moves what was committed last into recent; advanced by whoever needs it done. */
+  #merge: Generator<void, void> | null = null
+  #flushRuns = false
+  #closed = false
+
+  constructor(options: {
+    readonly context: StoreContext
+    readonly stores: readonly LayeredStore[]
+    readonly declared: number
+    readonly undeclared: readonly StoreDescriptor[]
+    readonly id: number
+    readonly lastDeltaId: number
+    readonly flushThresholdBytes: number
+  }) {
+    this.#context = options.context
+    this.#stores = options.stores
+    this.#byName = new Map(options.stores.slice(0, options.declared).map((store) => [store.spec.name, store]))
+    this.#undeclared = options.undeclared
+    this.id = options.id
+    this.flushedId = options.context.base.id
+    this.lastDeltaId = options.lastDeltaId
+    this.#flushThresholdBytes = options.flushThresholdBytes
+    for (const store of options.stores) this.#context.cache.join(store)
+  }
+
+  store(name: string): RawStore {
+    const store = this.#byName.get(name)
+    if (store !== undefined) return store
+    const known = [...this.#byName.keys()].join(', ')
+    throw new TidemarkError(
+      'ERR_STORE_UNKNOWN',
+      `task ${this.#context.task} has no store ${name}; it declares ${known === '' ? 'none' : known}`,
+      { details: { store: name, task: this.#context.task } },
+    )
+  }
+
+  get activeBytes(): number {
+    let bytes = 0
+    for (const store of this.#stores) bytes += store.activeBytes
+    return bytes
+  }
+
+  get recentBytes(): number {
+    let bytes = 0
+    for (const store of this.#stores) bytes += store.recentBytes + store.flushingBytes
+    return bytes
+  }
+
+  get dirty(): boolean {
+    for (const store of this.#stores) if (store.active.size > 0) return true
+    return false
+  }
+
+  freeze(next: number): FrozenState {
+    invariant(
+      this.#frozen === null,
+      `state of task ${this.#context.task}: freeze while commit ${this.#frozen?.id} is in flight`,
+    )
+    invariant(next > this.id, `state of task ${this.#context.task}: freeze for ${next}, but ${this.id} is committed`)
+    const frozen = new Frozen(next, this.activeBytes)
+    for (const store of this.#stores) store.freeze()
+    this.#frozen = frozen
+    return frozen
+  }
+
+  *delta(frozen: FrozenState): Generator<void, Uint8Array | null> {
+    const own = this.#own(frozen)
+    if (own.changes === 0) return null
+    const changes = [...this.#byName.values()].map(({ spec, policy, frozen: map }) => ({ spec, policy, changes: map }))
+    const bytes = yield* encodeDelta(own.id, this.lastDeltaId, changes)
+    own.hasDelta = bytes !== null
+    return bytes
+  }
+
+  #own(frozen: FrozenState): Frozen {
+    const own = this.#frozen
+    invariant(
+      own !== null && own === frozen,
+      `state of task ${this.#context.task}: ${frozen.id} is not the frozen commit`,
+    )
+    return own
+  }
+
+  commit(frozen: FrozenState): Generator<void, void> {
+    const own = this.#own(frozen)
+    // Two commits within the time of one merge: the older one has to be done first.
+    if (this.#merge !== null) for (const _ of this.#merging()) continue
+    this.#frozen = null
+    this.id = own.id
+    if (own.hasDelta) this.lastDeltaId = own.id
+    const stores = this.#stores.filter((store) => store.commit())
+    if (stores.length > 0) this.#merge = mergeStores(stores)
+    return this.#merging()
+  }
+
+  /** Advances the merge that is there, if any, to its end. */
+  *#merging(): Generator<void, void> {
+    const merge = this.#merge
+    if (merge === null) return
+    // Another generator may have ended it, or may be at a later one, between two steps of this one.
+    while (this.#merge === merge) {
+      if (merge.next().done === true) this.#merge = null
+      else yield
+    }
+  }
+
+  get wantsFlush(): boolean {
+    if (this.#flushRuns) return false
+    let bytes = 0
+    for (const store of this.#stores) bytes += store.recentBytes
+    return bytes >= this.#flushThresholdBytes
+  }
+
+  *flush(): Generator<void, void> {
+    invariant(
+      !this.#flushRuns && !this.#closed,
+      `state of task ${this.#context.task}: flush while one runs, or after close`,
+    )
+    this.#flushRuns = true
+    try {
+      yield* this.#merging()
+      const id = this.id
+      const stores = this.#stores.filter((store) => store.recent.size > 0)
+      if (stores.length > 0) yield* this.#write(id, stores)
+      this.flushedId = id
+    } finally {
+      this.#flushRuns = false
+    }
+  }
+
+  *#write(id: number, stores: readonly LayeredStore[]): Generator<void, void> {
+    for (const store of stores) store.beginFlush()
+    let written = false
+    try {
+      const sorted: SortedStore[] = []
+      for (const store of stores) {
+        const map = store.flushing as ByteMap
+        const entries = yield* sortEntries(map)
+        const { name } = store.spec
+        sorted.push({ name, count: map.size, cursor: new FlushCursor(map, store.policy, entries) })
+      }
+      yield* this.#context.base.write(id, this.#descriptors(), sorted)
+      written = true
+    } finally {
+      // Failed or given up: what was to be flushed stays in memory, and the next flush takes it along.
+      if (!written) for (const store of stores) takeBack(store)
+    }
+    for (const store of stores) {
+      store.cleaned(yield* mergeMaps(store.flushing as ByteMap, store.beginCleaning(), false))
+    }
+  }
+
+  #descriptors(): StoreDescriptor[] {
+    return [...[...this.#byName.values()].map(({ spec }) => describe(spec)), ...this.#undeclared]
+  }
+
+  statistics(): StateStatistics {
+    const base = this.#context.base.statistics()
+    let cacheBytes = 0
+    for (const store of this.#stores) cacheBytes += store.cacheBytes
+    return {
+      activeBytes: this.activeBytes,
+      recentBytes: this.recentBytes,
+      cacheBytes,
+      baseFiles: base.files,
+      baseBytes: base.bytes,
+      baseEntries: base.entries,
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const store of this.#stores) this.#context.cache.leave(store)
+    this.#context.base.close()
+  }
+}
+
+function* mergeStores(stores: readonly LayeredStore[]): Generator<void, void> {
+  for (const store of stores) {
+    store.merged(yield* mergeMaps(store.merging as ByteMap, store.recent, true))
+  }
+}
+
+function takeBack(store: LayeredStore): void {
+  const flushing = store.flushing as ByteMap
+  const merge = mergeMaps(store.recent, flushing, false)
+  let step = merge.next()
+  while (step.done !== true) step = merge.next()
+  store.tookBack(step.value)
+}
