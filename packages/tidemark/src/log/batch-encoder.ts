@@ -42,7 +42,7 @@ export class BatchEncoder {
   private lengthRoom = 2
   private valueRoom = 2
 
-  constructor(capacityBytes = 16 * 1024) {
+  constructor(capacityBytes: number = 16 * 1024) {
     this.writer = new ByteWriter(Math.max(capacityBytes, 2 * header.HEADER_BYTES))
     this.writer.position = header.HEADER_BYTES
   }
@@ -74,7 +74,7 @@ export class BatchEncoder {
     valueEnd: number,
     headers: RecordHeaders | null,
   ): void {
-    this.cancel()
+    if (this.recordAt >= 0) this.cancel()
     const writer = this.writer
     const keyBytes = key === null ? 0 : keyEnd - keyStart
     const valueBytes = value === null ? 0 : valueEnd - valueStart
@@ -91,14 +91,14 @@ export class BatchEncoder {
       valueBytes
     this.checkSize(bodyBytes)
     writer.ensure(bodyBytes + 5)
-    writer.varuint(2 * bodyBytes)
-    writer.u8(0)
-    this.writeDelta(delta, timestamp)
-    writer.varuint(2 * this.count)
-    this.writeSlice(key, keyStart, keyEnd)
-    this.writeSlice(value, valueStart, valueEnd)
-    if (encoded === null) writer.u8(0)
-    else writer.raw(encoded.bytes, 0, encoded.position)
+    const bytes = writer.bytes
+    let at = putVaruint(bytes, writer.position, 2 * bodyBytes)
+    at = this.putStart(bytes, at, delta, timestamp)
+    at = putSlice(bytes, at, key, keyStart, keyEnd)
+    at = putSlice(bytes, at, value, valueStart, valueEnd)
+    if (encoded === null) bytes[at++] = 0
+    else at = putBytes(bytes, at, encoded.bytes, 0, encoded.position)
+    writer.position = at
     this.added(timestamp)
   }
 
@@ -108,22 +108,20 @@ export class BatchEncoder {
    * Throws ERR_RECORD_INVALID as `append` does.
    */
   begin(timestamp: number, key: Uint8Array | null, keyStart: number, keyEnd: number): ByteWriter {
-    this.cancel()
+    if (this.recordAt >= 0) this.cancel()
     const writer = this.writer
     const delta = this.timestampDelta(timestamp)
-    this.checkSize(keyEnd - keyStart)
+    const keyBytes = key === null ? 0 : keyEnd - keyStart
+    this.checkSize(keyBytes)
     this.recordAt = writer.position
     this.lastTimestamp = timestamp
-    writer.ensure(32)
-    writer.position += this.lengthRoom
-    this.bodyAt = writer.position
-    writer.u8(0)
-    this.writeDelta(delta, timestamp)
-    writer.varuint(2 * this.count)
-    this.writeSlice(key, keyStart, keyEnd)
-    writer.ensure(8)
-    writer.position += this.valueRoom
-    this.valueAt = writer.position
+    writer.ensure(48 + keyBytes)
+    const bytes = writer.bytes
+    this.bodyAt = writer.position + this.lengthRoom
+    let at = this.putStart(bytes, this.bodyAt, delta, timestamp)
+    at = putSlice(bytes, at, key, keyStart, keyEnd) + this.valueRoom
+    this.valueAt = at
+    writer.position = at
     return writer
   }
 
@@ -135,7 +133,8 @@ export class BatchEncoder {
     this.checkSize(0)
     this.valueRoom = this.fit(this.valueAt, this.valueRoom, valueBytes)
     if (headers === null || headers.length === 0) {
-      writer.u8(0)
+      writer.ensure(1)
+      writer.bytes[writer.position++] = 0
     } else {
       const encoded = encodeHeaders(headers)
       writer.raw(encoded.bytes, 0, encoded.position)
@@ -150,7 +149,7 @@ export class BatchEncoder {
    * keeps its records until `reset`. There must be one record at least.
    */
   finish(options: FinishOptions = {}): Uint8Array<ArrayBuffer> {
-    this.cancel()
+    if (this.recordAt >= 0) this.cancel()
     invariant(this.count > 0, 'a batch must have a record')
     const { codec = 'none' } = options
     const records = this.writer.bytes.subarray(header.HEADER_BYTES, this.writer.position)
@@ -188,7 +187,6 @@ export class BatchEncoder {
   }
 
   private cancel(): void {
-    if (this.recordAt < 0) return
     this.writer.position = this.recordAt
     this.recordAt = -1
   }
@@ -207,46 +205,58 @@ export class BatchEncoder {
     return delta
   }
 
-  private writeDelta(delta: number, timestamp: number): void {
-    const writer = this.writer
-    if (delta > -EXACT && delta < EXACT) {
-      writer.varuint(delta < 0 ? -2 * delta - 1 : 2 * delta)
-      return
+  /** Attributes, timestamp and offset of a record. Numbers of one and two bytes are written in line, for speed. */
+  private putStart(bytes: Uint8Array, start: number, delta: number, timestamp: number): number {
+    let at = start
+    bytes[at++] = 0
+    const time = delta < 0 ? -2 * delta - 1 : 2 * delta
+    if (time < 0x80) {
+      bytes[at++] = time
+    } else if (time < 0x4000) {
+      bytes[at++] = time | 0x80
+      bytes[at++] = time >>> 7
+    } else {
+      at = this.putLongDelta(bytes, at, delta, timestamp)
     }
-    const exact = BigInt(timestamp) - BigInt(this.firstTimestamp)
-    let rest = exact < 0n ? -2n * exact - 1n : 2n * exact
-    for (; rest > 127n; rest >>= 7n) writer.u8(Number(rest & 127n) | 128)
-    writer.u8(Number(rest))
+    const offset = 2 * this.count
+    if (offset < 0x80) {
+      bytes[at++] = offset
+    } else if (offset < 0x4000) {
+      bytes[at++] = offset | 0x80
+      bytes[at++] = offset >>> 7
+    } else {
+      at = putLongVaruint(bytes, at, offset)
+    }
+    return at
   }
 
-  private writeSlice(bytes: Uint8Array | null, start: number, end: number): void {
-    if (bytes === null) {
-      this.writer.u8(1)
-      return
-    }
-    this.writer.varuint(2 * (end - start))
-    this.writer.raw(bytes, start, end)
+  private putLongDelta(bytes: Uint8Array, start: number, delta: number, timestamp: number): number {
+    if (delta > -EXACT && delta < EXACT) return putLongVaruint(bytes, start, delta < 0 ? -2 * delta - 1 : 2 * delta)
+    const exact = BigInt(timestamp) - BigInt(this.firstTimestamp)
+    let rest = exact < 0n ? -2n * exact - 1n : 2n * exact
+    let at = start
+    for (; rest > 127n; rest >>= 7n) bytes[at++] = Number(rest & 127n) | 0x80
+    bytes[at++] = Number(rest)
+    return at
   }
 
   /** Writes `length` before `at`, where `room` bytes were kept for it; moves what follows if it needs another size. */
   private fit(at: number, room: number, length: number): number {
-    const writer = this.writer
     const size = varintSize(2 * length)
-    const end = writer.position
     if (size !== room) {
+      const writer = this.writer
       writer.ensure(8)
-      writer.bytes.copyWithin(at - room + size, at, end)
+      writer.bytes.copyWithin(at - room + size, at, writer.position)
+      writer.position += size - room
     }
-    writer.position = at - room
-    writer.varuint(2 * length)
-    writer.position = end - room + size
+    putVaruint(this.writer.bytes, at - room, 2 * length)
     return size
   }
 
   private checkSize(moreBytes: number): void {
     const sizeBytes = this.writer.position + moreBytes
     if (sizeBytes <= MAX_BATCH_BYTES - 1024) return
-    this.cancel()
+    if (this.recordAt >= 0) this.cancel()
     throw new TidemarkError('ERR_RECORD_INVALID', `a batch of ${sizeBytes} bytes is larger than the format allows`, {
       details: { sizeBytes },
     })
@@ -271,6 +281,63 @@ function encodeHeaders(headers: RecordHeaders): ByteWriter {
     }
   }
   return out
+}
+
+/** Above this, a copy by the engine is faster than a loop. */
+const SHORT_BYTES = 40
+
+/** The `put` functions write at a position, where there must be room, and give the position after. */
+function putVaruint(bytes: Uint8Array, at: number, value: number): number {
+  if (value < 0x80) {
+    bytes[at] = value
+    return at + 1
+  }
+  if (value < 0x4000) {
+    bytes[at] = value | 0x80
+    bytes[at + 1] = value >>> 7
+    return at + 2
+  }
+  return putLongVaruint(bytes, at, value)
+}
+
+function putLongVaruint(bytes: Uint8Array, start: number, value: number): number {
+  let at = start
+  let rest = value
+  while (rest > 0x7fffffff) {
+    bytes[at++] = (rest % 128) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  while (rest > 127) {
+    bytes[at++] = rest | 0x80
+    rest >>>= 7
+  }
+  bytes[at] = rest
+  return at + 1
+}
+
+function putBytes(bytes: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+  const count = end - start
+  if (count > SHORT_BYTES) {
+    bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), at)
+    return at + count
+  }
+  let to = at
+  let from = start
+  for (; from + 4 <= end; from += 4, to += 4) {
+    bytes[to] = source[from] as number
+    bytes[to + 1] = source[from + 1] as number
+    bytes[to + 2] = source[from + 2] as number
+    bytes[to + 3] = source[from + 3] as number
+  }
+  for (; from < end; from++, to++) bytes[to] = source[from] as number
+  return to
+}
+
+/** A length and bytes, or a length of -1 for null. */
+function putSlice(bytes: Uint8Array, at: number, source: Uint8Array | null, start: number, end: number): number {
+  if (source !== null) return putBytes(bytes, putVaruint(bytes, at, 2 * (end - start)), source, start, end)
+  bytes[at] = 1
+  return at + 1
 }
 
 /** Bytes of an unsigned varint of up to 32 bits. */

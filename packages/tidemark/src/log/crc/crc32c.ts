@@ -1,9 +1,8 @@
 import { CHUNK_BYTES, crcModule, INPUT_AT } from './crc32c-module.ts'
-import { crc32cTable } from './crc32c-table.ts'
-import { makeTables } from './tables.ts'
+import { crc32cTable, TABLES } from './crc32c-table.ts'
 
 /** Below this the tables win: the module costs a copy and a call (docs/adr/0002-crc32c.md has the measurements). */
-const MODULE_FROM_BYTES = 320
+const MODULE_FROM_BYTES = 128
 
 interface CrcModule {
   readonly memory: Uint8Array
@@ -31,7 +30,7 @@ function load(engine: Engine | undefined): CrcModule | null {
   if (!engine.validate(bytes)) return null
   const { exports } = new engine.Instance(new engine.Module(bytes))
   const memory = new Uint8Array(exports.memory.buffer)
-  memory.set(new Uint8Array(makeTables(16).buffer))
+  memory.set(new Uint8Array(TABLES.buffer))
   return { memory, run: exports.run }
 }
 
@@ -40,15 +39,19 @@ function load(engine: Engine | undefined): CrcModule | null {
  * `seed` is the CRC of the bytes before, so that crc32c(b, m, e, crc32c(b, s, m)) equals crc32c(b, s, e).
  */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length, seed = 0): number {
-  if (end - start < MODULE_FROM_BYTES || MODULE === null) return crc32cTable(bytes, start, end, seed)
-  const { memory, run } = MODULE
+  const length = end - start
+  if (length < MODULE_FROM_BYTES || MODULE === null) return crc32cTable(bytes, start, end, seed)
+  if (length > CHUNK_BYTES) return inChunks(MODULE, bytes, start, end, seed)
+  MODULE.memory.set(length === bytes.length ? bytes : bytes.subarray(start, end), INPUT_AT)
+  return MODULE.run(length, seed) >>> 0
+}
+
+function inChunks(module: CrcModule, bytes: Uint8Array, start: number, end: number, seed: number): number {
   let crc = seed
   let at = start
-  while (end - at >= MODULE_FROM_BYTES) {
-    const next = Math.min(end, at + CHUNK_BYTES)
-    memory.set(at === 0 && next === bytes.length ? bytes : bytes.subarray(at, next), INPUT_AT)
-    crc = run(next - at, crc)
-    at = next
+  for (; end - at >= CHUNK_BYTES; at += CHUNK_BYTES) {
+    module.memory.set(bytes.subarray(at, at + CHUNK_BYTES), INPUT_AT)
+    crc = module.run(CHUNK_BYTES, crc)
   }
-  return crc32cTable(bytes, at, end, crc)
+  return crc32c(bytes, at, end, crc)
 }

@@ -91,13 +91,12 @@ function name(text: string): Code {
   return [text.length, Array.from(text, (letter) => letter.charCodeAt(0))]
 }
 
-function flatten(code: Code): number[] {
-  const bytes: number[] = []
+function flatten(code: Code, into: number[] = []): number[] {
   for (const part of code) {
-    if (typeof part === 'number') bytes.push(part)
-    else for (const byte of flatten(part)) bytes.push(byte)
+    if (typeof part === 'number') into.push(part)
+    else flatten(part, into)
   }
-  return bytes
+  return into
 }
 
 /** LEB128. */

@@ -45,7 +45,7 @@ test('both ways agree with the bitwise reference at every length around their st
 
 test('inputs longer than a chunk agree with the tables, and nothing of an earlier call remains', () => {
   const bytes = noise(CHUNK_BYTES * 3)
-  for (const length of [CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, CHUNK_BYTES + 319, CHUNK_BYTES + 320, 190_000]) {
+  for (const length of [CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, CHUNK_BYTES + 127, CHUNK_BYTES + 128, 190_000]) {
     assert.equal(crc32c(bytes, 7, 7 + length), crc32cTable(bytes, 7, 7 + length, 0), `length ${length}`)
     assert.equal(crc32c(bytes, 7, 600), crc32cTable(bytes, 7, 600, 0), `600 after ${length}`)
   }
