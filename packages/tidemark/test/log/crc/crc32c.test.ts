@@ -70,3 +70,20 @@ test('the fold distances make a multiple of the polynomial', () => {
   }
   assert.equal(sum, 0)
 })
+
+test('without WebAssembly the tables do all the work', async () => {
+  const engine = Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly') as PropertyDescriptor
+  const url = new URL('../../../src/log/crc/crc32c.ts?without', import.meta.url).href
+  Object.defineProperty(globalThis, 'WebAssembly', { ...engine, value: undefined })
+  let alone: typeof import('../../../src/log/crc/crc32c.ts')
+  try {
+    alone = (await import(url)) as typeof alone
+  } finally {
+    Object.defineProperty(globalThis, 'WebAssembly', engine)
+  }
+  assert.notEqual(alone.crc32c, crc32c)
+  const bytes = noise(CHUNK_BYTES + 500)
+  for (const length of [0, 100, 128, 5000, bytes.length]) {
+    assert.equal(alone.crc32c(bytes, 0, length), crc32c(bytes, 0, length))
+  }
+})
