@@ -23,7 +23,7 @@ interface CrcExports {
 
 const MODULE = load((globalThis as { readonly WebAssembly?: Engine }).WebAssembly)
 
-/** Null where the engine has no WebAssembly SIMD (an old CPU, or --jitless): then the tables do all the work. */
+/** Null where the engine has no WebAssembly SIMD (a very old CPU): then the tables do all the work. */
 function load(engine: Engine | undefined): CrcModule | null {
   if (engine === undefined) return null
   const bytes = crcModule()
