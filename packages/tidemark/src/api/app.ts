@@ -42,6 +42,8 @@ export interface RunOptions {
   /** The streams' end offsets at the start count as the end, even without finite inputs. */
   readonly untilEnd?: boolean
   readonly commit?: CommitOptions
+  /** What keeps state under the memtables (default lsm). */
+  readonly engine?: 'lsm' | 'memory'
   readonly onError?: ErrorPolicy
   /** Crashes of one container in a row before the run gives up (default 5). */
   readonly maxRestarts?: number

@@ -1,10 +1,92 @@
 import { EXIT, type ErrorEntry } from '../entry.ts'
 
 export const RUNTIME_ERRORS = {
-  ERR_PLACEHOLDER_RUNTIME: {
-    domain: 'internal',
+  ERR_COMMIT_TIMEOUT: {
+    domain: 'runtime',
+    retry: 'restart',
+    exit: EXIT.failed,
+    about:
+      'A commit took longer than commit.timeoutMs. The task resumes from the last checkpoint; raise the limit or lower the load.',
+  },
+  ERR_COMMIT_FAILED: {
+    domain: 'runtime',
+    retry: 'restart',
+    exit: EXIT.failed,
+    about: 'The log refused a commit without saying why. The task resumes from the last checkpoint.',
+  },
+  ERR_FENCED: {
+    domain: 'runtime',
     retry: 'never',
-    exit: EXIT.internal,
-    about: 'Replaced by the first real code.',
+    exit: EXIT.failed,
+    about: 'Another container has taken the task over; the old owner stops.',
+  },
+  ERR_HANDLER_FAILED: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'A handler or a step of the job threw. The message names stream, partition, offset and key; nothing after the last checkpoint counts.',
+  },
+  ERR_HANDLER_TIMEOUT: {
+    domain: 'runtime',
+    retry: 'restart',
+    exit: EXIT.failed,
+    about: 'An asynchronous handler did not settle in time.',
+  },
+  ERR_STEP_ASYNC: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'A step of a pipeline returned a promise. Steps are synchronous; use a low-level task for asynchronous work.',
+  },
+  ERR_CONTEXT_CLOSED: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A context was used after its handler had settled. Do the work inside the handler, or await it there.',
+  },
+  ERR_CONTAINER_CRASHED: {
+    domain: 'runtime',
+    retry: 'restart',
+    exit: EXIT.failed,
+    about:
+      'A container ended by an uncaught error or an unhandled rejection. It is started again from the last checkpoint.',
+  },
+  ERR_GAVE_UP: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.gaveUp,
+    about: 'A container crashed again and again without progress. The last error says why.',
+  },
+  ERR_DRAIN_TIMEOUT: {
+    domain: 'runtime',
+    retry: 'later',
+    exit: EXIT.failed,
+    about: 'The final commits were not done within the drain deadline. The next run resumes from the last checkpoint.',
+  },
+  ERR_RUN_ENDED: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'Something was asked of a run that has ended.',
+  },
+  ERR_UNKNOWN_STREAM: {
+    domain: 'usage',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'The job has no stream of this name. The message lists those it has.',
+  },
+  ERR_UNKNOWN_STORE: {
+    domain: 'usage',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'The job has no store of this name. The message lists those it has.',
+  },
+  ERR_OPTION: {
+    domain: 'usage',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'An option of the run is out of range or contradicts another. The message names it.',
   },
 } as const satisfies Record<string, ErrorEntry>

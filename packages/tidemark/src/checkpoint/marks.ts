@@ -1,0 +1,94 @@
+import { TidemarkError } from '../errors/error.ts'
+
+/** The header that makes a record a mark (design/03). */
+export const MARK_HEADER = 'tm-mark'
+
+/**
+ * What one producing task last said of its progress into an intermediate partition. `watermark`: no earlier event time
+ * follows. `idle` and `end`: it holds nothing back; `end` also asks that what is still pending be emitted.
+ */
+export interface ProducerMark {
+  readonly kind: 'watermark' | 'idle' | 'end'
+  readonly watermarkMs: number | null
+}
+
+/** A mark as it travels: who says it, and how many producers there are in all. */
+export interface Mark extends ProducerMark {
+  readonly producer: number
+  readonly producers: number
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export function encodeMark(mark: Mark): Uint8Array {
+  return encoder.encode(JSON.stringify(mark))
+}
+
+export function decodeMark(bytes: Uint8Array, start: number, end: number): Mark {
+  try {
+    return JSON.parse(decoder.decode(bytes.subarray(start, end))) as Mark
+  } catch (cause) {
+    throw new TidemarkError('ERR_LOG_CORRUPT', 'a mark in an intermediate stream cannot be read', { cause })
+  }
+}
+
+/**
+ * The marks of all producers of one intermediate partition, and what follows from them: the watermark is the minimum
+ * over the producers that are neither idle nor ended, and there is none until each producer was heard.
+ */
+export class MarkBoard {
+  readonly #marks = new Map<number, ProducerMark>()
+  #producers = 0
+  #watermarkMs: number = Number.NEGATIVE_INFINITY
+
+  restore(marks: Readonly<Record<string, ProducerMark>>, producers: number): void {
+    this.#producers = producers
+    for (const [producer, mark] of Object.entries(marks)) this.#marks.set(Number(producer), mark)
+    this.#advance()
+  }
+
+  take(mark: Mark): void {
+    this.#producers = mark.producers
+    this.#marks.set(mark.producer, { kind: mark.kind, watermarkMs: mark.watermarkMs })
+    this.#advance()
+  }
+
+  #advance(): void {
+    if (this.#producers === 0 || this.#marks.size < this.#producers) return
+    let least = Number.POSITIVE_INFINITY
+    let most = Number.NEGATIVE_INFINITY
+    for (const mark of this.#marks.values()) {
+      const at = mark.watermarkMs ?? Number.NEGATIVE_INFINITY
+      if (at > most) most = at
+      if (mark.kind === 'watermark' && at < least) least = at
+    }
+    const next = least === Number.POSITIVE_INFINITY ? most : least
+    // A producer that was idle may come back behind the others: progress that was promised is not taken back.
+    if (next > this.#watermarkMs) this.#watermarkMs = next
+  }
+
+  /** Minus infinity until every producer was heard. */
+  get watermarkMs(): number {
+    return this.#watermarkMs
+  }
+
+  /** True when every producer has ended. */
+  get ended(): boolean {
+    if (this.#producers === 0 || this.#marks.size < this.#producers) return false
+    for (const mark of this.#marks.values()) if (mark.kind !== 'end') return false
+    return true
+  }
+
+  get idle(): boolean {
+    if (this.#producers === 0 || this.#marks.size < this.#producers) return false
+    for (const mark of this.#marks.values()) if (mark.kind === 'watermark') return false
+    return true
+  }
+
+  toJSON(): Record<string, ProducerMark> {
+    const out: Record<string, ProducerMark> = {}
+    for (const [producer, mark] of [...this.#marks].sort((a, b) => a[0] - b[0])) out[String(producer)] = mark
+    return out
+  }
+}

@@ -1,0 +1,275 @@
+import type { Job } from '../api/job.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import type { Plan } from '../dsl/plan.ts'
+import { TidemarkError } from '../errors/error.ts'
+import type { LogHost } from '../log/embedded/log-host.ts'
+import type { StreamInfo } from '../log/types.ts'
+import { describe } from '../store/descriptor.ts'
+import { storeSpecs } from './compile.ts'
+import type { ContainerStatus, TaskStatus } from './container.ts'
+import { type ContainerHost, type HostOptions, LocalContainer, ThreadContainer } from './container-host.ts'
+import type { RunSettings } from './settings.ts'
+import type { QueryEntry, StoreQuery, TaskGrant } from './thread-messages.ts'
+
+const FIRST_BACKOFF_MS = 100
+const LONGEST_BACKOFF_MS = 10_000
+
+export interface ContainerGroupOptions {
+  readonly job: Job
+  readonly jobUrl: string | null
+  readonly plan: Plan
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly host: LogHost
+  readonly settings: RunSettings
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly onChange: () => void
+  readonly onFailed: (error: Error) => void
+  readonly onWarning: (text: string) => void
+}
+
+interface Member {
+  readonly index: number
+  readonly tasks: readonly number[]
+  host: ContainerHost | null
+  status: ContainerStatus | null
+  /** Of containers that crashed before: records, dropped, late, checkpoints. */
+  before: Totals
+  crashesInARow: number
+  progressAtCrash: number
+}
+
+interface Totals {
+  readonly records: number
+  readonly dropped: number
+  readonly late: number
+  readonly checkpoints: number
+}
+
+const NONE: Totals = { records: 0, dropped: 0, late: 0, checkpoints: 0 }
+
+/** The containers of a node: gives them their tasks, starts them again when they crash, gives up after a limit. */
+export class ContainerGroup {
+  readonly #options: ContainerGroupOptions
+  readonly #members: Member[] = []
+  readonly #ends = new Map<string, readonly number[]>()
+  #closing = false
+  #draining = false
+  restarts = 0
+  restoredMs = 0
+
+  constructor(options: ContainerGroupOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { plan, settings } = this.#options
+    const count = Math.max(1, Math.min(settings.containers, plan.tasks))
+    for (let index = 0; index < count; index++) {
+      const tasks = Array.from({ length: plan.tasks }, (_, t) => t).filter((t) => t % count === index)
+      this.#members.push({
+        index,
+        tasks,
+        host: null,
+        status: null,
+        before: NONE,
+        crashesInARow: 0,
+        progressAtCrash: -1,
+      })
+    }
+    await Promise.all(this.#members.map((member) => this.#startMember(member)))
+  }
+
+  /** Claims the member's tasks anew (which fences what the last owner may still send) and starts a container. */
+  async #startMember(member: Member): Promise<void> {
+    const { host, job, jobUrl, plan, settings, streams, disk, clock } = this.#options
+    const grants: TaskGrant[] = []
+    for (const index of member.tasks) grants.push(await this.#claim(index))
+    const ready = Promise.withResolvers<void>()
+    const options: HostOptions = {
+      index: member.index,
+      settings: { ...settings.container, tasks: plan.tasks },
+      streams: [...streams.values()],
+      grants,
+      log: host.port(),
+      events: {
+        onReady: (ms) => {
+          this.restoredMs = Math.max(this.restoredMs, Math.round(ms))
+          ready.resolve()
+        },
+        onStatus: (status) => {
+          member.status = status
+          this.#options.onChange()
+        },
+        onFailed: (error) => {
+          ready.reject(error)
+          this.#options.onFailed(error)
+        },
+        onCrashed: (error) => {
+          ready.reject(error)
+          void this.#crashed(member, error)
+        },
+        onLog: (level, text) => this.#options.onWarning(level === 'info' ? text : `${level}: ${text}`),
+      },
+    }
+    member.host = jobUrl === null ? new LocalContainer(job, disk, clock, options) : new ThreadContainer(jobUrl, options)
+    await ready.promise
+    for (const [stream, ends] of this.#ends) member.host.setEnd(stream, ends)
+  }
+
+  async #claim(index: number): Promise<TaskGrant> {
+    const { host, job, plan, settings } = this.#options
+    const producer = `task:${job.name}/${index}`
+    const meta = JSON.stringify({
+      job: job.name,
+      task: index,
+      tasks: plan.tasks,
+      stores: storeSpecs(plan.topology.nodes).map((spec) => describe(spec)),
+      planHash: plan.hash,
+      engine: settings.container.engine,
+    })
+    const state = await host.claim(producer, meta)
+    return { index, producer: state, deltas: await host.deltas(producer, state.flushedId) }
+  }
+
+  async #crashed(member: Member, error: Error): Promise<void> {
+    const { settings, clock, onFailed, onWarning } = this.#options
+    if (this.#closing) return
+    if (this.#draining) return onFailed(error)
+    const progress = member.status?.tasks.reduce((sum, t) => sum + t.committedId, 0) ?? 0
+    member.crashesInARow = progress > member.progressAtCrash ? 1 : member.crashesInARow + 1
+    member.progressAtCrash = progress
+    member.before = this.#totals(member)
+    member.status = null
+    member.host = null
+    if (member.crashesInARow > settings.maxRestarts) {
+      onFailed(
+        new TidemarkError(
+          'ERR_GAVE_UP',
+          `container ${member.index} crashed ${member.crashesInARow} times in a row without a commit in between; giving up. The last error: ${error.message}`,
+          { cause: error },
+        ),
+      )
+      return
+    }
+    this.restarts++
+    const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (member.crashesInARow - 1))
+    onWarning(`${error.message}. Its tasks start again from their checkpoints in ${backoffMs} ms.`)
+    await clock.sleep(backoffMs)
+    if (this.#closing) return
+    try {
+      await this.#startMember(member)
+    } catch (cause) {
+      // A crash while starting was counted by its own event; anything else ends the run.
+      if (!(cause instanceof TidemarkError && cause.code === 'ERR_CONTAINER_CRASHED')) onFailed(cause as Error)
+    }
+  }
+
+  #totals(member: Member): Totals {
+    const { status, before } = member
+    if (status === null) return before
+    return {
+      records: before.records + status.records,
+      dropped: before.dropped + status.dropped,
+      late: before.late + status.late,
+      checkpoints: before.checkpoints + status.checkpoints,
+    }
+  }
+
+  #sum(what: keyof Totals): number {
+    return this.#members.reduce((sum, member) => sum + this.#totals(member)[what], 0)
+  }
+
+  get records(): number {
+    return this.#sum('records')
+  }
+
+  get dropped(): number {
+    return this.#sum('dropped')
+  }
+
+  get late(): number {
+    return this.#sum('late')
+  }
+
+  get checkpoints(): number {
+    return this.#sum('checkpoints')
+  }
+
+  get firstRecordMs(): number | null {
+    return this.#members.reduce<number | null>((least, m) => smaller(least, m.status?.firstRecordMs ?? null), null)
+  }
+
+  get lastCommitMs(): number | null {
+    return this.#members.reduce<number | null>((most, m) => larger(most, m.status?.lastCommitMs ?? null), null)
+  }
+
+  *#tasks(): Generator<TaskStatus> {
+    for (const member of this.#members) if (member.status !== null) yield* member.status.tasks
+  }
+
+  /** Where a task stands in an input, as last heard; `otherwise` when it was not heard of. */
+  position(stream: string, task: number, otherwise: number): number {
+    for (const status of this.#tasks()) if (status.task === task) return status.positions[stream] ?? otherwise
+    return otherwise
+  }
+
+  /** Committed positions of an input stream, by partition. */
+  *committedPositions(stream: string): Generator<[number, number]> {
+    for (const status of this.#tasks()) {
+      const position = status.committed[stream]
+      if (position !== undefined) yield [status.task, position]
+    }
+  }
+
+  /**
+   * True when every task has committed all that its inputs hold now. Upstream tasks that are finished send nothing more,
+   * so once this holds for all tasks against the present end offsets, nothing is on its way any more.
+   */
+  finished(endOf: (slot: number) => number): boolean {
+    const { plan, streams } = this.#options
+    let heard = 0
+    for (const status of this.#tasks()) {
+      heard++
+      if (!status.finished) return false
+      for (const { name } of [...plan.inputs, ...plan.intermediates]) {
+        const info = streams.get(name) as StreamInfo
+        if (status.task < info.partitions && status.committed[name] !== endOf(info.slot + status.task)) return false
+      }
+    }
+    return heard === plan.tasks
+  }
+
+  setEnd(stream: string, ends: readonly number[]): void {
+    this.#ends.set(stream, ends)
+    for (const member of this.#members) member.host?.setEnd(stream, ends)
+  }
+
+  requestCommit(): void {
+    for (const member of this.#members) member.host?.requestCommit()
+  }
+
+  async query(query: StoreQuery): Promise<QueryEntry[]> {
+    const answers = await Promise.all(this.#members.map((m) => m.host?.query(query) ?? Promise.resolve([])))
+    return answers.flat()
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true
+    await Promise.all(this.#members.map((m) => m.host?.drain() ?? Promise.resolve()))
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await Promise.all(this.#members.map((m) => m.host?.close() ?? Promise.resolve()))
+  }
+}
+
+function smaller(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.min(a, b)
+}
+
+function larger(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.max(a, b)
+}

@@ -1,0 +1,208 @@
+import { Worker } from 'node:worker_threads'
+import type { Job } from '../api/job.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import { fromWireError, TidemarkError } from '../errors/error.ts'
+import { type LogPortInit, ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import type { StreamInfo } from '../log/types.ts'
+import type { ContainerStatus } from './container.ts'
+import { ContainerRunner } from './container-runner.ts'
+import { failpointFromEnvironment } from './failpoint.ts'
+import type {
+  ContainerInit,
+  ContainerSettings,
+  FromContainer,
+  QueryEntry,
+  StoreQuery,
+  TaskGrant,
+  ToContainer,
+} from './thread-messages.ts'
+
+export interface HostEvents {
+  readonly onReady: (restoredMs: number) => void
+  readonly onStatus: (status: ContainerStatus) => void
+  /** The job cannot go on: a handler failed, a disk is full. */
+  readonly onFailed: (error: Error) => void
+  /** The container is gone without having been asked; its tasks have to be started again. */
+  readonly onCrashed: (error: Error) => void
+  readonly onLog: (level: string, text: string) => void
+}
+
+/** A container as the supervisor sees it, on a thread of its own or on this one. */
+export interface ContainerHost {
+  setEnd(stream: string, ends: readonly number[]): void
+  requestCommit(): void
+  drain(): Promise<void>
+  query(query: StoreQuery): Promise<readonly QueryEntry[]>
+  close(): Promise<void>
+}
+
+export interface HostOptions {
+  readonly index: number
+  readonly settings: ContainerSettings
+  readonly streams: readonly StreamInfo[]
+  readonly grants: readonly TaskGrant[]
+  readonly log: LogPortInit
+  readonly events: HostEvents
+}
+
+/** A container on this thread: for a job given as a value. A crash of it is a crash of the process. */
+export class LocalContainer implements ContainerHost {
+  readonly #runner: ContainerRunner
+  readonly #port: ThreadLogPort
+
+  constructor(job: Job, disk: Disk, clock: Clock, options: HostOptions) {
+    const startedMs = clock.monotonicMs()
+    this.#port = new ThreadLogPort(options.log)
+    this.#runner = new ContainerRunner({
+      job,
+      settings: options.settings,
+      streams: options.streams,
+      grants: options.grants,
+      port: this.#port,
+      disk,
+      clock,
+      yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
+      failpoint: failpointFromEnvironment(),
+      onStatus: options.events.onStatus,
+      onLog: options.events.onLog,
+      onFailed: options.events.onFailed,
+    })
+    options.events.onReady(clock.monotonicMs() - startedMs)
+    this.#runner.start()
+  }
+
+  setEnd(stream: string, ends: readonly number[]): void {
+    this.#runner.container.setEnd(stream, ends)
+  }
+
+  requestCommit(): void {
+    this.#runner.container.requestCommit()
+  }
+
+  drain(): Promise<void> {
+    return this.#runner.drain()
+  }
+
+  query(query: StoreQuery): Promise<readonly QueryEntry[]> {
+    const { entries, error } = this.#runner.query(query)
+    return error === null ? Promise.resolve(entries) : Promise.reject(fromWireError(error))
+  }
+
+  close(): Promise<void> {
+    this.#runner.close()
+    this.#port.close()
+    return Promise.resolve()
+  }
+}
+
+interface Waiting {
+  readonly resolve: (entries: readonly QueryEntry[]) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A container on a thread of its own. */
+export class ThreadContainer implements ContainerHost {
+  readonly #worker: Worker
+  readonly #events: HostEvents
+  readonly #exited: Promise<void>
+  readonly #queries = new Map<number, Waiting>()
+  #queryId = 0
+  #closing = false
+  #failed = false
+  #drained: (() => void) | null = null
+  #error: Error | null = null
+
+  constructor(jobUrl: string, options: HostOptions) {
+    const init: ContainerInit = {
+      jobUrl,
+      index: options.index,
+      settings: options.settings,
+      streams: options.streams,
+      grants: options.grants,
+      log: options.log,
+    }
+    this.#events = options.events
+    this.#worker = new Worker(new URL('./container-thread.ts', import.meta.url), {
+      name: `container ${options.index}`,
+      workerData: init,
+      transferList: [options.log.port],
+    })
+    this.#worker.on('message', (message: FromContainer) => this.#take(message))
+    this.#worker.on('error', (error: unknown) => {
+      this.#error = error instanceof Error ? error : new Error(String(error))
+    })
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        this.#gone(code)
+        resolve()
+      })
+    })
+  }
+
+  #send(message: ToContainer): void {
+    this.#worker.postMessage(message)
+  }
+
+  #take(message: FromContainer): void {
+    switch (message.kind) {
+      case 'ready':
+        return this.#events.onReady(message.restoredMs)
+      case 'status':
+        return this.#events.onStatus(message.status)
+      case 'log':
+        return this.#events.onLog(message.level, message.text)
+      case 'drained':
+        return this.#drained?.()
+      case 'failed':
+        this.#failed = true
+        return this.#events.onFailed(fromWireError(message.error))
+      case 'answer': {
+        const waiting = this.#queries.get(message.id)
+        this.#queries.delete(message.id)
+        if (message.error === null) waiting?.resolve(message.entries)
+        else waiting?.reject(fromWireError(message.error))
+        return
+      }
+    }
+  }
+
+  #gone(code: number): void {
+    const cause = this.#error
+    const why = cause === null ? `it exited with code ${code}` : cause.message
+    const crash = new TidemarkError('ERR_CONTAINER_CRASHED', `a container crashed: ${why}`, { cause })
+    for (const waiting of this.#queries.values()) waiting.reject(crash)
+    this.#queries.clear()
+    this.#drained?.()
+    if (!this.#closing && !this.#failed) this.#events.onCrashed(crash)
+  }
+
+  setEnd(stream: string, ends: readonly number[]): void {
+    this.#send({ kind: 'end', stream, ends })
+  }
+
+  requestCommit(): void {
+    this.#send({ kind: 'commit' })
+  }
+
+  async drain(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve
+      this.#send({ kind: 'drain' })
+    })
+  }
+
+  query(query: StoreQuery): Promise<readonly QueryEntry[]> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#queryId
+      this.#queries.set(id, { resolve, reject })
+      this.#send({ kind: 'query', id, query })
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#send({ kind: 'close' })
+    await this.#exited
+  }
+}

@@ -1,0 +1,123 @@
+import type { Job } from '../api/job.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import { TidemarkError, toWireError } from '../errors/error.ts'
+import type { LogPort, StreamInfo } from '../log/types.ts'
+import { BlockCache } from '../lsm/block-cache.ts'
+import { CacheBudget } from '../store/cache-budget.ts'
+import { Container, type ContainerStatus } from './container.ts'
+import { inputsOf, jobPlan } from './job-plan.ts'
+import { openTask } from './open-task.ts'
+import { answerQuery } from './query.ts'
+import type { Task } from './task.ts'
+import type { ContainerSettings, QueryEntry, StoreQuery, TaskGrant } from './thread-messages.ts'
+
+export interface RunnerOptions {
+  readonly job: Job
+  readonly settings: ContainerSettings
+  readonly streams: readonly StreamInfo[]
+  readonly grants: readonly TaskGrant[]
+  readonly port: LogPort
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly yieldNow: () => Promise<void>
+  readonly failpoint: (name: string) => void
+  readonly onStatus: (status: ContainerStatus) => void
+  readonly onLog: (level: string, text: string) => void
+  /** A task failed: the run is to end with this error. */
+  readonly onFailed: (error: Error) => void
+}
+
+/** A container with its tasks opened: the same on a worker thread, on the caller's thread, and in tests. */
+export class ContainerRunner {
+  readonly container: Container
+  readonly #options: RunnerOptions
+  #loop: Promise<void> = Promise.resolve()
+  #failed = false
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+    const tasks = openTasks(options, {
+      failed: (error) => this.#fail(error),
+      committed: () => this.container.committed(),
+    })
+    this.container = new Container({
+      tasks,
+      port: options.port,
+      clock: options.clock,
+      yieldNow: options.yieldNow,
+      onStatus: options.onStatus,
+      statusIntervalMs: options.settings.statusIntervalMs,
+    })
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#options.onFailed(error)
+  }
+
+  start(): void {
+    this.#loop = this.container.run().catch((error: unknown) => {
+      this.#fail(error instanceof Error ? error : new Error(String(error)))
+    })
+  }
+
+  async drain(): Promise<void> {
+    try {
+      await this.container.drain(true)
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)))
+    }
+    await this.#loop
+  }
+
+  close(): void {
+    this.container.close()
+  }
+
+  /** Reads committed state of the container's tasks; with a key only the task that has it answers anything. */
+  query(query: StoreQuery): { entries: QueryEntry[]; error: ReturnType<typeof toWireError> | null } {
+    try {
+      return { entries: this.container.tasks.flatMap((task) => answerQuery(task.state, query)), error: null }
+    } catch (error) {
+      return { entries: [], error: toWireError(error) }
+    }
+  }
+}
+
+function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void; committed: () => void }): Task[] {
+  const { job, settings, port, disk, clock } = options
+  const streams = new Map(options.streams.map((s) => [s.name, s]))
+  const plan = jobPlan(job, { existing: options.streams, defaultPartitions: settings.partitions })
+  if (plan.tasks !== settings.tasks) {
+    throw new TidemarkError(
+      'ERR_INVARIANT',
+      `the plan of job ${job.name} has ${plan.tasks} tasks here, ${settings.tasks} elsewhere`,
+    )
+  }
+  const environment = {
+    job: job.name,
+    nodes: plan.topology.nodes,
+    inputs: inputsOf(plan, streams),
+    streams,
+    settings,
+    port,
+    disk,
+    clock,
+    blocks: new BlockCache({ capacityBytes: settings.cacheBytes / 2 }),
+    cache: new CacheBudget(settings.cacheBytes / 2),
+    log: options.onLog,
+    failpoint: options.failpoint,
+    onFailed: on.failed,
+    onCommitted: on.committed,
+  }
+  const tasks: Task[] = []
+  try {
+    for (const grant of options.grants) tasks.push(openTask(environment, grant))
+  } catch (error) {
+    for (const task of tasks) task.close()
+    throw error
+  }
+  return tasks
+}

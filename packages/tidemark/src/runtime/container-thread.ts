@@ -1,0 +1,74 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../clock/clock.ts'
+import { nodeDisk } from '../disk/node-disk.ts'
+import { toWireError } from '../errors/error.ts'
+import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import { ContainerRunner } from './container-runner.ts'
+import { failpointFromEnvironment } from './failpoint.ts'
+import { importJob } from './import-job.ts'
+import type { ContainerInit, FromContainer, ToContainer } from './thread-messages.ts'
+
+/*
+ * The entry of a container's thread. An uncaught error or an unhandled rejection ends the thread, which the supervisor
+ * sees as a crash: its tasks are started again from their checkpoint.
+ */
+
+const init = workerData as ContainerInit
+const parent = parentPort
+if (parent === null) throw new TypeError('container-thread runs as a thread only')
+
+const tell = (message: FromContainer): void => parent.postMessage(message)
+
+const yieldNow = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+async function main(): Promise<void> {
+  const startedMs = performance.now()
+  let runner: ContainerRunner
+  try {
+    const job = await importJob(init.jobUrl)
+    runner = new ContainerRunner({
+      job,
+      settings: init.settings,
+      streams: init.streams,
+      grants: init.grants,
+      port: new ThreadLogPort(init.log),
+      disk: nodeDisk,
+      clock: systemClock,
+      yieldNow,
+      failpoint: failpointFromEnvironment(),
+      onStatus: (status) => tell({ kind: 'status', status }),
+      onLog: (level, text) => tell({ kind: 'log', level, text }),
+      onFailed: (error) => tell({ kind: 'failed', error: toWireError(error) }),
+    })
+  } catch (error) {
+    tell({ kind: 'failed', error: toWireError(error) })
+    return
+  }
+  parent?.on('message', (message: ToContainer) => handle(runner, message))
+  tell({ kind: 'ready', restoredMs: performance.now() - startedMs })
+  runner.start()
+}
+
+function handle(runner: ContainerRunner, message: ToContainer): void {
+  switch (message.kind) {
+    case 'end':
+      runner.container.setEnd(message.stream, message.ends)
+      return
+    case 'commit':
+      runner.container.requestCommit()
+      return
+    case 'drain':
+      void runner.drain().then(() => tell({ kind: 'drained' }))
+      return
+    case 'close':
+      runner.close()
+      return process.exit(0)
+    case 'query': {
+      const { entries, error } = runner.query(message.query)
+      tell({ kind: 'answer', id: message.id, entries, error })
+      return
+    }
+  }
+}
+
+void main()

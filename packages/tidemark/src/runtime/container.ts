@@ -1,0 +1,208 @@
+import type { Clock } from '../clock/clock.ts'
+import type { LogPort } from '../log/types.ts'
+import type { Task } from './task.ts'
+
+/** How long the loop works before it lets the event loop have its turn. */
+const SLICE_MS = 5
+/** The longest sleep when nothing is due: a lost wake-up costs no more than this. */
+const NAP_MS = 250
+
+export interface ContainerStatus {
+  readonly tasks: readonly TaskStatus[]
+  readonly records: number
+  readonly dropped: number
+  readonly late: number
+  readonly checkpoints: number
+  /** When the first record was processed and the last commit decided, ms since 1970; null if not yet. */
+  readonly firstRecordMs: number | null
+  readonly lastCommitMs: number | null
+}
+
+/** Where a task stands: the supervisor knows by it when the job has come to its end. */
+export interface TaskStatus {
+  readonly task: number
+  readonly committedId: number
+  /** By input stream: the next offset to process. */
+  readonly positions: Readonly<Record<string, number>>
+  /** By input stream: the next offset of the committed checkpoint. */
+  readonly committed: Readonly<Record<string, number>>
+  readonly finished: boolean
+}
+
+export interface ContainerOptions {
+  readonly tasks: readonly Task[]
+  readonly port: LogPort
+  readonly clock: Clock
+  /** Lets other work of the event loop run. */
+  readonly yieldNow: () => Promise<void>
+  readonly onStatus: (status: ContainerStatus) => void
+  readonly statusIntervalMs: number
+}
+
+/** The run loop of a container: gives its tasks turns, yields every few ms, sleeps when there is nothing to do. */
+export class Container {
+  readonly #options: ContainerOptions
+  #wake: (() => void) | null = null
+  #woken = false
+  #stopping = false
+  #reportedAtMs = Number.NEGATIVE_INFINITY
+  #reportedFinished = ''
+  #checkpoints = 0
+  #firstRecordMs: number | null = null
+  #lastCommitMs: number | null = null
+
+  constructor(options: ContainerOptions) {
+    this.#options = options
+    options.port.onAdvanced(() => this.wake())
+    options.port.onFlushWanted((producers) => this.#flushWanted(producers))
+  }
+
+  /** A commit of one of the tasks was decided. */
+  committed(): void {
+    this.#checkpoints++
+    this.#lastCommitMs = this.#options.clock.now()
+  }
+
+  get tasks(): readonly Task[] {
+    return this.#options.tasks
+  }
+
+  /** Something may have changed: look again. */
+  wake(): void {
+    this.#woken = true
+    if (this.#wake !== null) {
+      const wake = this.#wake
+      this.#wake = null
+      wake()
+    }
+  }
+
+  /** Runs until `stop`; rejects if a task fails (the caller of `onFailed` gets the error too). */
+  async run(): Promise<void> {
+    const { tasks, clock, yieldNow } = this.#options
+    for (const task of tasks) task.start()
+    while (!this.#stopping) {
+      const deadlineMs = clock.monotonicMs() + SLICE_MS
+      let worked = false
+      const startedMs = this.#firstRecordMs === null ? clock.now() : 0
+      for (const task of tasks) if (task.step(deadlineMs)) worked = true
+      if (this.#firstRecordMs === null && tasks.some((t) => t.records > 0)) this.#firstRecordMs = startedMs
+      this.#report(clock.monotonicMs())
+      if (this.#stopping) break
+      if (worked || this.#woken) {
+        this.#woken = false
+        await yieldNow()
+      } else await this.#nap()
+    }
+  }
+
+  async #nap(): Promise<void> {
+    const { clock, tasks } = this.#options
+    let dueMs = Number.POSITIVE_INFINITY
+    for (const task of tasks) {
+      if (task.failed) continue
+      dueMs = Math.min(dueMs, task.dueMs)
+      if (task.waiting !== null) void task.waiting.then(() => this.wake())
+    }
+    const ms = Math.max(1, Math.min(NAP_MS, dueMs - clock.monotonicMs()))
+    const limit = new AbortController()
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      clock.sleep(ms, limit.signal).then(
+        () => this.wake(),
+        () => {},
+      )
+    })
+    limit.abort()
+    this.#woken = false
+  }
+
+  #report(nowMs: number): void {
+    const { tasks, onStatus, statusIntervalMs } = this.#options
+    let finished = ''
+    for (const task of tasks) finished += task.finished ? `${task.committedId},` : '-,'
+    if (finished === this.#reportedFinished && nowMs - this.#reportedAtMs < statusIntervalMs) return
+    this.#reportedFinished = finished
+    this.#reportedAtMs = nowMs
+    onStatus(this.status())
+  }
+
+  status(): ContainerStatus {
+    let records = 0
+    let dropped = 0
+    let late = 0
+    const statuses: TaskStatus[] = []
+    for (const task of this.#options.tasks) {
+      records += task.records
+      dropped += task.counters.dropped
+      late += task.counters.late
+      const positions: Record<string, number> = {}
+      for (const input of task.inputs) positions[input.origin.stream] = input.position
+      statuses.push({
+        task: task.index,
+        committedId: task.committedId,
+        positions,
+        committed: task.committedPositions,
+        finished: task.finished,
+      })
+    }
+    return {
+      tasks: statuses,
+      records,
+      dropped,
+      late,
+      checkpoints: this.#checkpoints,
+      firstRecordMs: this.#firstRecordMs,
+      lastCommitMs: this.#lastCommitMs,
+    }
+  }
+
+  #flushWanted(producers: readonly string[]): void {
+    for (const task of this.#options.tasks) if (producers.includes(task.producer)) task.wantFlush()
+    this.wake()
+  }
+
+  setEnd(stream: string, ends: readonly number[]): void {
+    for (const task of this.#options.tasks) {
+      const end = ends[task.index]
+      if (end !== undefined) task.setEnd(stream, end)
+    }
+    this.wake()
+  }
+
+  requestCommit(): void {
+    for (const task of this.#options.tasks) task.requestCommit()
+    this.wake()
+  }
+
+  /**
+   * Takes no more messages, commits what was processed, writes recent state to files. Call while `run` is running, or
+   * instead of it.
+   */
+  async drain(flush: boolean): Promise<void> {
+    const { tasks, yieldNow, clock } = this.#options
+    this.#stopping = true
+    this.wake()
+    for (const task of tasks) task.drain()
+    let flushing = !flush
+    for (;;) {
+      const open = tasks.filter((t) => !t.failed && !(t.quiet && flushing))
+      if (open.length === 0) break
+      if (!flushing && open.every((t) => t.quiet)) {
+        flushing = true
+        for (const task of open) task.wantFlush()
+      }
+      let worked = false
+      for (const task of open) if (task.step(clock.monotonicMs() + SLICE_MS)) worked = true
+      if (worked || open.some((t) => t.waiting === null)) await yieldNow()
+      else await Promise.race(open.map((t) => t.waiting ?? Promise.resolve()))
+    }
+    this.#options.onStatus(this.status())
+  }
+
+  close(): void {
+    this.#stopping = true
+    this.wake()
+    for (const task of this.#options.tasks) task.close()
+  }
+}

@@ -1,0 +1,224 @@
+import { decodeMark, MARK_HEADER, MarkBoard } from '../checkpoint/marks.ts'
+import type { InputPosition } from '../checkpoint/record.ts'
+import type { PartitionReader } from '../log/embedded/partition-reader.ts'
+import { RecordCursor } from '../log/record-cursor.ts'
+import type { OffsetsView } from '../log/types.ts'
+import type { Origin } from './message.ts'
+import type { Operator } from './operators/operator.ts'
+import type { Row } from './row.ts'
+
+/** How much is read from a partition at once. */
+const READ_BYTES = 1024 * 1024
+/** The clock is looked at once in so many records. */
+const RECORDS_PER_LOOK = 128
+
+export interface InputOptions {
+  readonly origin: Origin
+  readonly kind: 'source' | 'intermediate'
+  /** Event time of a value; null: the record's timestamp. */
+  readonly time: ((value: unknown) => number) | null
+  readonly outOfOrderMs: number
+  readonly reader: PartitionReader
+  readonly offsets: OffsetsView
+  readonly slot: number
+  readonly root: Operator
+  /** Tasks that write the intermediate stream. */
+  readonly producers: number
+  readonly restored: InputPosition | null
+}
+
+/**
+ * One input partition of a task: reads it, keeps its position and event-time progress, and pushes its records into the
+ * task's operators. What it knows is part of the checkpoint.
+ */
+export class Input {
+  readonly origin: Origin
+  readonly kind: 'source' | 'intermediate'
+  readonly root: Operator
+  readonly #options: InputOptions
+  readonly #cursor = new RecordCursor()
+  readonly #board = new MarkBoard()
+  #position: number
+  #newestMs: number = Number.NEGATIVE_INFINITY
+  #passedMs: number = Number.NEGATIVE_INFINITY
+  #endedAt: number | null
+  #finalEnd: number | null = null
+  #loaded = false
+  #records = 0
+
+  constructor(options: InputOptions) {
+    this.#options = options
+    this.origin = options.origin
+    this.kind = options.kind
+    this.root = options.root
+    const restored = options.restored
+    this.#position = restored?.position ?? options.offsets.start(options.slot)
+    this.#endedAt = restored?.endedAt ?? null
+    if (restored !== null) {
+      this.#board.restore(restored.marks, options.producers)
+      if (restored.watermarkMs !== null) {
+        this.#newestMs = restored.watermarkMs + options.outOfOrderMs
+        this.#passedMs = restored.watermarkMs
+      }
+    }
+    options.reader.seek(this.#position)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get records(): number {
+    return this.#records
+  }
+
+  /** Records up to here are visible; the input is caught up when its position is there. */
+  get end(): number {
+    return this.#options.offsets.end(this.#options.slot)
+  }
+
+  get caughtUp(): boolean {
+    return this.#position >= this.end
+  }
+
+  get watermarkMs(): number {
+    return this.kind === 'intermediate' ? this.#board.watermarkMs : this.#newestMs - this.#options.outOfOrderMs
+  }
+
+  /** The input is finite and ends at this offset. */
+  setEnd(offset: number): void {
+    this.#finalEnd = offset
+  }
+
+  /** True when this input's end was reached and handled, and nothing came after it. */
+  get ended(): boolean {
+    return this.#endedAt !== null && this.#endedAt === this.#position && this.caughtUp
+  }
+
+  /** `finish` has something to do. */
+  get endDue(): boolean {
+    return this.#finalEnd !== null && this.#position >= this.#finalEnd && this.#endedAt !== this.#position
+  }
+
+  get unbounded(): boolean {
+    return this.kind === 'source' && this.#finalEnd === null
+  }
+
+  capture(): InputPosition {
+    const watermarkMs = this.watermarkMs
+    return {
+      position: this.#position,
+      watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
+      endedAt: this.#endedAt,
+      marks: this.kind === 'intermediate' ? this.#board.toJSON() : {},
+    }
+  }
+
+  /** Tells the operators how far event time is; after a restart too, since operators start without it. */
+  announce(): void {
+    if (Number.isFinite(this.#passedMs)) this.root.advance(this.#passedMs)
+  }
+
+  /**
+   * Processes records until `deadline` (by `now`), the end of what is there, or until `stop` says so. Returns how many
+   * positions it moved. An error of a handler leaves the input standing behind the record that caused it.
+   */
+  process(row: Row, now: () => number, deadline: number, stop: () => boolean): number {
+    const cursor = this.#cursor
+    const before = this.#position
+    let left = RECORDS_PER_LOOK
+    for (;;) {
+      if (!cursor.next()) {
+        if (!this.#nextBatch()) break
+        continue
+      }
+      if (cursor.offset < this.#position) continue
+      this.#position = cursor.offset + 1
+      this.#one(row, cursor)
+      if (stop()) break
+      if (--left <= 0) {
+        if (now() >= deadline) break
+        left = RECORDS_PER_LOOK
+      }
+    }
+    return this.#position - before
+  }
+
+  #one(row: Row, cursor: RecordCursor): void {
+    if (this.kind === 'intermediate') {
+      if (cursor.keyEnd < 0 && cursor.headerCount === 1 && isMark(cursor)) {
+        this.#takeMark(cursor)
+        return
+      }
+      row.load(this.origin, cursor, cursor.timestamp, this.#board.watermarkMs)
+    } else {
+      this.#records++
+      row.load(this.origin, cursor, cursor.timestamp, Number.NEGATIVE_INFINITY)
+      const time = this.#options.time
+      const timestamp = time === null ? cursor.timestamp : time(row.value)
+      if (timestamp > this.#newestMs) this.#newestMs = timestamp
+      row.timestamp = timestamp
+      row.watermarkMs = this.#newestMs - this.#options.outOfOrderMs
+    }
+    this.root.process(row)
+  }
+
+  #takeMark(cursor: RecordCursor): void {
+    const mark = decodeMark(cursor.bytes, cursor.valueStart, cursor.valueEnd)
+    this.#board.take(mark)
+    this.advance()
+    if (this.#board.ended && mark.kind === 'end') {
+      this.root.end()
+      this.#endedAt = this.#position
+    } else if (this.#board.idle) this.root.idle()
+  }
+
+  /** Newest event time seen; minus infinity before the first message. */
+  get newestMs(): number {
+    return this.#newestMs
+  }
+
+  /** Tests only: event time goes on although no message came. */
+  moveEventTime(toMs: number): void {
+    if (toMs > this.#newestMs) this.#newestMs = toMs
+    this.advance()
+  }
+
+  /** Passes event-time progress on to the operators. */
+  advance(): void {
+    const watermarkMs = this.watermarkMs
+    if (watermarkMs > this.#passedMs) {
+      this.#passedMs = watermarkMs
+      this.root.advance(watermarkMs)
+    }
+  }
+
+  /** Handles the end of a finite source; true when it did something. */
+  finish(): boolean {
+    if (!this.endDue) return false
+    this.advance()
+    this.root.end()
+    this.#endedAt = this.#position
+    return true
+  }
+
+  #nextBatch(): boolean {
+    const cursor = this.#cursor
+    if (this.#loaded && cursor.nextBatch()) return true
+    if (this.#position >= this.end) return false
+    const read = this.#options.reader.read(READ_BYTES)
+    if (read === null) return false
+    cursor.reset(read.bytes, read.start, read.end)
+    this.#loaded = true
+    return cursor.nextBatch()
+  }
+
+  close(): void {
+    this.#options.reader.close()
+  }
+}
+
+function isMark(cursor: RecordCursor): boolean {
+  const headers = cursor.headers()
+  return headers.length === 1 && headers[0]?.[0] === MARK_HEADER
+}

@@ -1,0 +1,55 @@
+import type { Headers } from '../api/message.ts'
+import type { StreamDef } from '../api/stream.ts'
+import { murmur2, partitionOf } from '../hash/murmur2.ts'
+import { BatchEncoder } from '../log/batch-encoder.ts'
+import type { Append, StreamInfo } from '../log/types.ts'
+import { ByteWriter } from '../serde/byte-writer.ts'
+
+/** One message to be put into a stream from outside a job. */
+export interface OutsideMessage {
+  readonly key: unknown
+  readonly value: unknown
+  readonly timestamp: number
+  readonly headers?: Headers
+}
+
+/** Encodes messages for one stream, each as a batch of its own; null keys go round the partitions. */
+export class MessageEncoder {
+  readonly #stream: StreamDef<unknown, unknown>
+  readonly #info: StreamInfo
+  readonly #encoder = new BatchEncoder()
+  readonly #key = new ByteWriter(128)
+  readonly #value = new ByteWriter(512)
+  #turn = 0
+
+  constructor(stream: StreamDef<unknown, unknown>, info: StreamInfo) {
+    this.#stream = stream
+    this.#info = info
+  }
+
+  encode(message: OutsideMessage): Append {
+    const { key, value, timestamp, headers } = message
+    this.#key.reset()
+    this.#value.reset()
+    const hasKey = key !== null && key !== undefined
+    if (hasKey) this.#stream.key.write(key, this.#key)
+    const hasValue = value !== null && value !== undefined
+    if (hasValue) this.#stream.value.write(value, this.#value)
+    const { partitions } = this.#info
+    const partition = hasKey
+      ? partitionOf(murmur2(this.#key.bytes, 0, this.#key.position), partitions)
+      : this.#turn++ % partitions
+    this.#encoder.reset()
+    this.#encoder.append(
+      timestamp,
+      hasKey ? this.#key.bytes : null,
+      0,
+      this.#key.position,
+      hasValue ? this.#value.bytes : null,
+      0,
+      this.#value.position,
+      headers === undefined || headers.length === 0 ? null : headers,
+    )
+    return { stream: this.#info.id, partition, bytes: this.#encoder.finish() }
+  }
+}

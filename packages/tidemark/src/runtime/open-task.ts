@@ -1,0 +1,106 @@
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import type { TopologyNode } from '../dsl/topology.ts'
+import { openBase } from '../engines/engine.ts'
+import { decodeCheckpoint } from '../checkpoint/record.ts'
+import type { BlockCache } from '../lsm/block-cache.ts'
+import type { LogPort, StreamInfo } from '../log/types.ts'
+import type { CacheBudget } from '../store/cache-budget.ts'
+import { openTaskState } from '../store/open.ts'
+import { storeSpecs } from './compile.ts'
+import { Task, type InputSpecOfTask } from './task.ts'
+import type { ContainerSettings, TaskGrant } from './thread-messages.ts'
+
+/** What the tasks of one container have in common. */
+export interface TaskEnvironment {
+  readonly job: string
+  readonly nodes: readonly TopologyNode[]
+  readonly inputs: readonly InputSpecOfTask[]
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly settings: ContainerSettings
+  readonly port: LogPort
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly blocks: BlockCache
+  readonly cache: CacheBudget
+  readonly log: (level: string, text: string) => void
+  readonly failpoint: (name: string) => void
+  readonly onFailed: (error: Error) => void
+  readonly onCommitted: () => void
+}
+
+/** Where a task keeps its state files. */
+export function stateDirectory(dataDir: string, task: number): string {
+  return `${dataDir}/state/${task}`
+}
+
+/**
+ * Opens a task at its committed checkpoint: files, then the deltas that they do not cover. All or nothing (C8). Errors
+ * as `openTaskState` and `openBase`.
+ */
+export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
+  const { job, nodes, settings, port, disk, clock } = environment
+  const { index, producer } = grant
+  const base = openBase(settings.engine, {
+    disk,
+    directory: stateDirectory(port.directory, index),
+    cache: environment.blocks,
+    failpoint: environment.failpoint,
+  })
+  const record = producer.id === 0 ? null : decodeCheckpoint(producer.checkpoint, producer.producer)
+  let state: ReturnType<typeof openTaskState>
+  try {
+    state = openTaskState({
+      task: producer.producer,
+      specs: storeSpecs(nodes),
+      base,
+      deltas: grant.deltas,
+      id: producer.id,
+      lastDeltaId: record?.lastDeltaId ?? 0,
+      cache: environment.cache,
+      onWarning: (line) => environment.log('warn', line),
+    })
+  } catch (error) {
+    base.close()
+    throw error
+  }
+  const { timing, tasks } = settings
+  return new Task({
+    job,
+    index,
+    tasks,
+    nodes,
+    inputs: environment.inputs,
+    streams: environment.streams,
+    producer,
+    state,
+    port,
+    disk,
+    clock,
+    random: seededRandom(settings.seed + index),
+    timing,
+    // Staggered, so that the tasks of a node do not all commit at once.
+    firstDueMs: clock.monotonicMs() + timing.intervalMs + Math.floor((timing.intervalMs * index) / tasks),
+    onError: settings.onError,
+    outputMaxBytes: settings.outputMaxBytes,
+    memtableMaxBytes: settings.memtableMaxBytes,
+    idleMs: settings.idleMs,
+    handlerTimeoutMs: settings.handlerTimeoutMs,
+    log: environment.log,
+    failpoint: environment.failpoint,
+    onFailed: environment.onFailed,
+    onCommitted: environment.onCommitted,
+  })
+}
+
+/** Mulberry32: a small generator with 32 bits of state (Tommy Ettinger, public domain); in [0, 1). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}

@@ -1,0 +1,106 @@
+import type { AggregateNode } from '../../dsl/topology.ts'
+import type { RawStore } from '../../store/types.ts'
+import type { Row } from '../row.ts'
+import { NOTHING, Operator } from './operator.ts'
+import { refusePromise } from './stateless.ts'
+
+/** Running count per key: never looks at key or value, only at the key's bytes. */
+export class CountOperator extends Operator {
+  readonly #store: RawStore
+  readonly #dropped: () => void
+
+  constructor(store: RawStore, dropped: () => void) {
+    super()
+    this.#store = store
+    this.#dropped = dropped
+  }
+
+  override process(row: Row): void {
+    if (!row.hasKey) {
+      this.#dropped()
+      return
+    }
+    const store = this.#store
+    row.encodeKeyAs(store.spec.key)
+    store.locate(row.keyBytes, row.keyStart, row.keyEnd)
+    const before = store.current()
+    const count = before === undefined ? 1 : (before as number) + 1
+    store.replace(count)
+    if (this.next !== NOTHING) {
+      row.setValue(count)
+      this.next.process(row)
+    }
+  }
+}
+
+/** How a value is added to what was accumulated for its key; count is the one that needs no function of the user. */
+export type Fold = (accumulated: unknown, row: Row) => unknown
+
+export function foldOf(node: AggregateNode): Fold {
+  if (node.kind === 'count') return (accumulated) => (accumulated === undefined ? 1 : (accumulated as number) + 1)
+  const { add, init, name } = node
+  if (add === null) throw new TypeError(`aggregate ${name} has no function`)
+  return (accumulated, row) => {
+    let result: unknown
+    if (accumulated !== undefined) result = add(accumulated, row.value, row.message)
+    else if (init === null) result = row.value
+    else result = add(init(row.key), row.value, row.message)
+    refusePromise(result, name)
+    return result
+  }
+}
+
+/** Running aggregate per key. */
+export class FoldOperator extends Operator {
+  readonly #store: RawStore
+  readonly #fold: Fold
+  readonly #dropped: () => void
+
+  constructor(store: RawStore, fold: Fold, dropped: () => void) {
+    super()
+    this.#store = store
+    this.#fold = fold
+    this.#dropped = dropped
+  }
+
+  override process(row: Row): void {
+    if (!row.hasKey) {
+      this.#dropped()
+      return
+    }
+    const store = this.#store
+    row.encodeKeyAs(store.spec.key)
+    // The user's function may read and write other stores, never this one, so what was located stays valid.
+    store.locate(row.keyBytes, row.keyStart, row.keyEnd)
+    const value = this.#fold(store.current(), row)
+    store.replace(value)
+    if (this.next !== NOTHING) {
+      row.setValue(value)
+      this.next.process(row)
+    }
+  }
+}
+
+/** Keeps the latest value of each key; a null value deletes. */
+export class TableOperator extends Operator {
+  readonly #store: RawStore
+  readonly #dropped: () => void
+
+  constructor(store: RawStore, dropped: () => void) {
+    super()
+    this.#store = store
+    this.#dropped = dropped
+  }
+
+  override process(row: Row): void {
+    if (!row.hasKey) {
+      this.#dropped()
+      return
+    }
+    row.encodeKeyAs(this.#store.spec.key)
+    const value = row.value
+    if (value === null || value === undefined) this.#store.delete(row.keyBytes, row.keyStart, row.keyEnd)
+    else this.#store.put(row.keyBytes, row.keyStart, row.keyEnd, value)
+    this.next.process(row)
+  }
+}

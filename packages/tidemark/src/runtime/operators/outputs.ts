@@ -1,0 +1,218 @@
+import type { Mark, ProducerMark } from '../../checkpoint/marks.ts'
+import { encodeMark, MARK_HEADER } from '../../checkpoint/marks.ts'
+import { TidemarkError } from '../../errors/error.ts'
+import { murmur2, partitionOf } from '../../hash/murmur2.ts'
+import { ByteWriter } from '../../serde/byte-writer.ts'
+import type { Serde } from '../../serde/serde.ts'
+import type { OutputStream } from '../output-buffer.ts'
+import type { Row } from '../row.ts'
+import { Operator } from './operator.ts'
+
+const EMPTY = new Uint8Array(0)
+
+/** Encodes a row's value with the target's serde; a failure names the record that caused it (ERR_SERDE). */
+function encodeValue(row: Row, serde: Serde<unknown>, writer: ByteWriter, target: string): void {
+  writer.reset()
+  try {
+    serde.write(row.value, writer)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new TidemarkError(
+      'ERR_SERDE',
+      `a value for ${target} made from ${row.where()} is not ${serde.name}: ${reason}`,
+      {
+        cause,
+        details: row.at,
+      },
+    )
+  }
+}
+
+/** The last operator of a branch: `to(stream)`. */
+export class SinkOperator extends Operator {
+  readonly #output: OutputStream
+  readonly #key: Serde<unknown>
+  readonly #value: Serde<unknown>
+  readonly #writer = new ByteWriter(256)
+  #turn = 0
+
+  constructor(output: OutputStream, key: Serde<unknown>, value: Serde<unknown>) {
+    super()
+    this.#output = output
+    this.#key = key
+    this.#value = value
+  }
+
+  override process(row: Row): void {
+    const output = this.#output
+    let partition: number
+    if (row.hasKey) {
+      row.encodeKeyAs(this.#key)
+      partition = partitionOf(murmur2(row.keyBytes, row.keyStart, row.keyEnd), output.info.partitions)
+    } else {
+      partition = this.#turn++ % output.info.partitions
+    }
+    if (row.valueIsRawOf(this.#value)) {
+      output.append(
+        partition,
+        row.timestamp,
+        row.keyBytes,
+        row.keyStart,
+        row.keyEnd,
+        row.valueBytes,
+        row.valueStart,
+        row.valueEnd,
+        null,
+      )
+    } else if (row.value === null || row.value === undefined) {
+      output.append(partition, row.timestamp, row.keyBytes, row.keyStart, row.keyEnd, EMPTY, 0, -1, null)
+    } else {
+      encodeValue(row, this.#value, this.#writer, `stream ${output.info.name}`)
+      output.append(
+        partition,
+        row.timestamp,
+        row.keyBytes,
+        row.keyStart,
+        row.keyEnd,
+        this.#writer.bytes,
+        0,
+        this.#writer.position,
+        null,
+      )
+    }
+  }
+}
+
+/**
+ * Sends rows on to the task that owns their key, through an intermediate stream, and marks after them: one per
+ * partition at each commit in which data was sent or the mark changed (design/03).
+ */
+export class RepartitionOperator extends Operator {
+  readonly #output: OutputStream
+  readonly #key: Serde<unknown>
+  readonly #value: Serde<unknown>
+  readonly #raw: boolean
+  readonly #producer: number
+  readonly #producers: number
+  readonly #dropped: () => void
+  readonly #writer = new ByteWriter(1024)
+  #kind: ProducerMark['kind'] = 'watermark'
+  #watermarkMs: number | null = null
+  #sent: ProducerMark | null = null
+  #data = false
+
+  constructor(options: {
+    readonly output: OutputStream
+    readonly key: Serde<unknown>
+    readonly value: Serde<unknown>
+    readonly raw: boolean
+    readonly producer: number
+    readonly producers: number
+    readonly sent: ProducerMark | null
+    readonly dropped: () => void
+  }) {
+    super()
+    this.#output = options.output
+    this.#key = options.key
+    this.#value = options.value
+    this.#raw = options.raw
+    this.#producer = options.producer
+    this.#producers = options.producers
+    this.#dropped = options.dropped
+    this.#sent = options.sent
+    if (options.sent !== null) {
+      this.#kind = options.sent.kind
+      this.#watermarkMs = options.sent.watermarkMs
+    }
+  }
+
+  get stream(): string {
+    return this.#output.info.name
+  }
+
+  override process(row: Row): void {
+    this.#kind = 'watermark'
+    if (!row.hasKey) {
+      // As in Kafka Streams: a record without a key belongs to no task. It is counted, not passed on.
+      this.#dropped()
+      return
+    }
+    row.encodeKeyAs(this.#key)
+    const partition = partitionOf(murmur2(row.keyBytes, row.keyStart, row.keyEnd), this.#output.info.partitions)
+    this.#data = true
+    if (this.#raw && row.valueIsRaw) {
+      this.#output.append(
+        partition,
+        row.timestamp,
+        row.keyBytes,
+        row.keyStart,
+        row.keyEnd,
+        row.valueBytes,
+        row.valueStart,
+        row.valueEnd,
+        null,
+      )
+    } else if (row.value === null || row.value === undefined) {
+      this.#output.append(partition, row.timestamp, row.keyBytes, row.keyStart, row.keyEnd, EMPTY, 0, -1, null)
+    } else {
+      encodeValue(row, this.#value, this.#writer, `stream ${this.stream}`)
+      this.#output.append(
+        partition,
+        row.timestamp,
+        row.keyBytes,
+        row.keyStart,
+        row.keyEnd,
+        this.#writer.bytes,
+        0,
+        this.#writer.position,
+        null,
+      )
+    }
+  }
+
+  override advance(watermarkMs: number): void {
+    if (watermarkMs === Number.NEGATIVE_INFINITY) return
+    if (this.#watermarkMs === null || watermarkMs > this.#watermarkMs) {
+      this.#watermarkMs = watermarkMs
+    }
+  }
+
+  override idle(): void {
+    if (this.#kind !== 'end') this.#kind = 'idle'
+  }
+
+  override end(): void {
+    this.#kind = 'end'
+  }
+
+  /** True when the next commit has a mark to send. */
+  get markDue(): boolean {
+    const sent = this.#sent
+    return (
+      this.#data ||
+      (sent === null
+        ? this.#kind !== 'watermark' || this.#watermarkMs !== null
+        : sent.kind !== this.#kind || sent.watermarkMs !== this.#watermarkMs)
+    )
+  }
+
+  /** At freeze, after all data: appends the mark to every partition if it is due. Returns what was last sent. */
+  appendMarks(): ProducerMark | null {
+    if (this.markDue) {
+      const mark: Mark = {
+        kind: this.#kind,
+        watermarkMs: this.#watermarkMs,
+        producer: this.#producer,
+        producers: this.#producers,
+      }
+      const bytes = encodeMark(mark)
+      const timestamp = Math.max(0, this.#watermarkMs ?? 0)
+      for (let p = 0; p < this.#output.info.partitions; p++) {
+        this.#output.append(p, timestamp, EMPTY, 0, -1, bytes, 0, bytes.length, [[MARK_HEADER, null]])
+      }
+      this.#sent = { kind: this.#kind, watermarkMs: this.#watermarkMs }
+      this.#data = false
+    }
+    return this.#sent
+  }
+}

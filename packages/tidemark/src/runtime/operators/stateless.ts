@@ -1,0 +1,109 @@
+import type { ValueFn } from '../../dsl/topology.ts'
+import { TidemarkError } from '../../errors/error.ts'
+import type { Serde } from '../../serde/serde.ts'
+import { type Row, RowSave } from '../row.ts'
+import { Operator } from './operator.ts'
+
+/** Throws ERR_STEP_ASYNC when a step of a pipeline returned a promise: steps are synchronous. */
+export function refusePromise(result: unknown, step: string): void {
+  if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
+    throw new TidemarkError('ERR_STEP_ASYNC', `step ${step} returned a promise: this step is synchronous`)
+  }
+}
+
+export class MapOperator extends Operator {
+  readonly #fn: ValueFn
+  readonly #name: string
+
+  constructor(name: string, fn: ValueFn) {
+    super()
+    this.#name = name
+    this.#fn = fn
+  }
+
+  override process(row: Row): void {
+    const result = this.#fn(row.value, row.message)
+    refusePromise(result, this.#name)
+    row.setValue(result)
+    this.next.process(row)
+  }
+}
+
+export class FilterOperator extends Operator {
+  readonly #fn: ValueFn
+  readonly #name: string
+
+  constructor(name: string, fn: ValueFn) {
+    super()
+    this.#name = name
+    this.#fn = fn
+  }
+
+  override process(row: Row): void {
+    const result = this.#fn(row.value, row.message)
+    if (result === true) this.next.process(row)
+    else if (result) {
+      refusePromise(result, this.#name)
+      this.next.process(row)
+    }
+  }
+}
+
+export class FlatMapOperator extends Operator {
+  readonly #save = new RowSave()
+  readonly #fn: ValueFn
+  readonly #name: string
+
+  constructor(name: string, fn: ValueFn) {
+    super()
+    this.#name = name
+    this.#fn = fn
+  }
+
+  override process(row: Row): void {
+    const results = this.#fn(row.value, row.message)
+    refusePromise(results, this.#name)
+    row.save(this.#save)
+    for (const value of results as Iterable<unknown>) {
+      row.restore(this.#save)
+      row.setValue(value)
+      this.next.process(row)
+    }
+  }
+}
+
+/** groupBy: the row goes on under another key. */
+export class RekeyOperator extends Operator {
+  readonly #fn: ValueFn
+  readonly #name: string
+  readonly #serde: Serde<unknown>
+
+  constructor(name: string, fn: ValueFn, serde: Serde<unknown>) {
+    super()
+    this.#name = name
+    this.#fn = fn
+    this.#serde = serde
+  }
+
+  override process(row: Row): void {
+    const key = this.#fn(row.value, row.message)
+    refusePromise(key, this.#name)
+    row.setKey(key, this.#serde)
+    this.next.process(row)
+  }
+}
+
+export class ForEachOperator extends Operator {
+  readonly #fn: ValueFn
+  readonly #name: string
+
+  constructor(name: string, fn: ValueFn) {
+    super()
+    this.#name = name
+    this.#fn = fn
+  }
+
+  override process(row: Row): void {
+    refusePromise(this.#fn(row.value, row.message), this.#name)
+  }
+}

@@ -1,0 +1,247 @@
+import { ByteWriter } from '../serde/byte-writer.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { RecordCursor } from '../log/record-cursor.ts'
+import { decodeAt, type HeaderList, MessageView, type Origin, RowMessage } from './message.ts'
+
+const EMPTY = new Uint8Array(0)
+
+/**
+ * The record on its way through a task's operators: one object per task, loaded anew for each record. Key and value
+ * exist as bytes, as a decoded value, or both; each form is made when first asked for, so that a flow that never looks
+ * at a value never decodes it, and one that never changes it never encodes it again.
+ */
+export class Row {
+  timestamp = 0
+  /** Event-time progress of the input this row came by; minus infinity while unknown. */
+  watermarkMs: number = Number.NEGATIVE_INFINITY
+  keyBytes: Uint8Array = EMPTY
+  keyStart = 0
+  /** -1: the key is null. */
+  keyEnd = -1
+  private keyEncoded = true
+  private keyDecoded = false
+  private keyValue: unknown = null
+  private keySerde: Serde<unknown>
+  private readonly keyWriter = new ByteWriter(64)
+
+  valueBytes: Uint8Array = EMPTY
+  valueStart = 0
+  valueEnd = -1
+  private valueEncoded = true
+  private valueDecoded = false
+  private valueValue: unknown = null
+
+  private origin: Origin
+  private cursor: RecordCursor | null = null
+  private offset = -1
+  private messageOf: MessageView | RowMessage | null = null
+
+  constructor(origin: Origin) {
+    this.origin = origin
+    this.keySerde = origin.key
+  }
+
+  /** Takes the record that the cursor stands on. */
+  load(origin: Origin, cursor: RecordCursor, timestamp: number, watermarkMs: number): void {
+    this.origin = origin
+    this.cursor = cursor
+    this.offset = cursor.offset
+    this.timestamp = timestamp
+    this.watermarkMs = watermarkMs
+    this.keyBytes = cursor.bytes
+    this.keyStart = cursor.keyStart
+    this.keyEnd = cursor.keyEnd
+    this.keyEncoded = true
+    this.keyDecoded = false
+    this.keySerde = origin.key
+    this.valueBytes = cursor.bytes
+    this.valueStart = cursor.valueStart
+    this.valueEnd = cursor.valueEnd
+    this.valueEncoded = true
+    this.valueDecoded = false
+    this.messageOf = null
+  }
+
+  /** Makes the row one that an operator emits by itself (a closed window), with no record behind it. */
+  make(
+    origin: Origin,
+    keySerde: Serde<unknown>,
+    key: unknown,
+    value: unknown,
+    timestamp: number,
+    watermarkMs: number,
+  ): void {
+    this.origin = origin
+    this.cursor = null
+    this.offset = -1
+    this.timestamp = timestamp
+    this.watermarkMs = watermarkMs
+    this.setKey(key, keySerde)
+    this.setValue(value)
+    this.messageOf = new RowMessage(origin.stream, origin.partition, timestamp, key, value)
+  }
+
+  get hasKey(): boolean {
+    return this.keyEncoded ? this.keyEnd >= 0 : this.keyValue !== null && this.keyValue !== undefined
+  }
+
+  get key(): unknown {
+    if (!this.keyDecoded) {
+      this.keyValue =
+        this.keyEnd < 0 ? null : decodeAt(this.origin, 'key', this.offset, this.keyBytes, this.keyStart, this.keyEnd)
+      this.keyDecoded = true
+    }
+    return this.keyValue
+  }
+
+  setKey(key: unknown, serde: Serde<unknown>): void {
+    this.keyValue = key
+    this.keySerde = serde
+    this.keyDecoded = true
+    this.keyEncoded = false
+  }
+
+  /** As encodeKey, with the serde of where the key goes: bytes of another serde are decoded and encoded again. */
+  encodeKeyAs(serde: Serde<unknown>): void {
+    if (this.keySerde !== serde && this.keySerde.name !== serde.name) this.setKey(this.key, serde)
+    this.encodeKey()
+  }
+
+  /** Makes keyBytes[keyStart, keyEnd) valid. Only for a row that has a key. */
+  encodeKey(): void {
+    if (this.keyEncoded) return
+    const writer = this.keyWriter
+    writer.reset()
+    this.keySerde.write(this.keyValue, writer)
+    this.keyBytes = writer.bytes
+    this.keyStart = 0
+    this.keyEnd = writer.position
+    this.keyEncoded = true
+  }
+
+  get value(): unknown {
+    if (!this.valueDecoded) {
+      this.valueValue =
+        this.valueEnd < 0
+          ? null
+          : decodeAt(this.origin, 'value', this.offset, this.valueBytes, this.valueStart, this.valueEnd)
+      this.valueDecoded = true
+    }
+    return this.valueValue
+  }
+
+  setValue(value: unknown): void {
+    this.valueValue = value
+    this.valueDecoded = true
+    this.valueEncoded = false
+  }
+
+  /** True while valueBytes[valueStart, valueEnd) are the record's own bytes. */
+  get valueIsRaw(): boolean {
+    return this.valueEncoded
+  }
+
+  /** True when the value's own bytes will do for a stream with this serde: nothing changed it, and it is plain. */
+  valueIsRawOf(serde: Serde<unknown>): boolean {
+    return this.valueEncoded && this.origin.value === serde
+  }
+
+  /** The record behind the row, as callbacks see it: made once per record, when first asked for. */
+  get message(): MessageView | RowMessage {
+    if (this.messageOf === null) this.messageOf = this.makeMessage()
+    return this.messageOf
+  }
+
+  private makeMessage(): MessageView {
+    const cursor = this.cursor as RecordCursor
+    return new MessageView(
+      this.origin,
+      this.offset,
+      this.timestamp,
+      cursor.bytes,
+      cursor.keyStart,
+      cursor.keyEnd,
+      cursor.valueStart,
+      cursor.valueEnd,
+      cursor.headerCount === 0 ? null : keepHeaders(cursor.headers()),
+    )
+  }
+
+  /** What an operator with several successors saves and puts back between them. */
+  save(into: RowSave): void {
+    into.keyDecoded = this.keyDecoded
+    into.keyEncoded = this.keyEncoded
+    into.keyValue = this.keyValue
+    into.keyBytes = this.keyEncoded && this.keyBytes === this.keyWriter.bytes ? this.keyBytes.slice() : this.keyBytes
+    into.keyStart = this.keyStart
+    into.keyEnd = this.keyEnd
+    into.keySerde = this.keySerde
+    into.valueDecoded = this.valueDecoded
+    into.valueEncoded = this.valueEncoded
+    into.valueValue = this.valueValue
+    into.timestamp = this.timestamp
+  }
+
+  restore(from: RowSave): void {
+    this.keyDecoded = from.keyDecoded
+    this.keyEncoded = from.keyEncoded
+    this.keyValue = from.keyValue
+    this.keyBytes = from.keyBytes
+    this.keyStart = from.keyStart
+    this.keyEnd = from.keyEnd
+    this.keySerde = from.keySerde ?? this.keySerde
+    this.valueDecoded = from.valueDecoded
+    this.valueEncoded = from.valueEncoded
+    this.valueValue = from.valueValue
+    this.timestamp = from.timestamp
+  }
+
+  /** The record as it came, whatever operators made of the row. */
+  get record(): {
+    readonly bytes: Uint8Array
+    readonly keyStart: number
+    readonly keyEnd: number
+    readonly valueStart: number
+    readonly valueEnd: number
+  } {
+    return this.cursor ?? { bytes: EMPTY, keyStart: 0, keyEnd: -1, valueStart: 0, valueEnd: -1 }
+  }
+
+  /** The record's own key, bounded, for messages about errors; null if there is none. */
+  describeKey(): string | null {
+    const { bytes, keyStart, keyEnd } = this.record
+    if (keyEnd < 0) return null
+    try {
+      return String(this.origin.key.read(bytes, keyStart, keyEnd)).slice(0, 64)
+    } catch {
+      return Buffer.from(bytes.subarray(keyStart, Math.min(keyEnd, keyStart + 16))).toString('hex')
+    }
+  }
+
+  /** For messages about errors: where the record is. */
+  where(): string {
+    return `stream ${this.origin.stream}, partition ${this.origin.partition}, offset ${this.offset}`
+  }
+
+  get at(): { readonly stream: string; readonly partition: number; readonly offset: number } {
+    return { stream: this.origin.stream, partition: this.origin.partition, offset: this.offset }
+  }
+}
+
+function keepHeaders(headers: HeaderList): () => HeaderList {
+  return () => headers
+}
+
+export class RowSave {
+  keyDecoded = false
+  keyEncoded = false
+  keyValue: unknown = null
+  keyBytes: Uint8Array = EMPTY
+  keyStart = 0
+  keyEnd = -1
+  keySerde: Serde<unknown> | null = null
+  valueDecoded = false
+  valueEncoded = false
+  valueValue: unknown = null
+  timestamp = 0
+}

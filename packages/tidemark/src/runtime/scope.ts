@@ -1,0 +1,47 @@
+import type { Clock } from '../clock/clock.ts'
+import { TidemarkError } from '../errors/error.ts'
+import type { RawStore } from '../store/types.ts'
+import type { OutputBuffer } from './output-buffer.ts'
+
+/** Counters of one task; metrics and progress read them. */
+export class TaskCounters {
+  /** Records that belong to no task (no key where one is needed) or that a policy dropped. */
+  dropped = 0
+  /** Records for a window that was closed. */
+  late = 0
+  readonly user = new Map<string, number>()
+}
+
+/** What the operators of one task share. */
+export interface TaskScope {
+  readonly task: number
+  readonly tasks: number
+  readonly clock: Clock
+  readonly random: () => number
+  readonly outputs: OutputBuffer
+  readonly counters: TaskCounters
+  readonly signal: AbortSignal
+  store(name: string): RawStore
+  /** Asks for a commit at the next chance. */
+  requestCommit(): void
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void
+  /** A handler returned this promise: the task waits for it before it goes on. */
+  await(promise: Promise<unknown>): void
+}
+
+/**
+ * Opens while a handler runs. A context that is used when its handler has settled throws ERR_CONTEXT_CLOSED: its writes
+ * would belong to no message.
+ */
+export class Gate {
+  open = false
+
+  check(): void {
+    if (!this.open) {
+      throw new TidemarkError(
+        'ERR_CONTEXT_CLOSED',
+        'this context was used after its handler had settled: do the work inside the handler, or await it there',
+      )
+    }
+  }
+}

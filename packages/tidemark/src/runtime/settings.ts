@@ -1,0 +1,70 @@
+import type { RunOptions } from '../api/app.ts'
+import type { CommitTiming } from '../checkpoint/protocol.ts'
+import { TidemarkError } from '../errors/error.ts'
+import type { ContainerSettings } from './thread-messages.ts'
+
+const MIB = 1024 * 1024
+
+/** Options of a run with every default filled in. */
+export interface RunSettings {
+  readonly directory: string
+  readonly containers: number
+  readonly partitions: number
+  readonly untilEnd: boolean
+  readonly maxRestarts: number
+  readonly drainTimeoutMs: number
+  readonly container: Omit<ContainerSettings, 'tasks'>
+}
+
+/** Fills in defaults and checks ranges: ERR_OPTION names the option and what it may be. */
+export function runSettings(options: RunOptions, defaults: { readonly containers: number }): RunSettings {
+  const timing = commitTiming(options)
+  return {
+    directory: options.dataDir ?? './.tidemark',
+    containers: whole('containers', options.containers ?? defaults.containers, 0, 256),
+    partitions: whole('partitions', options.partitions ?? 4, 1, 4096),
+    untilEnd: options.untilEnd ?? false,
+    maxRestarts: whole('maxRestarts', options.maxRestarts ?? 5, 0, 1_000_000),
+    drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 1, 86_400_000),
+    container: {
+      partitions: options.partitions ?? 4,
+      engine: engineOf(options.engine ?? 'lsm'),
+      timing,
+      onError: options.onError ?? 'fail',
+      outputMaxBytes: 16 * MIB,
+      memtableMaxBytes: 64 * MIB,
+      cacheBytes: 128 * MIB,
+      idleMs: 5000,
+      handlerTimeoutMs: Math.max(1, Math.floor(timing.timeoutMs * 0.9)),
+      statusIntervalMs: 100,
+      seed: 1,
+    },
+  }
+}
+
+function commitTiming(options: RunOptions): CommitTiming {
+  const commit = options.commit ?? {}
+  const intervalMs = whole('commit.intervalMs', commit.intervalMs ?? 1000, 1, 3_600_000)
+  const timeoutMs = whole('commit.timeoutMs', commit.timeoutMs ?? 30_000, 1, 3_600_000)
+  const maxDelayMs = whole('commit.maxDelayMs', commit.maxDelayMs ?? Math.min(10_000, timeoutMs), 1, 3_600_000)
+  if (maxDelayMs > timeoutMs) {
+    throw new TidemarkError(
+      'ERR_OPTION',
+      `commit.maxDelayMs (${maxDelayMs}) is above commit.timeoutMs (${timeoutMs}): a commit would fail before it holds the input back`,
+    )
+  }
+  return { intervalMs, maxDelayMs, timeoutMs }
+}
+
+function engineOf(engine: string): 'lsm' | 'memory' {
+  if (engine === 'lsm' || engine === 'memory') return engine
+  throw new TidemarkError('ERR_OPTION', `engine is ${engine}: it may be lsm or memory`)
+}
+
+function whole(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new TidemarkError(
+    'ERR_OPTION',
+    `${name} is ${String(value)}: it must be a whole number from ${least} to ${most}`,
+  )
+}

@@ -1,0 +1,121 @@
+import type { ErrorPolicy, InputSpec } from '../api/app.ts'
+import type { StreamDef } from '../api/stream.ts'
+import type { Clock } from '../clock/clock.ts'
+import { TidemarkError } from '../errors/error.ts'
+import type { LogHost } from '../log/embedded/log-host.ts'
+import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import type { StreamInfo } from '../log/types.ts'
+import { FileSource } from '../sources/file-source.ts'
+import { Ingest, sourceProducer } from '../sources/ingest.ts'
+import { formatOf } from '../sources/input-format.ts'
+import type { RowSource } from '../sources/row-source.ts'
+import { StdinSource } from '../sources/stdin-source.ts'
+
+export interface SourceGroupOptions {
+  readonly host: LogHost
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly clock: Clock
+  readonly onError: ErrorPolicy
+  readonly onWarning: (text: string) => void
+  /** All inputs of a stream are finite and have been read to their end. */
+  readonly onEnd: (stream: string) => void
+  readonly onFailed: (error: Error) => void
+}
+
+/**
+ * The sources of a run, on the supervisor's thread (a worker has no standard input). Several inputs of one stream are
+ * read one after the other, so that the stream is the same in every run; followed ones side by side.
+ */
+export class SourceGroup {
+  readonly #options: SourceGroupOptions
+  readonly #ingests: Ingest[] = []
+  readonly #running: Promise<void>[] = []
+  readonly #ports: ThreadLogPort[] = []
+  #stopping = false
+  #abandoned = false
+
+  constructor(options: SourceGroupOptions) {
+    this.#options = options
+  }
+
+  get rows(): number {
+    return this.#ingests.reduce((sum, ingest) => sum + ingest.progress().committedRows, 0)
+  }
+
+  get dropped(): number {
+    return this.#ingests.reduce((sum, ingest) => sum + ingest.progress().dropped, 0)
+  }
+
+  /** Starts to read a stream's inputs; problems come by `onFailed`. */
+  start(stream: StreamDef<unknown, unknown>, specs: readonly InputSpec[]): void {
+    const finite = specs.filter((s) => s.follow !== true)
+    const followed = specs.filter((s) => s.follow === true)
+    this.#run(async () => {
+      for (const spec of finite) if (!this.#stopping) await this.#ingest(stream, spec)
+      if (followed.length === 0 && !this.#stopping) this.#options.onEnd(stream.name)
+    })
+    for (const spec of followed) this.#run(() => this.#ingest(stream, spec))
+  }
+
+  #run(work: () => Promise<void>): void {
+    const running = work().catch((error: unknown) => {
+      this.#stopping = true
+      if (!this.#abandoned) this.#options.onFailed(error instanceof Error ? error : new Error(String(error)))
+    })
+    this.#running.push(running)
+  }
+
+  async #ingest(stream: StreamDef<unknown, unknown>, spec: InputSpec): Promise<void> {
+    const { host, streams, clock, onError } = this.#options
+    const source = this.#source(spec)
+    const producer = await host.claim(
+      sourceProducer(stream.name, source.name),
+      JSON.stringify({ stream: stream.name, input: source.name }),
+    )
+    const port = new ThreadLogPort(host.port())
+    this.#ports.push(port)
+    const policy = spec.onError ?? onError
+    const deadLetters = typeof policy === 'object' ? streams.get(policy.deadLetter) : undefined
+    const ingest = new Ingest({
+      log: port,
+      stream,
+      info: streamOf(streams, stream.name),
+      source,
+      producer,
+      onError: policy,
+      clock,
+      ...(deadLetters === undefined ? {} : { deadLetters }),
+    })
+    this.#ingests.push(ingest)
+    if (this.#stopping) ingest.stop()
+    await ingest.run()
+  }
+
+  #source(spec: InputSpec): RowSource {
+    const { clock, onWarning } = this.#options
+    if (spec.path === '-') return new StdinSource({ format: spec.format ?? 'jsonl', stream: process.stdin })
+    const { format, compression } = formatOf(spec.path, spec.format ?? null)
+    return new FileSource({ path: spec.path, format, compression, follow: spec.follow ?? false, clock, onWarning })
+  }
+
+  /** Commits what was read and ends. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const ingest of this.#ingests) ingest.stop()
+    await Promise.all(this.#running)
+    for (const port of this.#ports) port.close()
+  }
+
+  /** The run is over by an error: what the sources still meet is of no interest. */
+  abandon(): void {
+    this.#abandoned = true
+    this.#stopping = true
+    for (const ingest of this.#ingests) ingest.stop()
+  }
+}
+
+function streamOf(streams: ReadonlyMap<string, StreamInfo>, name: string): StreamInfo {
+  const info = streams.get(name)
+  if (info === undefined) throw new TidemarkError('ERR_UNKNOWN_STREAM', `there is no stream ${name}`)
+  return info
+}

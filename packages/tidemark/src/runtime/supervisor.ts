@@ -1,0 +1,321 @@
+import type { ErrorPolicy, InputSpec, OutputSpec, Progress, RunOptions, Summary } from '../api/app.ts'
+import type { Job } from '../api/job.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import type { Plan } from '../dsl/plan.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { LogHost } from '../log/embedded/log-host.ts'
+import type { StreamInfo } from '../log/types.ts'
+import { ContainerGroup } from './container-group.ts'
+import { createStreams } from './create-streams.ts'
+import { jobPlan } from './job-plan.ts'
+import { type RunSettings, runSettings } from './settings.ts'
+import { SinkGroup } from './sink-group.ts'
+import { SourceGroup } from './source-group.ts'
+
+export interface SupervisorOptions {
+  readonly job: Job
+  /** Null: the job was given as a value, and runs on this thread. */
+  readonly jobUrl: string | null
+  readonly run: RunOptions
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly defaultContainers: number
+  readonly cpuSeconds: () => number
+}
+
+const PROGRESS_WINDOW_MS = 2000
+const TRIM_INTERVAL_MS = 5000
+
+/**
+ * The main thread of a node: opens the log, starts sources, containers and sinks, watches them, and ends the run: by
+ * itself when all input is finite and processed, by drain, or by an error.
+ */
+export class Supervisor {
+  readonly plan: Plan
+  readonly host: LogHost
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly containers: ContainerGroup
+  readonly done: Promise<Summary>
+  readonly #options: SupervisorOptions
+  readonly #settings: RunSettings
+  readonly #sources: SourceGroup
+  readonly #sinks: SinkGroup
+  readonly #finite: ReadonlySet<string>
+  readonly #ends = new Map<string, readonly number[]>()
+  readonly #timer: NodeJS.Timeout
+  #phase: Progress['phase'] = 'starting'
+  #cpuStart: number
+  #ending: Promise<Summary> | null = null
+  #rate = { atMs: 0, records: 0, perSecond: 0 }
+  #trimmedAtMs = 0
+  #settle: { resolve: (summary: Summary) => void; reject: (error: Error) => void }
+
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const settings = runSettings(options.run, { containers: options.jobUrl === null ? 0 : options.defaultContainers })
+    if (options.jobUrl === null && settings.containers !== 0) {
+      throw new TidemarkError(
+        'ERR_OPTION',
+        'a job given as a value runs on this thread: give its module to use containers',
+      )
+    }
+    const host = await LogHost.start({ directory: settings.directory, job: options.job.name })
+    try {
+      const existing = await host.streams()
+      const planned = jobPlan(options.job, {
+        existing,
+        defaultPartitions: settings.partitions,
+        ...(options.run.outputs === undefined ? {} : { outputs: options.run.outputs }),
+      })
+      checkNames(planned, options.run)
+      const streams = await createStreams(host, planned, settings, deadLettersOf(options.run))
+      const supervisor = new Supervisor(options, settings, host, planned, streams)
+      await supervisor.#begin()
+      return supervisor
+    } catch (error) {
+      await host.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    options: SupervisorOptions,
+    settings: RunSettings,
+    host: LogHost,
+    planned: Plan,
+    streams: ReadonlyMap<string, StreamInfo>,
+  ) {
+    this.#options = options
+    this.#settings = settings
+    this.host = host
+    this.plan = planned
+    this.streams = streams
+    this.#cpuStart = options.cpuSeconds()
+    const settle = Promise.withResolvers<Summary>()
+    this.done = settle.promise
+    // Whoever does not look at `done` learns of an error by drain or dispose.
+    this.done.catch(() => {})
+    this.#settle = settle
+    this.#finite = finiteInputs(planned, options.run)
+    const warn = (text: string): void => options.run.onWarning?.(text)
+    this.containers = new ContainerGroup({
+      job: options.job,
+      jobUrl: options.jobUrl,
+      plan: planned,
+      streams,
+      host,
+      settings,
+      disk: options.disk,
+      clock: options.clock,
+      onChange: () => this.#look(),
+      onFailed: (error) => void this.#fail(error),
+      onWarning: warn,
+    })
+    this.#sources = new SourceGroup({
+      host,
+      streams,
+      clock: options.clock,
+      onError: settings.container.onError,
+      onWarning: warn,
+      onEnd: (stream) => this.#ended(stream),
+      onFailed: (error) => void this.#fail(error),
+    })
+    this.#sinks = new SinkGroup({ host, streams, disk: options.disk, onFailed: (error) => void this.#fail(error) })
+    this.#timer = setInterval(() => this.#tick(), 500)
+    void host.failure.then((error) => this.#fail(error))
+  }
+
+  async #begin(): Promise<void> {
+    const { run } = this.#options
+    this.#phase = 'restoring'
+    await this.containers.start()
+    this.#cpuStart = this.#options.cpuSeconds()
+    this.#phase = 'running'
+    for (const { name, stream } of this.plan.inputs) {
+      const specs = run.inputs?.[name] ?? []
+      if (specs.length > 0) this.#sources.start(stream, specs)
+      else if (this.#finite.has(name)) this.#ended(name)
+    }
+    for (const { name, stream } of [...this.plan.inputs, ...this.plan.outputs]) {
+      if (stream !== null) for (const spec of run.outputs?.[name] ?? []) await this.#sinks.start(stream, spec)
+    }
+  }
+
+  /** A finite source stream is complete: its end offsets of now are its end. */
+  #ended(stream: string): void {
+    if (!this.#finite.has(stream)) return
+    const info = this.streams.get(stream) as StreamInfo
+    const ends = Array.from({ length: info.partitions }, (_, p) => this.host.offsets.end(info.slot + p))
+    this.#ends.set(stream, ends)
+    this.containers.setEnd(stream, ends)
+  }
+
+  /** Looks whether all input is finite and processed: then the run ends. */
+  #look(): void {
+    if (this.#ending !== null || this.#phase !== 'running') return
+    if (this.#finite.size < this.plan.inputs.length) return
+    for (const { name } of this.plan.inputs) if (!this.#ends.has(name)) return
+    if (this.containers.finished((slot) => this.host.offsets.end(slot))) this.drainAs('input').catch(() => {})
+  }
+
+  #tick(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    const records = this.containers.records
+    const elapsedMs = nowMs - this.#rate.atMs
+    if (elapsedMs >= PROGRESS_WINDOW_MS || this.#rate.atMs === 0) {
+      const perSecond = this.#rate.atMs === 0 ? 0 : ((records - this.#rate.records) * 1000) / elapsedMs
+      this.#rate = { atMs: nowMs, records, perSecond }
+    }
+    if (nowMs - this.#trimmedAtMs > TRIM_INTERVAL_MS && this.#phase === 'running') {
+      this.#trimmedAtMs = nowMs
+      this.#trim()
+    }
+  }
+
+  /** Intermediate records that every reader has committed are of no more use. */
+  #trim(): void {
+    for (const { stream } of this.plan.intermediates) {
+      const info = this.streams.get(stream.name) as StreamInfo
+      for (const [partition, position] of this.containers.committedPositions(stream.name)) {
+        this.host.trim(info.id, partition, position).catch((error: unknown) => void this.#fail(error as Error))
+      }
+    }
+  }
+
+  progress(): Progress {
+    const { containers, host } = this
+    let lag = 0
+    for (const { name } of [...this.plan.inputs, ...this.plan.intermediates]) {
+      const info = this.streams.get(name) as StreamInfo
+      for (let p = 0; p < info.partitions; p++) {
+        lag += Math.max(
+          0,
+          host.offsets.end(info.slot + p) - containers.position(name, p, host.offsets.start(info.slot + p)),
+        )
+      }
+    }
+    return {
+      records: containers.records,
+      recordsPerSecond: Math.round(this.#rate.perSecond),
+      lag,
+      ingested: this.#sources.rows,
+      checkpointAgeMs:
+        containers.lastCommitMs === null ? null : Math.max(0, this.#options.clock.now() - containers.lastCommitMs),
+      checkpoints: containers.checkpoints,
+      restarts: containers.restarts,
+      tasks: this.plan.tasks,
+      dropped: containers.dropped + this.#sources.dropped,
+      late: containers.late,
+      phase: this.#phase,
+    }
+  }
+
+  /** Stops inputs, commits what was processed, ends. The same promise however often it is asked. */
+  drainAs(ended: Summary['ended']): Promise<Summary> {
+    this.#ending ??= this.#drain(ended)
+    return this.#ending
+  }
+
+  async #drain(ended: Summary['ended']): Promise<Summary> {
+    this.#phase = 'draining'
+    const deadline = setTimeout(() => {
+      void this.#fail(
+        new TidemarkError('ERR_DRAIN_TIMEOUT', `the run could not drain within ${this.#settings.drainTimeoutMs} ms`),
+      )
+    }, this.#settings.drainTimeoutMs)
+    try {
+      await this.#sources.stop()
+      await this.containers.drain()
+      if (this.#phase !== 'draining') return await this.done
+      await this.#sinks.finish()
+      await this.#close()
+      const summary = this.#summary(ended)
+      this.#phase = 'ended'
+      this.#settle.resolve(summary)
+    } catch (error) {
+      await this.#fail(error as Error)
+    } finally {
+      clearTimeout(deadline)
+    }
+    return this.done
+  }
+
+  #summary(ended: Summary['ended']): Summary {
+    const { containers } = this
+    const first = containers.firstRecordMs
+    const last = containers.lastCommitMs
+    const records = containers.records
+    return {
+      job: this.plan.job,
+      records,
+      ingested: this.#sources.rows,
+      seconds: first === null || last === null ? 0 : Math.max(0, last - first) / 1000,
+      cpuSeconds: Math.max(0, this.#options.cpuSeconds() - this.#cpuStart),
+      checkpoints: containers.checkpoints,
+      restoredMs: containers.restoredMs,
+      restarts: containers.restarts,
+      dropped: containers.dropped + this.#sources.dropped,
+      late: containers.late,
+      tasks: this.plan.tasks,
+      containers: this.#settings.containers,
+      dataDir: this.#settings.directory,
+      upToDate: records === 0 && this.#sources.rows === 0 && containers.checkpoints === 0,
+      ended,
+    }
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#sinks.close()
+    await this.containers.close()
+    await this.host.close()
+  }
+
+  async #fail(error: Error): Promise<void> {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    clearInterval(this.#timer)
+    this.#sources.abandon()
+    this.#sinks.close()
+    await this.containers.close()
+    // The first error is the one to tell; closing after it may well meet the same trouble.
+    await Promise.allSettled([this.host.close()])
+    this.#settle.reject(error)
+  }
+}
+
+function deadLettersOf(run: RunOptions): string[] {
+  const policies: (ErrorPolicy | undefined)[] = [run.onError]
+  for (const specs of Object.values(run.inputs ?? {})) for (const spec of specs) policies.push(spec.onError)
+  return policies.flatMap((p) => (typeof p === 'object' ? [p.deadLetter] : []))
+}
+
+/** Streams that come to an end: all their inputs are finite files, or the run was asked to stop at today's end. */
+function finiteInputs(planned: Plan, run: RunOptions): Set<string> {
+  const finite = new Set<string>()
+  for (const { name } of planned.inputs) {
+    const specs = run.inputs?.[name] ?? []
+    if (specs.length > 0 ? specs.every((s) => s.follow !== true) : run.untilEnd === true) finite.add(name)
+  }
+  return finite
+}
+
+function checkNames(planned: Plan, run: RunOptions): void {
+  const inputs = planned.inputs.map((i) => i.name)
+  const outputs = planned.outputs.flatMap((o) => (o.stream === null ? [] : [o.name]))
+  const check = (
+    given: Readonly<Record<string, readonly (InputSpec | OutputSpec)[]>>,
+    known: string[],
+    what: string,
+  ): void => {
+    for (const name of Object.keys(given)) {
+      if (known.includes(name)) continue
+      throw new TidemarkError(
+        'ERR_UNKNOWN_STREAM',
+        `job ${planned.job} has no ${what} stream ${name}. Its ${what} streams: ${known.join(', ') || 'none'}`,
+      )
+    }
+  }
+  check(run.inputs ?? {}, inputs, 'input')
+  check(run.outputs ?? {}, [...outputs, ...inputs], 'output')
+}

@@ -1,0 +1,440 @@
+import type { ErrorPolicy } from '../api/app.ts'
+import type { StreamDef } from '../api/stream.ts'
+import { type CheckpointRecord, decodeCheckpoint, encodeCheckpoint, type InputPosition } from '../checkpoint/record.ts'
+import type { ProducerMark } from '../checkpoint/marks.ts'
+import type { CommitTiming } from '../checkpoint/protocol.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import type { TopologyNode } from '../dsl/topology.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { PartitionReader } from '../log/embedded/partition-reader.ts'
+import type { Append, LogPort, ProducerState, StreamInfo } from '../log/types.ts'
+import type { RawStore, TaskState } from '../store/types.ts'
+import { Committer, type Sealed } from './committer.ts'
+import { type Compiled, compile } from './compile.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { Input } from './input.ts'
+import type { Origin } from './message.ts'
+import { OutputBuffer } from './output-buffer.ts'
+import { Row } from './row.ts'
+import { TaskCounters, type TaskScope } from './scope.ts'
+
+/** One input stream of the job, as the plan and the log have it. */
+export interface InputSpecOfTask {
+  readonly stream: StreamDef<unknown, unknown>
+  readonly info: StreamInfo
+  readonly kind: 'source' | 'intermediate'
+  /** Tasks that write it, if it is intermediate. */
+  readonly producers: number
+}
+
+export interface TaskOptions {
+  readonly job: string
+  readonly index: number
+  readonly tasks: number
+  readonly nodes: readonly TopologyNode[]
+  readonly inputs: readonly InputSpecOfTask[]
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly producer: ProducerState
+  readonly state: TaskState
+  readonly port: LogPort
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: () => number
+  readonly timing: CommitTiming
+  readonly firstDueMs: number
+  readonly onError: ErrorPolicy
+  readonly outputMaxBytes: number
+  readonly memtableMaxBytes: number
+  readonly idleMs: number
+  readonly handlerTimeoutMs: number
+  readonly log: (level: string, text: string) => void
+  readonly failpoint: (name: string) => void
+  /** The task is over: its handler failed, or its commit did. */
+  readonly onFailed: (error: Error) => void
+  readonly onCommitted: () => void
+}
+
+/** One task: its inputs, operators, state and commits. The container calls `step` again and again. */
+export class Task {
+  readonly index: number
+  readonly name: string
+  readonly producer: string
+  readonly counters: TaskCounters = new TaskCounters()
+  readonly inputs: readonly Input[]
+  readonly state: TaskState
+  readonly #options: TaskOptions
+  readonly #outputs = new OutputBuffer()
+  readonly #abort = new AbortController()
+  readonly #compiled: Compiled
+  readonly #committer: Committer
+  readonly #row: Row
+  readonly #deadLetters: DeadLetters | null
+  #turn = 0
+  #waiting: Promise<unknown> | null = null
+  #failed = false
+  #draining = false
+  #lastCaptured: string
+  #sealedPositions: Readonly<Record<string, number>> = {}
+  #committedPositions: Readonly<Record<string, number>>
+  #caughtUpSinceMs: number
+
+  constructor(options: TaskOptions) {
+    this.#options = options
+    this.index = options.index
+    this.name = `task ${options.index} of job ${options.job}`
+    this.producer = options.producer.producer
+    this.state = options.state
+    const record =
+      options.producer.id === 0 ? null : decodeCheckpoint(options.producer.checkpoint, options.producer.producer)
+    this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.#outputs)
+    this.#compiled = this.#compile(record)
+    this.inputs = this.#makeInputs(record)
+    this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
+    this.#committer = this.#makeCommitter(record)
+    this.#lastCaptured = JSON.stringify(this.#captureInputs())
+    this.#committedPositions = this.#positions()
+    this.#caughtUpSinceMs = options.clock.monotonicMs()
+  }
+
+  /** Runs the job's `init` hooks and tells operators how far event time was: before the first step. */
+  start(): void {
+    this.#guarded(() => {
+      for (const input of this.inputs) input.announce()
+      for (const task of this.#compiled.tasks) task.init()
+    })
+  }
+
+  #compile(record: CheckpointRecord | null): Compiled {
+    const { options } = { options: this.#options }
+    const scope: TaskScope = {
+      task: options.index,
+      tasks: options.tasks,
+      clock: options.clock,
+      random: options.random,
+      outputs: this.#outputs,
+      counters: this.counters,
+      signal: this.#abort.signal,
+      store: (name): RawStore => options.state.store(name),
+      requestCommit: () => this.#committer.request(),
+      log: (level, text) => options.log(level, `${this.name}: ${text}`),
+      await: (promise) => this.#await(promise),
+    }
+    return compile({
+      nodes: options.nodes,
+      scope,
+      stream: (name) => options.streams.get(name) as StreamInfo,
+      producers: (stream) => options.inputs.find((i) => i.stream.name === stream)?.producers ?? 0,
+      sent: record?.sent ?? {},
+    })
+  }
+
+  #makeInputs(record: CheckpointRecord | null): Input[] {
+    const { options } = { options: this.#options }
+    const inputs: Input[] = []
+    for (const { stream, info, kind, producers } of options.inputs) {
+      const root = this.#compiled.roots.get(stream.name)
+      if (root === undefined || options.index >= info.partitions) continue
+      const origin: Origin = {
+        stream: stream.name,
+        partition: options.index,
+        key: stream.key,
+        value: stream.value,
+        onKey: this.#compiled.onKey(stream.name),
+      }
+      inputs.push(
+        new Input({
+          origin,
+          kind,
+          time: kind === 'source' ? stream.time : null,
+          outOfOrderMs: stream.outOfOrderMs,
+          reader: new PartitionReader({
+            disk: options.disk,
+            directory: options.port.directory,
+            stream: info,
+            partition: options.index,
+            offsets: options.port.offsets,
+            // The cursor checks each batch; once is enough.
+            verify: false,
+          }),
+          offsets: options.port.offsets,
+          slot: info.slot + options.index,
+          root,
+          producers,
+          restored: record?.inputs[stream.name] ?? null,
+        }),
+      )
+    }
+    // Later stages first: what is in flight is finished before more is taken in.
+    return inputs.reverse()
+  }
+
+  #makeCommitter(record: CheckpointRecord | null): Committer {
+    const { options } = { options: this.#options }
+    return new Committer({
+      task: this.name,
+      producer: options.producer.producer,
+      epoch: options.producer.epoch,
+      committedId: options.producer.id,
+      lastDeltaId: record?.lastDeltaId ?? 0,
+      firstDueMs: options.firstDueMs,
+      timing: options.timing,
+      state: options.state,
+      port: options.port,
+      nowMs: () => options.clock.monotonicMs(),
+      seal: () => this.#seal(),
+      onCommitted: () => {
+        this.#committedPositions = this.#sealedPositions
+        options.onCommitted()
+      },
+      onStopped: (error) => this.#fail(error),
+      failpoint: options.failpoint,
+    })
+  }
+
+  #await(promise: Promise<unknown>): void {
+    const { clock, handlerTimeoutMs } = this.#options
+    const limit = new AbortController()
+    const timeout = clock.sleep(handlerTimeoutMs, limit.signal).then(
+      () => {
+        throw new TidemarkError(
+          'ERR_HANDLER_TIMEOUT',
+          `a handler of ${this.name} did not settle in ${handlerTimeoutMs} ms`,
+        )
+      },
+      () => {},
+    )
+    const waiting = Promise.race([promise, timeout])
+      .catch((error: unknown) => this.#handlerFailed(error))
+      .finally(() => {
+        limit.abort()
+        if (this.#waiting === waiting) this.#waiting = null
+      })
+    this.#waiting = waiting
+  }
+
+  /** Settles when the asynchronous handler at hand has; null when there is none. */
+  get waiting(): Promise<unknown> | null {
+    return this.#waiting
+  }
+
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  get records(): number {
+    let records = 0
+    for (const input of this.inputs) if (input.kind === 'source') records += input.records
+    return records
+  }
+
+  get committedId(): number {
+    return this.#committer.committedId
+  }
+
+  /**
+   * Does some work until `deadlineMs` (monotonic): pending steps of a commit, timers, messages. Returns true if there
+   * was any.
+   */
+  step(deadlineMs: number): boolean {
+    if (this.#failed) return false
+    const { clock } = this.#options
+    let worked = this.#committer.step()
+    if (this.#waiting !== null) return worked
+    this.#committer.tick()
+    if (this.#failed || this.#held()) return worked
+    if (!this.#draining) worked = this.#process(() => clock.monotonicMs(), deadlineMs) || worked
+    return worked
+  }
+
+  /** True when no message may be processed now: back-pressure. */
+  #held(): boolean {
+    const { outputMaxBytes, memtableMaxBytes, state } = this.#options
+    const committer = this.#committer
+    if (committer.holdsInput) return true
+    if (this.#outputs.sizeBytes < outputMaxBytes && state.activeBytes < memtableMaxBytes) return false
+    if (committer.inFlight) return true
+    committer.request()
+    return committer.holdsInput
+  }
+
+  #process(now: () => number, deadlineMs: number): boolean {
+    let worked = false
+    this.#guarded(() => {
+      for (const task of this.#compiled.tasks) while (this.#waiting === null && task.fire()) worked = true
+    })
+    const { inputs } = this
+    for (let i = 0; i < inputs.length && this.#waiting === null && !this.#failed; i++) {
+      const input = inputs[(this.#turn + i) % inputs.length] as Input
+      if (input.caughtUp && !this.#endDue(input)) continue
+      this.#guarded(() => {
+        if (input.process(this.#row, now, deadlineMs, this.#stop) > 0) worked = true
+        if (input.kind === 'source') {
+          input.advance()
+          if (this.#waiting === null && input.finish()) worked = true
+        }
+      })
+      if (now() >= deadlineMs) break
+    }
+    this.#turn++
+    if (worked) this.#caughtUpSinceMs = now()
+    else this.#idle(now())
+    return worked
+  }
+
+  /** Checked after each record. */
+  readonly #stop = (): boolean =>
+    this.#waiting !== null || this.#failed || this.#outputs.sizeBytes >= this.#options.outputMaxBytes
+
+  #endDue(input: Input): boolean {
+    return input.kind === 'source' && input.endDue
+  }
+
+  #idle(nowMs: number): void {
+    if (nowMs - this.#caughtUpSinceMs < this.#options.idleMs) return
+    this.#caughtUpSinceMs = nowMs
+    for (const input of this.inputs) if (input.unbounded && input.caughtUp) input.root.idle()
+  }
+
+  /** Runs user code; what it throws goes by the error policy. */
+  #guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#handlerFailed(error)
+    }
+  }
+
+  #handlerFailed(error: unknown): void {
+    const policy = this.#options.onError
+    if (policy === 'fail' || mustStop(error)) {
+      this.#fail(describe(error, this.#row, this.name))
+    } else if (policy === 'drop') {
+      this.counters.dropped++
+      this.#options.log('warn', `${this.name}: dropped ${this.#row.where()}: ${messageOf(error)}`)
+    } else {
+      this.counters.dropped++
+      this.#deadLetters?.add(this.#row, error)
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#abort.abort(error)
+    this.#options.onFailed(error)
+  }
+
+  #captureInputs(): Record<string, InputPosition> {
+    const inputs: Record<string, InputPosition> = {}
+    for (const input of this.inputs) inputs[input.origin.stream] = input.capture()
+    return inputs
+  }
+
+  #positions(): Record<string, number> {
+    return Object.fromEntries(this.inputs.map((i) => [i.origin.stream, i.position]))
+  }
+
+  /** By input stream: the next offset of the committed checkpoint. */
+  get committedPositions(): Readonly<Record<string, number>> {
+    return this.#committedPositions
+  }
+
+  #seal(): Sealed | null {
+    const { state, clock } = this.#options
+    const inputs = this.#captureInputs()
+    const captured = JSON.stringify(inputs)
+    const marks = this.#compiled.repartitions.some((r) => r.markDue)
+    if (!state.dirty && this.#outputs.empty && !marks && captured === this.#lastCaptured) return null
+    this.#lastCaptured = captured
+    this.#sealedPositions = this.#positions()
+    const sent: Record<string, ProducerMark> = {}
+    for (const repartition of this.#compiled.repartitions) {
+      const mark = repartition.appendMarks()
+      if (mark !== null) sent[repartition.stream] = mark
+    }
+    const appends: readonly Append[] = this.#outputs.seal()
+    const atMs = clock.now()
+    return { appends, checkpoint: (lastDeltaId) => encodeCheckpoint({ version: 1, atMs, lastDeltaId, inputs, sent }) }
+  }
+
+  /** Announces the end offset of a finite source stream. */
+  setEnd(stream: string, offset: number): void {
+    for (const input of this.inputs) if (input.origin.stream === stream && input.kind === 'source') input.setEnd(offset)
+  }
+
+  /** Takes no more messages; a last commit follows. */
+  drain(): void {
+    this.#draining = true
+    if (!this.#failed) this.#committer.request()
+  }
+
+  requestCommit(): void {
+    if (!this.#failed) this.#committer.request()
+  }
+
+  wantFlush(): void {
+    this.#committer.wantFlush()
+  }
+
+  /** Nothing is uncommitted and nothing is under way. */
+  get quiet(): boolean {
+    return this.#waiting === null && this.#committer.quiet && !this.#uncommitted()
+  }
+
+  #uncommitted(): boolean {
+    const { state } = this.#options
+    if (state.dirty || !this.#outputs.empty || this.#compiled.repartitions.some((r) => r.markDue)) return true
+    return JSON.stringify(this.#captureInputs()) !== this.#lastCaptured
+  }
+
+  /** Quiet, and every input is at its end. */
+  get finished(): boolean {
+    return this.inputs.every((i) => i.caughtUp && i.ended) && this.quiet
+  }
+
+  /** Monotonic time at which `step` has something to do although nothing comes in. */
+  get dueMs(): number {
+    let due = this.#committer.dueMs
+    const offset = this.#options.clock.now() - this.#options.clock.monotonicMs()
+    for (const task of this.#compiled.tasks) due = Math.min(due, task.dueMs - offset)
+    return due
+  }
+
+  /** The job's `close` hooks, then files. */
+  close(): void {
+    if (!this.#failed) this.#guarded(() => this.#compiled.tasks.forEach((t) => t.close()))
+    this.#abort.abort(new TidemarkError('ERR_RUN_ENDED', `${this.name} has ended`))
+    for (const input of this.inputs) input.close()
+    this.#options.state.close()
+  }
+}
+
+const NO_ORIGIN = { stream: '', partition: 0, key: null, value: null, onKey: null } as unknown as Origin
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Errors that no policy may swallow: they are not about a message. */
+function mustStop(error: unknown): boolean {
+  return (
+    error instanceof TidemarkError &&
+    (error.domain === 'disk' ||
+      error.domain === 'log' ||
+      error.domain === 'internal' ||
+      error.code === 'ERR_STATE_CORRUPT')
+  )
+}
+
+/** Says where: a user's error by itself does not. */
+function describe(error: unknown, row: Row, task: string): Error {
+  if (error instanceof TidemarkError && mustStop(error)) return error
+  const key = row.describeKey()
+  return new TidemarkError(
+    'ERR_HANDLER_FAILED',
+    `${task}: the handler failed at ${row.where()}${key === null ? '' : `, key ${key}`}: ${messageOf(error)}. ` +
+      'Nothing of this message is kept. Mend the handler, or choose another policy (onError: drop, deadLetter), and run again.',
+    { cause: error, details: row.at },
+  )
+}

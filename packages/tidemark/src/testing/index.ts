@@ -1,0 +1,1 @@
+export { type TestJob, testJob, type TestJobOptions } from './test-job.ts'

@@ -1,0 +1,259 @@
+import type { Headers } from '../api/message.ts'
+import type { Job } from '../api/job.ts'
+import type { StoreDef } from '../api/store-def.ts'
+import type { StreamDef } from '../api/stream.ts'
+import { ManualClock } from '../clock/clock.ts'
+import { MemDisk } from '../disk/mem-disk.ts'
+import type { Plan } from '../dsl/plan.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { EmbeddedLog } from '../log/embedded/embedded-log.ts'
+import { LocalLogPort } from '../log/embedded/local-log-port.ts'
+import type { StreamInfo } from '../log/types.ts'
+import { BlockCache } from '../lsm/block-cache.ts'
+import { storeSpecs } from '../runtime/compile.ts'
+import { plannedStreams } from '../runtime/create-streams.ts'
+import { inputsOf, jobPlan } from '../runtime/job-plan.ts'
+import type { MessageView } from '../runtime/message.ts'
+import { MessageEncoder } from '../runtime/message-encoder.ts'
+import { MessageReader } from '../runtime/message-reader.ts'
+import { openTask, type TaskEnvironment } from '../runtime/open-task.ts'
+import { runSettings } from '../runtime/settings.ts'
+import type { Task } from '../runtime/task.ts'
+import { CacheBudget } from '../store/cache-budget.ts'
+import { describe } from '../store/descriptor.ts'
+import { KeyEncoder } from '../store/key-encoder.ts'
+import { KeyValueStore } from '../store/kv-store.ts'
+import { WindowStore } from '../store/window-store.ts'
+import type { TestJobOptions } from './test-job.ts'
+
+const DIRECTORY = '/test'
+const PRODUCER = 'test'
+const MIB = 1024 * 1024
+
+/** What testJob stands on: log, tasks and clock of one job, all on this thread. */
+export class TestHarness {
+  readonly #job: Job
+  readonly #options: TestJobOptions
+  readonly #clock: ManualClock
+  readonly #disk = new MemDisk()
+  readonly #plan: Plan
+  readonly #streams = new Map<string, StreamInfo>()
+  readonly #encoders = new Map<string, MessageEncoder>()
+  #log!: EmbeddedLog
+  #port!: LocalLogPort
+  #tasks: Task[] = []
+  #sender = { epoch: 0, id: 0 }
+  #failure: Error | null = null
+  #lost = { dropped: 0, late: 0 }
+
+  constructor(job: Job, options: TestJobOptions) {
+    this.#job = job
+    this.#options = options
+    this.#clock = new ManualClock(options.startMs ?? 0)
+    this.#plan = jobPlan(job, { existing: [], defaultPartitions: options.partitions ?? 1 })
+    this.#open()
+  }
+
+  #open(): void {
+    this.#log = EmbeddedLog.open({
+      disk: this.#disk,
+      directory: DIRECTORY,
+      job: this.#job.name,
+      clock: this.#clock,
+      lock: false,
+    })
+    this.#port = new LocalLogPort(this.#log)
+    const { onError } = this.#options
+    const deadLetters = typeof onError === 'object' ? [onError.deadLetter] : []
+    for (const spec of plannedStreams(this.#plan, this.#options.partitions ?? 1, deadLetters)) {
+      this.#streams.set(spec.name, this.#log.createStream(spec))
+    }
+    const { epoch, id } = this.#log.claim(PRODUCER, '{}')
+    this.#sender = { epoch, id }
+    this.#tasks = Array.from({ length: this.#plan.tasks }, (_, index) => this.#openTask(index))
+    for (const task of this.#tasks) task.start()
+    this.pump()
+  }
+
+  #openTask(index: number): Task {
+    const { topology, hash, tasks } = this.#plan
+    const meta = JSON.stringify({
+      job: this.#job.name,
+      task: index,
+      tasks,
+      stores: storeSpecs(topology.nodes).map((spec) => describe(spec)),
+      planHash: hash,
+      engine: 'lsm',
+    })
+    const producer = this.#log.claim(`task:${this.#job.name}/${index}`, meta)
+    const { container } = runSettings({ onError: this.#options.onError ?? 'fail' }, { containers: 0 })
+    const environment: TaskEnvironment = {
+      job: this.#job.name,
+      nodes: topology.nodes,
+      inputs: inputsOf(this.#plan, this.#streams),
+      streams: this.#streams,
+      settings: { ...container, tasks, seed: this.#options.seed ?? 1 },
+      port: this.#port,
+      disk: this.#disk,
+      clock: this.#clock,
+      blocks: new BlockCache({ capacityBytes: MIB }),
+      cache: new CacheBudget(MIB),
+      log: () => {},
+      failpoint: () => {},
+      onFailed: (error) => {
+        this.#failure ??= error
+      },
+      onCommitted: () => {},
+    }
+    return openTask(environment, { index, producer, deltas: this.#log.deltas(producer.producer, producer.flushedId) })
+  }
+
+  /** Processes and commits until nothing is left to do; throws what a handler threw. */
+  pump(): void {
+    let worked = true
+    while (worked) {
+      worked = false
+      for (const task of this.#tasks) if (this.#settle(task)) worked = true
+    }
+    this.#rethrow()
+  }
+
+  #settle(task: Task): boolean {
+    let worked = false
+    while (!task.failed && task.waiting === null) {
+      if (task.step(Number.POSITIVE_INFINITY)) {
+        worked = true
+        continue
+      }
+      if (task.quiet) break
+      task.requestCommit()
+      worked = true
+    }
+    return worked
+  }
+
+  #rethrow(): void {
+    const failure = this.#failure
+    this.#failure = null
+    if (failure !== null) throw failure
+  }
+
+  async settled(): Promise<void> {
+    for (;;) {
+      this.pump()
+      const waiting = this.#tasks.filter((t) => !t.failed && t.waiting !== null)
+      if (waiting.length === 0) return
+      await Promise.all(waiting.map((t) => t.waiting ?? Promise.resolve()))
+    }
+  }
+
+  send(
+    stream: StreamDef<unknown, unknown>,
+    key: unknown,
+    value: unknown,
+    options: { readonly timestamp?: number; readonly headers?: Headers },
+  ): void {
+    const info = this.#streams.get(stream.name)
+    if (info === undefined)
+      throw new TidemarkError('ERR_UNKNOWN_STREAM', `job ${this.#job.name} has no stream ${stream.name}`)
+    let encoder = this.#encoders.get(stream.name)
+    if (encoder === undefined) {
+      encoder = new MessageEncoder(stream, info)
+      this.#encoders.set(stream.name, encoder)
+    }
+    const own = value === null || stream.time === null ? this.#clock.now() : stream.time(value)
+    const append = encoder.encode({
+      key,
+      value,
+      timestamp: options.timestamp ?? own,
+      ...(options.headers === undefined ? {} : { headers: options.headers }),
+    })
+    const { epoch, id } = this.#sender
+    this.#sender = { epoch, id: id + 1 }
+    const [result] = this.#log.commit([
+      { producer: PRODUCER, epoch, id: id + 1, appends: [append], delta: null, checkpoint: new Uint8Array(0) },
+    ])
+    if (result?.outcome !== 'committed') throw new TidemarkError('ERR_INVARIANT', 'a test message was not committed')
+    this.pump()
+  }
+
+  advance(ms: number): void {
+    this.#clock.advance(ms)
+    const sources = this.#tasks.flatMap((t) => t.inputs).filter((i) => i.kind === 'source')
+    const newestMs = Math.max(...sources.map((i) => i.newestMs))
+    if (Number.isFinite(newestMs)) for (const input of sources) input.moveEventTime(newestMs + ms)
+    this.pump()
+  }
+
+  end(): void {
+    for (const { name } of this.#plan.inputs) {
+      const info = this.#streams.get(name) as StreamInfo
+      for (const task of this.#tasks) {
+        if (task.index < info.partitions) task.setEnd(name, this.#log.offsets.end(info.slot + task.index))
+      }
+    }
+    this.pump()
+  }
+
+  messages(stream: StreamDef<unknown, unknown>): MessageView[] {
+    const info = this.#streams.get(stream.name)
+    if (info === undefined)
+      throw new TidemarkError('ERR_UNKNOWN_STREAM', `job ${this.#job.name} has no stream ${stream.name}`)
+    const messages: MessageView[] = []
+    for (let partition = 0; partition < info.partitions; partition++) {
+      const reader = new MessageReader({
+        disk: this.#disk,
+        directory: DIRECTORY,
+        stream,
+        info,
+        partition,
+        offsets: this.#log.offsets,
+      })
+      for (let message = reader.next(); message !== null; message = reader.next()) messages.push(message)
+      reader.close()
+    }
+    return messages
+  }
+
+  store(def: StoreDef): unknown {
+    const readers = this.#tasks.map((task) => {
+      const raw = task.state.store(def.name)
+      const keys = new KeyEncoder(raw.spec.key)
+      return def.kind === 'kv' ? new KeyValueStore(raw, keys).committed() : new WindowStore(raw, keys).committed()
+    })
+    const first = (...args: readonly unknown[]): unknown => {
+      for (const reader of readers) {
+        const value = (reader.get as (...a: readonly unknown[]) => unknown).apply(reader, [...args])
+        if (value !== undefined) return value
+      }
+      return undefined
+    }
+    return {
+      get: first,
+      has: (key: unknown) => first(key) !== undefined,
+      entries: () => readers.flatMap((r) => ('entries' in r ? [...r.entries()] : [...r.all()])),
+    }
+  }
+
+  crash(): void {
+    this.#lost = { dropped: this.dropped, late: this.late }
+    this.#failure = null
+    this.#disk.crash()
+    this.#encoders.clear()
+    this.#open()
+  }
+
+  get dropped(): number {
+    return this.#lost.dropped + this.#tasks.reduce((sum, t) => sum + t.counters.dropped, 0)
+  }
+
+  get late(): number {
+    return this.#lost.late + this.#tasks.reduce((sum, t) => sum + t.counters.late, 0)
+  }
+
+  close(): void {
+    for (const task of this.#tasks) task.close()
+    this.#log.close()
+    this.#rethrow()
+  }
+}
