@@ -1,0 +1,33 @@
+import type { ErrorPolicy } from './app.ts'
+
+/**
+ * What `tidemark.config.ts` may say (its default export). Durations are strings (`'1s'`, `'5m'`) or milliseconds.
+ * Variables `TIDEMARK_*` win over it, and flags over both.
+ */
+export interface TidemarkConfig {
+  /** Where streams, state and checkpoints live; relative to the configuration file. Default `./.tidemark`. */
+  readonly dataDir?: string
+  /** Worker threads that run tasks. */
+  readonly containers?: number
+  /** Partitions of streams that declare none. Default 4. */
+  readonly partitions?: number
+  readonly commit?: {
+    /** How often a task commits. Default 1s. */
+    readonly interval?: string | number
+    /** A commit that takes longer than this holds the input back. Default 10s. */
+    readonly maxDelay?: string | number
+    /** A commit that takes longer than this fails with ERR_COMMIT_TIMEOUT. Default 30s. */
+    readonly timeout?: string | number
+  }
+  /** What to do with a record that cannot be read, or whose handler throws. Default `fail`. */
+  readonly onError?: ErrorPolicy
+  /** Crashes of one container in a row before the run gives up. Default 5. */
+  readonly maxRestarts?: number
+  /** How long a drain may take. Default 30s. */
+  readonly drainTimeout?: string | number
+}
+
+/** Gives a configuration its type; returns it unchanged. */
+export function defineConfig(config: TidemarkConfig): TidemarkConfig {
+  return config
+}

@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import { type CliContext, examples, type Options, withSettings } from '../context.ts'
+import { collect } from '../flag-values.ts'
+import type { Settings } from '../settings.ts'
+
+/** Settings that a run takes. */
+export const RUN_SETTINGS: readonly (keyof Settings)[] = [
+  'dataDir',
+  'containers',
+  'partitions',
+  'commitIntervalMs',
+  'commitMaxDelayMs',
+  'commitTimeoutMs',
+  'onError',
+  'maxRestarts',
+  'drainTimeoutMs',
+]
+
+/** `tidemark run JOB`. */
+export function addRun(program: Command, context: CliContext): void {
+  const command = program
+    .command('run')
+    .description('run a job here, embedded, until its input ends')
+    .argument('<job>', 'the job module, such as visits.job.ts')
+  withRunFlags(command)
+  command.option('--follow', 'wait for more at the end of the input files')
+  command.option('--until-end', 'end when what the streams hold at the start is processed')
+  command.option('--no-report', 'no tables at the end')
+  examples(command, [
+    'tidemark run visits.job.ts --in visits=visits.jsonl',
+    'cat visits.jsonl | tidemark run visits.job.ts --in visits=- --out visits-per-hour=-',
+    'tidemark run visits.job.ts --in visits=access.jsonl --follow --commit-interval 200ms',
+  ])
+  command.addHelpText('after', RUN_NOTES)
+  command.action(async (job: string, options: Options) => {
+    const { runJob } = await import('../run-job.ts')
+    await runJob(job, options, context)
+  })
+}
+
+/** Flags that run and dev share. */
+export function withRunFlags(command: Command): void {
+  command.option('--in <stream=file>', "read a file (or '-', standard input) into a stream; repeatable", collect)
+  command.option('--out <stream=file>', "write a stream's committed records to a file (or '-'); repeatable", collect)
+  withSettings(command, RUN_SETTINGS)
+}
+
+const RUN_NOTES = `
+Without --in, the job module's export "inputs" says what to read. Files may be .jsonl, .ndjson, .json or .csv, each also
+.gz or .zst. Ctrl-C or SIGTERM drains: what was processed is committed, and the next run goes on from there; a second
+Ctrl-C ends at once (exit code 130) and loses nothing that was committed.`

@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import { resolveSettings, type ResolvedSettings } from './resolve-settings.ts'
+import { SETTINGS, type Settings } from './settings.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What every command is given. */
+export interface CliContext {
+  readonly terminal: Terminal
+  readonly environment: NodeJS.ProcessEnv
+  readonly cwd: string
+  /** The exit code when the command ends without an error; 0 until set. */
+  exitCode: number
+}
+
+/** Options that commander parsed, by their camel-case names. */
+export type Options = Readonly<Record<string, unknown>>
+
+/** Adds flags of settings to a command, `--config` and `--json`. */
+export function withSettings(command: Command, keys: readonly (keyof Settings)[]): Command {
+  for (const spec of SETTINGS) {
+    if (!keys.includes(spec.key)) continue
+    const byDefault = spec.key === 'dataDir' ? './.tidemark' : spec.show(spec.fallback)
+    command.option(`${spec.flag} ${spec.argument}`, `${spec.about} (default: ${byDefault})`)
+  }
+  command.option('--config <file>', 'configuration file (default: ./tidemark.config.ts, if it is there)')
+  return command.option('--json', 'machine-readable output; errors too, as one JSON object on standard error')
+}
+
+/** The settings for a command whose options commander has parsed. */
+export function settingsOf(options: Options, context: CliContext): Promise<ResolvedSettings> {
+  const flags: Record<string, unknown> = {}
+  for (const spec of SETTINGS) flags[spec.key] = options[flagName(spec.flag)]
+  const config = options['config']
+  return resolveSettings({
+    cwd: context.cwd,
+    environment: context.environment,
+    flags,
+    config: typeof config === 'string' ? config : undefined,
+  })
+}
+
+/** `--data-dir` as commander names it: `dataDir`. */
+function flagName(flag: string): string {
+  return flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** Ends a command's help with examples and exit codes of its own. */
+export function examples(command: Command, lines: readonly string[]): Command {
+  const text = lines.map((line) => `  ${line}`).join('\n')
+  return command.addHelpText('after', `\nExamples:\n${text}\n\nExit codes: 0 done; others in docs/guide/errors.md.`)
+}

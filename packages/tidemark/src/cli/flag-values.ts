@@ -1,0 +1,35 @@
+import { TidemarkError } from '../errors/error.ts'
+import type { Options } from './context.ts'
+
+/** A flag's text, or undefined when it was not given. */
+export function textFlag(options: Options, name: string): string | undefined {
+  const value = options[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A required flag's text; ERR_USAGE when it is missing. */
+export function requiredFlag(options: Options, name: string, flag: string): string {
+  const value = textFlag(options, name)
+  if (value === undefined || value === '') throw new TidemarkError('ERR_USAGE', `the flag ${flag} is needed`)
+  return value
+}
+
+/** Every value of a flag that may be given more than once. */
+export function listFlag(options: Options, name: string): string[] {
+  const value = options[name]
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/** Collects the values of a flag that may be given more than once (for commander). */
+export function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value]
+}
+
+/** A whole number of `lowest` or more, or undefined when the flag was not given; ERR_USAGE for anything else. */
+export function countFlag(options: Options, name: string, flag: string, lowest: number): number | undefined {
+  const text = textFlag(options, name)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= lowest) return value
+  throw new TidemarkError('ERR_USAGE', `${flag} takes a whole number of ${lowest} or more, not "${text}"`)
+}

@@ -1,0 +1,80 @@
+import type { Progress } from '../api/app.ts'
+import { formatCount, formatShort, formatSpan } from './format.ts'
+import { cut } from './table.ts'
+import type { Terminal } from './terminal.ts'
+
+const REWRITE_MS = 200
+const PLAIN_MS = 5000
+
+/** The line of a run's progress; it shows `lag` only while something waits. */
+export function progressText(progress: Progress, elapsedMs: number): string {
+  const parts = [
+    progress.phase,
+    `${formatCount(progress.records)} records`,
+    `${formatShort(progress.recordsPerSecond)}/s`,
+    `lag ${formatCount(progress.lag)}`,
+    progress.checkpointAgeMs === null ? 'no checkpoint yet' : `checkpoint ${formatSpan(progress.checkpointAgeMs)} ago`,
+  ]
+  if (progress.restarts > 0) parts.push(`restarts ${progress.restarts}`)
+  if (progress.dropped > 0) parts.push(`dropped ${formatCount(progress.dropped)}`)
+  if (progress.late > 0) parts.push(`late ${formatCount(progress.late)}`)
+  parts.push(formatSpan(elapsedMs))
+  return parts.join('  ')
+}
+
+/**
+ * Shows how a run is getting on, on standard error: one line, rewritten five times a second, where a person looks; a
+ * plain line at the start, every five seconds and at the end otherwise.
+ */
+export class ProgressLine {
+  readonly #terminal: Terminal
+  readonly #read: () => Progress
+  readonly #startedMs = performance.now()
+  #timer: NodeJS.Timeout | null = null
+  #shown = false
+
+  constructor(terminal: Terminal, read: () => Progress) {
+    this.#terminal = terminal
+    this.#read = read
+  }
+
+  start(): void {
+    this.#show()
+    this.#timer = setInterval(() => this.#show(), this.#terminal.errorIsTerminal ? REWRITE_MS : PLAIN_MS)
+    this.#timer.unref()
+  }
+
+  /** Prints a line of its own above the progress. */
+  note(line: string): void {
+    this.#clear()
+    this.#terminal.note(line)
+    if (this.#timer !== null && this.#terminal.errorIsTerminal) this.#show()
+  }
+
+  /** Shows the last state and ends the line. */
+  stop(): void {
+    if (this.#timer === null) return
+    clearInterval(this.#timer)
+    this.#timer = null
+    this.#show()
+    if (this.#shown) this.#terminal.raw('\n')
+    this.#shown = false
+  }
+
+  #show(): void {
+    const text = progressText(this.#read(), performance.now() - this.#startedMs)
+    if (!this.#terminal.errorIsTerminal) {
+      this.#terminal.note(text)
+      return
+    }
+    // The last column stays free: some terminals wrap when it is written.
+    this.#terminal.raw(`\r\u001b[2K${cut(text, Math.max(20, this.#terminal.columns - 1))}`)
+    this.#shown = true
+  }
+
+  #clear(): void {
+    if (!this.#shown) return
+    this.#terminal.raw('\r\u001b[2K')
+    this.#shown = false
+  }
+}

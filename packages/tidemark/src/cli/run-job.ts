@@ -1,0 +1,143 @@
+import { resolve } from 'node:path'
+import { isatty } from 'node:tty'
+import type { InputSpec, OutputSpec, RunOptions } from '../api/app.ts'
+import type { Job } from '../api/job.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { run } from '../runtime/run.ts'
+import { checkInputFile, parseInputFlag, parseOutputFlag } from '../sources/input-flag.ts'
+import { type CliContext, type Options, settingsOf } from './context.ts'
+import { drainOnSignals } from './drain.ts'
+import { endReport } from './end-report.ts'
+import { listFlag } from './flag-values.ts'
+import { toJson } from './format.ts'
+import { inputStreams, type JobModule, loadJob, outputStreams } from './load-job.ts'
+import { suggestion } from './nearest.ts'
+import { ProgressLine } from './progress-line.ts'
+import type { Settings } from './settings.ts'
+
+/** `tidemark run`: runs a job until its input ends or a signal drains it, and reports. */
+export async function runJob(path: string, options: Options, context: CliContext): Promise<void> {
+  const { terminal } = context
+  const json = options['json'] === true
+  const { settings } = await settingsOf(options, context)
+  const module = await loadJob(resolve(context.cwd, path))
+  const inputs = chooseInputs(module, options, context)
+  const outputs = readOutputs(module.job, listFlag(options, 'out'), context.cwd)
+  noteInputs(module, inputs, options, context)
+  const recordsOnStdout = Object.values(outputs).some((specs) => specs.some((spec) => spec.path === '-'))
+
+  const early: string[] = []
+  let note = (line: string): void => void early.push(line)
+  const app = await run(module.url, {
+    ...runOptions(settings),
+    inputs,
+    outputs,
+    untilEnd: options['untilEnd'] === true,
+    onWarning: (line) => note(`tidemark: ${line}`),
+  })
+  const progress = new ProgressLine(terminal, () => app.progress())
+  note = (line) => progress.note(line)
+  for (const line of early) progress.note(line)
+  progress.start()
+  const stopListening = drainOnSignals(app, (line) => progress.note(line))
+  terminal.onClosed(() => void app.drain())
+  try {
+    const summary = await app.done
+    progress.stop()
+    stopListening()
+    if (json) await terminal.print(toJson(summary))
+    else if (options['report'] !== false) {
+      const line = async (text: string): Promise<void> => {
+        if (recordsOnStdout) terminal.note(text)
+        else await terminal.print(text)
+      }
+      await endReport(module, summary, terminal, line)
+    }
+  } finally {
+    progress.stop()
+    stopListening()
+    await app[Symbol.asyncDispose]()
+  }
+}
+
+function runOptions(settings: Settings): RunOptions {
+  return {
+    dataDir: settings.dataDir,
+    partitions: settings.partitions,
+    commit: {
+      intervalMs: settings.commitIntervalMs,
+      maxDelayMs: settings.commitMaxDelayMs,
+      timeoutMs: settings.commitTimeoutMs,
+    },
+    onError: settings.onError,
+    maxRestarts: settings.maxRestarts,
+    drainTimeoutMs: settings.drainTimeoutMs,
+    ...(settings.containers === null ? {} : { containers: settings.containers }),
+  }
+}
+
+type Inputs = Readonly<Record<string, readonly InputSpec[]>>
+
+/** What --in says, or else what the job module's `inputs` says. Files must be there before anything starts. */
+function chooseInputs(module: JobModule, options: Options, context: CliContext): Inputs {
+  const flags = listFlag(options, 'in')
+  const chosen = flags.length > 0 ? readInputs(module.job, flags, context.cwd) : (module.inputs ?? {})
+  const follow = options['follow'] === true
+  const inputs: Record<string, readonly InputSpec[]> = {}
+  for (const [stream, specs] of Object.entries(chosen)) {
+    for (const { path } of specs) checkInputFile(path)
+    inputs[stream] = follow ? specs.map((spec) => (spec.path === '-' ? spec : { ...spec, follow })) : specs
+  }
+  return inputs
+}
+
+function readInputs(job: Job, flags: readonly string[], cwd: string): Inputs {
+  const inputs: Record<string, InputSpec[]> = {}
+  for (const flag of flags) {
+    const { stream, spec } = parseInputFlag(flag)
+    checkStream(stream, inputStreams(job), '--in', `the job ${job.name} does not read`)
+    const path = spec.path === '-' ? '-' : resolve(cwd, spec.path)
+    inputs[stream] = [...(inputs[stream] ?? []), { ...spec, path }]
+  }
+  const fromStdin = Object.values(inputs)
+    .flat()
+    .filter((spec) => spec.path === '-').length
+  if (fromStdin > 1) throw new TidemarkError('ERR_USAGE', 'standard input can feed one stream only: one --in with -')
+  return inputs
+}
+
+function readOutputs(job: Job, flags: readonly string[], cwd: string): Readonly<Record<string, readonly OutputSpec[]>> {
+  const outputs: Record<string, OutputSpec[]> = {}
+  const known = [...outputStreams(job), ...inputStreams(job)]
+  for (const flag of flags) {
+    const { stream, spec } = parseOutputFlag(flag)
+    checkStream(stream, known, '--out', `the job ${job.name} has no stream`)
+    outputs[stream] = [...(outputs[stream] ?? []), { path: spec.path === '-' ? '-' : resolve(cwd, spec.path) }]
+  }
+  return outputs
+}
+
+function checkStream(stream: string, known: readonly string[], flag: string, what: string): void {
+  if (known.includes(stream)) return
+  throw new TidemarkError(
+    'ERR_CONFIG_UNKNOWN',
+    `${flag} ${stream}=...: ${what} "${stream}".${suggestion(stream, known)}`,
+    {
+      details: { stream },
+    },
+  )
+}
+
+/** Says what a run waits for when that is not plain to see. */
+function noteInputs(module: JobModule, inputs: Inputs, options: Options, context: CliContext): void {
+  const specs = Object.values(inputs).flat()
+  if (specs.some((spec) => spec.path === '-') && isatty(0)) {
+    context.terminal.note('tidemark: reading standard input; end it with Ctrl-D')
+  }
+  if (specs.length > 0 || options['untilEnd'] === true) return
+  const stream = inputStreams(module.job)[0] ?? 'STREAM'
+  context.terminal.note(
+    'tidemark: no input is given, so the run processes what its streams hold and then waits (Ctrl-C ends it). ' +
+      `Feed it with --in ${stream}=FILE, or end it with --until-end.`,
+  )
+}

@@ -1,0 +1,187 @@
+import type { ErrorPolicy } from '../api/app.ts'
+import { type Duration, durationMs, showDuration } from '../api/duration.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
+
+/** What all commands take from the configuration file, TIDEMARK_ variables and flags. */
+export interface Settings {
+  readonly dataDir: string
+  /** Null: as many as the runtime thinks best. */
+  readonly containers: number | null
+  readonly partitions: number
+  readonly commitIntervalMs: number
+  readonly commitMaxDelayMs: number
+  readonly commitTimeoutMs: number
+  readonly onError: ErrorPolicy
+  readonly maxRestarts: number
+  readonly drainTimeoutMs: number
+}
+
+/** One setting: how it is called everywhere, and how its values are read. */
+export interface SettingSpec {
+  readonly key: keyof Settings
+  /** In the configuration file, with dots: `commit.interval`. */
+  readonly name: string
+  readonly variable: string
+  readonly flag: string
+  readonly argument: string
+  readonly about: string
+  readonly fallback: Settings[keyof Settings]
+  /** What it takes, for messages: `a whole number of 1 or more`. */
+  readonly takes: string
+  /** The value, or undefined if it is not of the right kind. */
+  read(raw: unknown): Settings[keyof Settings] | undefined
+  show(value: Settings[keyof Settings]): string
+}
+
+const SPAN = 'a duration such as 500ms, 1s or 5m, or a number of milliseconds'
+
+function count(lowest: number): Pick<SettingSpec, 'takes' | 'read' | 'show'> {
+  return {
+    takes: `a whole number of ${lowest} or more`,
+    read: (raw) => {
+      const value = typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : raw
+      return typeof value === 'number' && Number.isSafeInteger(value) && value >= lowest ? value : undefined
+    },
+    show: showSimple,
+  }
+}
+
+const span: Pick<SettingSpec, 'takes' | 'read' | 'show'> = {
+  takes: SPAN,
+  read: readDuration,
+  show: (value) => (typeof value === 'number' ? showDuration(value) : showSimple(value)),
+}
+
+function showSimple(value: Settings[keyof Settings]): string {
+  if (value === null) return 'automatic'
+  return typeof value === 'object' ? `dead-letter=${value.deadLetter}` : String(value)
+}
+
+function readDuration(raw: unknown): number | undefined {
+  // Variables and flags are text: bare digits there are milliseconds.
+  const given = typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : raw
+  try {
+    return durationMs(given as Duration, 'duration')
+  } catch (error) {
+    if (isTidemarkError(error, 'ERR_DURATION')) return undefined
+    throw error
+  }
+}
+
+/** Every setting, in the order in which `tidemark config` prints them. */
+export const SETTINGS: readonly SettingSpec[] = [
+  {
+    key: 'dataDir',
+    name: 'dataDir',
+    variable: 'TIDEMARK_DATA_DIR',
+    flag: '--data-dir',
+    argument: '<dir>',
+    about: 'where streams, state and checkpoints live',
+    fallback: '.tidemark',
+    takes: 'a path',
+    read: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
+    show: showSimple,
+  },
+  {
+    key: 'containers',
+    name: 'containers',
+    variable: 'TIDEMARK_CONTAINERS',
+    flag: '--containers',
+    argument: '<n>',
+    about: 'worker threads that run tasks',
+    fallback: null,
+    ...count(1),
+  },
+  {
+    key: 'partitions',
+    name: 'partitions',
+    variable: 'TIDEMARK_PARTITIONS',
+    flag: '--partitions',
+    argument: '<n>',
+    about: 'partitions of new streams that declare none',
+    fallback: 4,
+    ...count(1),
+  },
+  {
+    key: 'commitIntervalMs',
+    name: 'commit.interval',
+    variable: 'TIDEMARK_COMMIT_INTERVAL',
+    flag: '--commit-interval',
+    argument: '<duration>',
+    about: 'how often a task commits',
+    fallback: 1000,
+    ...span,
+  },
+  {
+    key: 'commitMaxDelayMs',
+    name: 'commit.maxDelay',
+    variable: 'TIDEMARK_COMMIT_MAX_DELAY',
+    flag: '--commit-max-delay',
+    argument: '<duration>',
+    about: 'a commit slower than this holds the input back',
+    fallback: 10_000,
+    ...span,
+  },
+  {
+    key: 'commitTimeoutMs',
+    name: 'commit.timeout',
+    variable: 'TIDEMARK_COMMIT_TIMEOUT',
+    flag: '--commit-timeout',
+    argument: '<duration>',
+    about: 'a commit slower than this fails',
+    fallback: 30_000,
+    ...span,
+  },
+  {
+    key: 'onError',
+    name: 'onError',
+    variable: 'TIDEMARK_ON_ERROR',
+    flag: '--on-error',
+    argument: '<policy>',
+    about: 'for a record that cannot be processed: fail, drop, or dead-letter=STREAM',
+    fallback: 'fail',
+    takes: 'fail, drop, or dead-letter=STREAM',
+    read: readPolicy,
+    show: showSimple,
+  },
+  {
+    key: 'maxRestarts',
+    name: 'maxRestarts',
+    variable: 'TIDEMARK_MAX_RESTARTS',
+    flag: '--max-restarts',
+    argument: '<n>',
+    about: 'crashes of a container in a row before the run gives up',
+    fallback: 5,
+    ...count(0),
+  },
+  {
+    key: 'drainTimeoutMs',
+    name: 'drainTimeout',
+    variable: 'TIDEMARK_DRAIN_TIMEOUT',
+    flag: '--drain-timeout',
+    argument: '<duration>',
+    about: 'how long a drain (Ctrl-C, SIGTERM) may take',
+    fallback: 30_000,
+    ...span,
+  },
+]
+
+/** Variables that are ours but no setting. */
+export const OTHER_VARIABLES: readonly string[] = ['TIDEMARK_DEBUG', 'TIDEMARK_CONFIG']
+
+function readPolicy(raw: unknown): ErrorPolicy | undefined {
+  if (raw === 'fail' || raw === 'drop') return raw
+  if (typeof raw === 'string' && raw.startsWith('dead-letter=') && raw.length > 12) return { deadLetter: raw.slice(12) }
+  if (typeof raw !== 'object' || raw === null || !('deadLetter' in raw)) return undefined
+  return typeof raw.deadLetter === 'string' && raw.deadLetter !== '' ? { deadLetter: raw.deadLetter } : undefined
+}
+
+/** Reads one value, or throws ERR_CONFIG_VALUE that says where it came from and what it takes. */
+export function readSetting(spec: SettingSpec, raw: unknown, source: string): Settings[keyof Settings] {
+  const value = spec.read(raw)
+  if (value !== undefined) return value
+  const shown = typeof raw === 'string' ? `"${raw}"` : JSON.stringify(raw)
+  throw new TidemarkError('ERR_CONFIG_VALUE', `${source}: ${spec.name} takes ${spec.takes}, not ${shown}.`, {
+    details: { setting: spec.name, source },
+  })
+}

@@ -1,0 +1,147 @@
+import type { StoreEntry } from '../api/app.ts'
+import { nodeDisk } from '../disk/node-disk.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { openDataDir } from '../ops/data-dir.ts'
+import type { ScanOptions, StoreView } from '../ops/store-view.ts'
+import { type CliContext, type Options, settingsOf } from './context.ts'
+import { countFlag, requiredFlag, textFlag } from './flag-values.ts'
+import { formatValue, toJson } from './format.ts'
+import { entryTable } from './store-table.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Entries that are laid out as one table; longer output is laid out piece by piece. */
+const TABLE_ROWS = 500
+
+/** `tidemark state get`. */
+export async function getState(options: Options, context: CliContext): Promise<void> {
+  const view = await openStore(options, context)
+  try {
+    const name = view.descriptor.name
+    const text = requiredFlag(options, 'key', '--key')
+    const key = parseKey(view, text, '--key')
+    const start = windowFlag(view, options)
+    if (view.descriptor.kind === 'windows' && start === undefined) {
+      const message = `store "${name}" has windows: say which by --window, or list them by state scan --key ${text}`
+      throw new TidemarkError('ERR_USAGE', message)
+    }
+    const entry = find(view, key, start)
+    if (entry === undefined) {
+      const where = start === undefined ? '' : ` in the window that starts at ${start}`
+      throw new TidemarkError('ERR_NO_SUCH_KEY', `store "${name}" has no value for key ${formatValue(key)}${where}`, {
+        details: { store: name, key: text },
+      })
+    }
+    await context.terminal.print(options['json'] === true ? entryJson(entry) : formatValue(entry.value))
+  } finally {
+    view.close()
+  }
+}
+
+function find(view: StoreView, key: unknown, start: number | undefined): StoreEntry | undefined {
+  if (start === undefined) {
+    const value = view.get(key)
+    return value === undefined ? undefined : { key, value }
+  }
+  for (const entry of view.scan({ key })) if (entry.window?.start === start) return entry
+  return undefined
+}
+
+/** `tidemark state scan`. */
+export async function scanState(options: Options, context: CliContext): Promise<void> {
+  const view = await openStore(options, context)
+  try {
+    const { terminal } = context
+    const entries = chosen(view, options)
+    if (options['json'] === true) {
+      for (const entry of entries) await terminal.print(entryJson(entry))
+    } else {
+      await printTables(entries, terminal)
+    }
+  } finally {
+    view.close()
+  }
+}
+
+async function openStore(options: Options, context: CliContext): Promise<StoreView> {
+  const { settings } = await settingsOf(options, context)
+  const name = requiredFlag(options, 'store', '--store')
+  return openDataDir(settings.dataDir, nodeDisk).store(name)
+}
+
+function* chosen(view: StoreView, options: Options): Generator<StoreEntry, void> {
+  const limit = countFlag(options, 'limit', '--limit', 0) ?? Number.POSITIVE_INFINITY
+  const start = windowFlag(view, options)
+  const scan = scanOptions(view, options)
+  let left = limit
+  if (left === 0) return
+  for (const entry of view.scan(scan)) {
+    if (start !== undefined && entry.window?.start !== start) continue
+    yield entry
+    if (--left <= 0) return
+  }
+}
+
+function scanOptions(view: StoreView, options: Options): ScanOptions {
+  const key = textFlag(options, 'key')
+  const from = textFlag(options, 'from')
+  const to = textFlag(options, 'to')
+  const prefix = textFlag(options, 'prefix')
+  return {
+    ...(key === undefined ? {} : { key: parseKey(view, key, '--key') }),
+    ...(from === undefined ? {} : { from: parseKey(view, from, '--from') }),
+    ...(to === undefined ? {} : { to: parseKey(view, to, '--to') }),
+    ...(prefix === undefined ? {} : { prefix: new TextEncoder().encode(prefix) }),
+    reverse: options['reverse'] === true,
+  }
+}
+
+/** A key from the command line: text for string keys, JSON for all others. */
+function parseKey(view: StoreView, text: string, flag: string): unknown {
+  const serde = view.descriptor.key
+  if (serde === 'string') return text
+  if (serde === 'bytes') return new TextEncoder().encode(text)
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return serde === 'int64' && typeof parsed === 'number' ? BigInt(parsed) : parsed
+  } catch (cause) {
+    const message = `${flag}: keys of store "${view.descriptor.name}" are of serde ${serde}: give JSON, not ${text}`
+    throw new TidemarkError('ERR_USAGE', message, { cause })
+  }
+}
+
+function windowFlag(view: StoreView, options: Options): number | undefined {
+  const text = textFlag(options, 'window')
+  if (text === undefined) return undefined
+  if (view.descriptor.kind !== 'windows') {
+    throw new TidemarkError('ERR_USAGE', `--window: store "${view.descriptor.name}" has no windows`)
+  }
+  const start = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isSafeInteger(start)) return start
+  throw new TidemarkError(
+    'ERR_USAGE',
+    `--window takes ms since 1970 or a time such as 2013-01-01T05:00Z, not "${text}"`,
+  )
+}
+
+function entryJson({ key, value, window }: StoreEntry): string {
+  return toJson(window === undefined ? { key, value } : { key, window, value })
+}
+
+async function printTables(entries: Iterable<StoreEntry>, terminal: Terminal): Promise<void> {
+  const width = terminal.outIsTerminal ? { width: terminal.columns } : {}
+  let rows: StoreEntry[] = []
+  let printed = 0
+  const flush = async (): Promise<void> => {
+    if (rows.length === 0) return
+    const lines = entryTable(rows, { header: terminal.style.dim, ...width })
+    await terminal.print((printed === 0 ? lines : lines.slice(1)).join('\n'))
+    printed += rows.length
+    rows = []
+  }
+  for (const entry of entries) {
+    rows.push(entry)
+    if (rows.length === TABLE_ROWS) await flush()
+  }
+  await flush()
+  if (printed === 0) terminal.note('no entries')
+}

@@ -1,0 +1,169 @@
+import type { Disk } from '../disk/disk.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
+import { LogView } from '../log/embedded/log-view.ts'
+import type { ProducerState, StreamInfo } from '../log/types.ts'
+import { BlockCache } from '../lsm/block-cache.ts'
+import { openLsmBase } from '../lsm/lsm-base.ts'
+import { specWithSerdes } from '../store/descriptor.ts'
+import { openTaskState } from '../store/open.ts'
+import type { StoreDescriptor, TaskState } from '../store/types.ts'
+import { decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
+import { serdeOrBytes } from './known-serde.ts'
+import { StoreView, type TaskStore } from './store-view.ts'
+import { taskMeta, type TaskMeta } from './task-meta.ts'
+
+/** A task as the data directory knows it: its claim, and its newest checkpoint (null before the first commit). */
+export interface TaskInfo {
+  readonly producer: ProducerState
+  readonly meta: TaskMeta
+  readonly checkpoint: CheckpointRecord | null
+}
+
+/** How often reading is tried again when the running job has replaced files meanwhile, and the first wait, ms. */
+const ATTEMPTS = 12
+const FIRST_WAIT_MS = 5
+const CACHE_BYTES = 8 * 1024 * 1024
+
+/**
+ * A data directory, read while its job runs or when it does not: never writes, takes no lock. Open it by `openDataDir`;
+ * what it gives is as of then, or of the last `refresh`.
+ */
+export class DataDir {
+  readonly path: string
+  readonly view: LogView
+  readonly #disk: Disk
+
+  constructor(disk: Disk, path: string, view: LogView) {
+    this.#disk = disk
+    this.path = path
+    this.view = view
+  }
+
+  /** The job that the data belongs to, null when there is none yet. */
+  get job(): string | null {
+    return this.view.job
+  }
+
+  /** Sees what was committed since. */
+  refresh(): void {
+    this.view.refresh()
+  }
+
+  streams(): StreamInfo[] {
+    return this.view.streams()
+  }
+
+  /** A stream by its name; ERR_STREAM_UNKNOWN, which lists those there are. */
+  stream(name: string): StreamInfo {
+    const stream = this.view.stream(name)
+    if (stream !== undefined) return stream
+    const names = this.streams().map((each) => each.name)
+    const there = names.length === 0 ? 'It has no streams yet.' : `It has: ${names.join(', ')}.`
+    throw new TidemarkError('ERR_STREAM_UNKNOWN', `${this.path} has no stream "${name}". ${there}`, {
+      details: { stream: name },
+    })
+  }
+
+  /** The tasks of the job, in order. */
+  tasks(): TaskInfo[] {
+    const tasks: TaskInfo[] = []
+    for (const producer of this.view.producers()) {
+      const meta = taskMeta(producer)
+      if (meta === null) continue
+      const checkpoint =
+        producer.checkpoint.length === 0 ? null : decodeCheckpoint(producer.checkpoint, producer.producer)
+      tasks.push({ producer, meta, checkpoint })
+    }
+    return tasks.sort((a, b) => a.meta.task - b.meta.task)
+  }
+
+  /** Every store of the job, by name. */
+  stores(): StoreDescriptor[] {
+    const byName = new Map<string, StoreDescriptor>()
+    for (const { meta } of this.tasks()) for (const store of meta.stores) byName.set(store.name, store)
+    return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /**
+   * Opens a store over all tasks, as of the newest commit of each. Close it after use. ERR_STORE_UNKNOWN lists the
+   * stores there are; ERR_STATE_MOVING when the running job replaced its files on every attempt; ERR_STATE_CORRUPT and
+   * what the log throws. Keys and values of a serde that only the job knows are given as bytes.
+   */
+  async store(name: string): Promise<StoreView> {
+    this.#descriptor(name)
+    let waitMs = FIRST_WAIT_MS
+    let last: unknown
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const opened: TaskStore[] = []
+      try {
+        for (const task of this.tasks()) {
+          if (!task.meta.stores.some((store) => store.name === name)) continue
+          const state = this.#open(task)
+          opened.push({ task: task.meta.task, state, store: state.store(name) })
+        }
+        return new StoreView(this.#descriptor(name), opened)
+      } catch (error) {
+        for (const { state } of opened) state.close()
+        if (!isMoving(error)) throw error
+        last = error
+        await new Promise((done) => setTimeout(done, waitMs))
+        waitMs *= 1.5
+        this.refresh()
+      }
+    }
+    const message = `the running job replaced the state files of store "${name}" while they were read, ${ATTEMPTS} times`
+    throw new TidemarkError('ERR_STATE_MOVING', message, { cause: last, details: { store: name } })
+  }
+
+  #descriptor(name: string): StoreDescriptor {
+    const stores = this.stores()
+    const found = stores.find((store) => store.name === name)
+    if (found !== undefined) return found
+    const names = stores.map((store) => store.name).join(', ')
+    const there = stores.length === 0 ? 'It has no stores yet.' : `It has: ${names}.`
+    throw new TidemarkError('ERR_STORE_UNKNOWN', `${this.path} has no store "${name}". ${there}`, {
+      details: { store: name },
+    })
+  }
+
+  #open(task: TaskInfo): TaskState {
+    const { producer, meta, checkpoint } = task
+    const base = openLsmBase({
+      disk: this.#disk,
+      directory: `${this.path}/state/${meta.task}`,
+      cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
+      readOnly: true,
+    })
+    try {
+      return openTaskState({
+        task: producer.producer,
+        specs: meta.stores.map((store) => specWithSerdes(store, serdeOrBytes)),
+        base,
+        deltas: this.view.deltas(producer.producer, base.id),
+        id: producer.id,
+        ...(checkpoint === null ? {} : { lastDeltaId: checkpoint.lastDeltaId }),
+      })
+    } catch (error) {
+      base.close()
+      throw error
+    }
+  }
+}
+
+/** Errors that a running job causes by flushing between our reads of journal and files; a fresh look gets past them. */
+function isMoving(error: unknown): boolean {
+  return (
+    isTidemarkError(error, 'ERR_FILE_NOT_FOUND') ||
+    isTidemarkError(error, 'ERR_STATE_AHEAD') ||
+    isTidemarkError(error, 'ERR_STATE_GAP') ||
+    isTidemarkError(error, 'ERR_DELTAS_GONE')
+  )
+}
+
+/**
+ * Opens a data directory for reading: ERR_NOT_A_DATA_DIR, ERR_FORMAT_NEWER, ERR_LOG_CORRUPT, ERR_DISK_ACCESS. Paths are
+ * taken as the disk takes them.
+ */
+export function openDataDir(path: string, disk: Disk): DataDir {
+  return new DataDir(disk, path, LogView.open({ disk, directory: path }))
+}

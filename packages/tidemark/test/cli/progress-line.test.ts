@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Progress } from '../../src/api/app.ts'
+import { ProgressLine, progressText } from '../../src/cli/progress-line.ts'
+import { textWidth } from '../../src/cli/table.ts'
+import { FakeTerminal } from './fake-terminal.ts'
+
+const PROGRESS: Progress = {
+  records: 1_234_567,
+  recordsPerSecond: 412_345,
+  lag: 12_345,
+  ingested: 1_246_912,
+  checkpointAgeMs: 420,
+  checkpoints: 3,
+  restarts: 0,
+  tasks: 4,
+  dropped: 0,
+  late: 0,
+  phase: 'running',
+}
+
+test('the line has records, rate, lag and the last checkpoint, and troubles when there are some', () => {
+  const text = progressText(PROGRESS, 3210)
+  assert.equal(text, 'running  1,234,567 records  412 k/s  lag 12,345  checkpoint 420 ms ago  3.2 s')
+  const troubled = progressText({ ...PROGRESS, restarts: 2, dropped: 7, late: 1, checkpointAgeMs: null }, 10)
+  assert.match(troubled, /no checkpoint yet {2}restarts 2 {2}dropped 7 {2}late 1/)
+})
+
+test('on a terminal one line is rewritten and never wraps', () => {
+  const terminal = new FakeTerminal({ isTerminal: true, columns: 40 })
+  const line = new ProgressLine(terminal, () => PROGRESS)
+  line.start()
+  line.note('tidemark: a warning')
+  line.stop()
+  line.stop()
+  assert.ok(terminal.error.endsWith('\n') && !terminal.error.endsWith('\n\n'))
+  const shown = terminal.error.split('\r\u001b[2K').filter((part) => part.startsWith('running'))
+  assert.equal(shown.length, 3)
+  for (const text of shown) assert.ok(textWidth(text.trimEnd()) < 40, text)
+  assert.match(terminal.error, /\r\u001b\[2Ktidemark: a warning\n/)
+})
+
+test('in a pipe there are plain lines: the first and the last', () => {
+  const terminal = new FakeTerminal()
+  const line = new ProgressLine(terminal, () => PROGRESS)
+  line.start()
+  line.stop()
+  assert.match(terminal.error, /^running [^\r\u001b]+\nrunning [^\r\u001b]+\n$/)
+})

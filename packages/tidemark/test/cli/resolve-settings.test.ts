@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { resolveSettings, type ResolvedSettings } from '../../src/cli/resolve-settings.ts'
+import { temporary, TIDEMARK } from './temporary.ts'
+
+function configFile(content: string): string {
+  const text = `import { defineConfig } from '${TIDEMARK}'\nexport default defineConfig(${content})\n`
+  return temporary({ 'package.json': '{"type":"module"}', 'tidemark.config.ts': text })
+}
+
+function resolve(
+  cwd: string,
+  environment: NodeJS.ProcessEnv = {},
+  flags: Readonly<Record<string, unknown>> = {},
+): Promise<ResolvedSettings> {
+  return resolveSettings({ cwd, environment, flags })
+}
+
+function source(resolved: ResolvedSettings, name: string): string | undefined {
+  return resolved.rows.find(({ spec }) => spec.name === name)?.source
+}
+
+test('defaults', async () => {
+  const cwd = temporary()
+  const { settings, rows, file } = await resolve(cwd)
+  assert.equal(file, null)
+  assert.ok(rows.every((row) => row.source === 'default'))
+  assert.deepEqual(settings, {
+    dataDir: join(cwd, '.tidemark'),
+    containers: null,
+    partitions: 4,
+    commitIntervalMs: 1000,
+    commitMaxDelayMs: 10_000,
+    commitTimeoutMs: 30_000,
+    onError: 'fail',
+    maxRestarts: 5,
+    drainTimeoutMs: 30_000,
+  })
+})
+
+test('the last wins: file, variables, flags; each value says where it came from', async () => {
+  const cwd = configFile(
+    `{ dataDir: './data', partitions: 8, commit: { interval: '200ms', timeout: 5000 }, containers: 2 }`,
+  )
+  const environment = { TIDEMARK_PARTITIONS: '16', TIDEMARK_CONTAINERS: '3', TIDEMARK_DEBUG: '1', OTHER: 'x' }
+  const resolved = await resolve(cwd, environment, { containers: '4', onError: 'dead-letter=bad' })
+  const { settings } = resolved
+  assert.equal(settings.dataDir, join(cwd, 'data'))
+  assert.equal(settings.partitions, 16)
+  assert.equal(settings.containers, 4)
+  assert.equal(settings.commitIntervalMs, 200)
+  assert.equal(settings.commitTimeoutMs, 5000)
+  assert.deepEqual(settings.onError, { deadLetter: 'bad' })
+  assert.equal(source(resolved, 'dataDir'), join(cwd, 'tidemark.config.ts'))
+  assert.equal(source(resolved, 'partitions'), 'TIDEMARK_PARTITIONS')
+  assert.equal(source(resolved, 'containers'), '--containers')
+  assert.equal(source(resolved, 'maxRestarts'), 'default')
+})
+
+test('ERR_CONFIG_UNKNOWN gives the nearest right name', async () => {
+  await assert.rejects(resolve(configFile('{ partition: 8 }')), { code: 'ERR_CONFIG_UNKNOWN', message: /"partitions"/ })
+  await assert.rejects(resolve(configFile(`{ commit: { intervl: '1s' } }`)), {
+    code: 'ERR_CONFIG_UNKNOWN',
+    message: /"commit\.interval"/,
+  })
+  await assert.rejects(resolve(temporary(), { TIDEMARK_PARTITION: '8' }), {
+    code: 'ERR_CONFIG_UNKNOWN',
+    message: /Did you mean TIDEMARK_PARTITIONS\?/,
+  })
+})
+
+test('ERR_CONFIG_VALUE says where the value came from and what the setting takes', async () => {
+  for (const [cwd, environment, flags, message] of [
+    [
+      configFile('{ partitions: 0 }'),
+      {},
+      {},
+      /tidemark\.config\.ts: partitions takes a whole number of 1 or more, not 0/,
+    ],
+    [configFile(`{ commit: { interval: '1 s' } }`), {}, {}, /commit\.interval takes a duration .*, not "1 s"/],
+    [configFile('{ commit: 5 }'), {}, {}, /there is no setting "commit"|commit/],
+    [temporary(), { TIDEMARK_CONTAINERS: 'two' }, {}, /^TIDEMARK_CONTAINERS: containers takes .* not "two"/],
+    [temporary(), {}, { commitInterval: 'soon' }, null],
+    [temporary(), {}, { maxRestarts: '-1' }, /^--max-restarts: /],
+    [temporary(), {}, { onError: 'ignore' }, /^--on-error: onError takes fail, drop, or dead-letter=STREAM/],
+    [temporary(), {}, { dataDir: '' }, /^--data-dir: dataDir takes a path/],
+  ] as const) {
+    if (message === null) continue
+    await assert.rejects(resolve(cwd, environment, flags), { code: /ERR_CONFIG_(VALUE|UNKNOWN)/, message })
+  }
+  await assert.rejects(resolve(temporary(), {}, { partitions: '1.5' }), { code: 'ERR_CONFIG_VALUE' })
+})
+
+test('a wrong value is an error even when a later source would win', async () => {
+  await assert.rejects(resolve(temporary(), { TIDEMARK_PARTITIONS: 'x' }, { partitions: '2' }), {
+    code: 'ERR_CONFIG_VALUE',
+  })
+})
+
+test('ERR_CONFIG_FILE for one that is missing, broken, or exports no object', async () => {
+  const cwd = temporary({
+    'package.json': '{"type":"module"}',
+    'a.config.ts': 'export const x = 1',
+    'b.config.ts': 'export default {',
+  })
+  const named = (config: string): Promise<unknown> => resolveSettings({ cwd, environment: {}, flags: {}, config })
+  await assert.rejects(named('missing.config.ts'), {
+    code: 'ERR_CONFIG_FILE',
+    message: /there is no configuration file/,
+  })
+  await assert.rejects(named('a.config.ts'), { code: 'ERR_CONFIG_FILE', message: /default export/ })
+  await assert.rejects(named('b.config.ts'), { code: 'ERR_CONFIG_FILE', message: /b\.config\.ts:\d/ })
+  await assert.rejects(resolve(cwd, { TIDEMARK_CONFIG: 'gone.ts' }), { code: 'ERR_CONFIG_FILE' })
+})
