@@ -104,4 +104,10 @@ export const LOG_ERRORS = {
     exit: EXIT.failed,
     about: 'The log thread ended without having been asked to. Start again: what was committed is there.',
   },
+  ERR_TRANSACTION_TOO_LARGE: {
+    domain: 'log',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'One commit has more bytes than the log can take at once. Commit more often.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -31,4 +31,10 @@ export const SYSTEM_ERRORS = {
     exit: EXIT.usage,
     about: 'A file or directory does not exist. Check the path.',
   },
+  ERR_FILE_EXISTS: {
+    domain: 'disk',
+    retry: 'never',
+    exit: EXIT.disk,
+    about: 'A file that was to be made is there already.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -1,9 +1,17 @@
-import { TidemarkError } from '../../errors/error.ts'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { nodeDisk } from '../../disk/node-disk.ts'
+import { nodeProcesses } from '../../disk/process-table.ts'
+import { fromWireError, TidemarkError } from '../../errors/error.ts'
 import type { ProducerState, StoredDelta, StreamInfo, StreamSpec } from '../types.ts'
-import type { LogStatistics } from './embedded-log.ts'
+import type { EmbeddedLog } from './embedded-log.ts'
+import { releaseAbandonedLock } from './lock.ts'
 import type { FsyncPolicy } from './options.ts'
 import { SharedOffsets } from './shared-offsets.ts'
+import type { LogStatistics } from './statistics.ts'
+import type { HostMessage, HostReply, LogThreadData, RemoteArguments, RemoteMethod } from './thread-messages.ts'
 import type { LogPortInit } from './thread-log-port.ts'
+
+const RETENTION_INTERVAL_MS = 60_000
 
 export interface LogHostOptions {
   readonly directory: string
@@ -15,63 +23,175 @@ export interface LogHostOptions {
   readonly retentionIntervalMs?: number
 }
 
-const soon = (): never => {
-  throw new TidemarkError('ERR_INVARIANT', 'not written yet')
+interface Asked {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
 }
 
-/** The log thread as the supervisor sees it. */
+/** The log thread as the supervisor sees it. Calls reject with what the EmbeddedLog throws. */
 export class LogHost {
   readonly directory: string
   readonly offsets: SharedOffsets
-  /** Settles (never rejects) with the error when the thread ends without having been asked: the run is over. */
+  /** Settles, never rejects, with the error when the thread ends without having been asked to: the run is over. */
   readonly failure: Promise<Error>
+  readonly #worker: Worker
+  readonly #asked = new Map<number, Asked>()
+  readonly #exited: Promise<void>
+  #fail: (error: Error) => void = () => {}
+  #number = 0
+  #closing: Promise<void> | null = null
+  #error: Error | null = null
+  /** The thread holds the lock: it has opened the log, and has not said that it is ending. */
+  #holdsLock = false
 
-  private constructor(options: LogHostOptions) {
+  private constructor(options: LogHostOptions, offsets: SharedOffsets, worker: Worker) {
     this.directory = options.directory
-    this.offsets = SharedOffsets.allocate()
-    this.failure = soon()
+    this.offsets = offsets
+    this.#worker = worker
+    this.failure = new Promise((resolve) => {
+      this.#fail = resolve
+    })
+    worker.on('message', (message: HostReply) => this.#onMessage(message))
+    worker.on('error', (error) => this.#onEnd(error as Error))
+    this.#exited = new Promise((resolve) => {
+      worker.on('exit', (code) => {
+        if (this.#closing === null || this.#asked.size > 0) this.#onExit(code)
+        resolve()
+      })
+    })
   }
 
   /** Starts the thread and opens or recovers the log; rejects with what `EmbeddedLog.open` throws. */
-  static start(_options: LogHostOptions): Promise<LogHost> {
-    return soon()
+  static async start(options: LogHostOptions): Promise<LogHost> {
+    const offsets = SharedOffsets.allocate()
+    const workerData: LogThreadData = {
+      directory: options.directory,
+      job: options.job,
+      shared: offsets.shared,
+      journalMaxBytes: options.journalMaxBytes,
+      segmentMaxBytes: options.segmentMaxBytes,
+      fsync: options.fsync,
+      retentionIntervalMs: options.retentionIntervalMs ?? RETENTION_INTERVAL_MS,
+    }
+    const entry = import.meta.url.endsWith('.ts') ? './log-thread.ts' : './log-thread.js'
+    const worker = new Worker(new URL(entry, import.meta.url), { workerData, name: 'tidemark-log' })
+    const host = new LogHost(options, offsets, worker)
+    const ready = new Promise<void>((resolve) => {
+      const listen = (message: HostReply): void => {
+        if (message.kind !== 'ready') return
+        worker.off('message', listen)
+        resolve()
+      }
+      worker.on('message', listen)
+    })
+    const error = await Promise.race([ready.then(() => null), host.failure])
+    if (error === null) return host
+    await host.#exited
+    throw error
   }
 
   streams(): Promise<StreamInfo[]> {
-    return soon()
+    return this.#ask('streams', [])
   }
 
-  createStream(_spec: StreamSpec): Promise<StreamInfo> {
-    return soon()
+  createStream(spec: StreamSpec): Promise<StreamInfo> {
+    return this.#ask('createStream', [spec])
   }
 
-  claim(_producer: string, _meta: string): Promise<ProducerState> {
-    return soon()
+  claim(producer: string, meta: string): Promise<ProducerState> {
+    return this.#ask('claim', [producer, meta])
+  }
+
+  producer(name: string): Promise<ProducerState | undefined> {
+    return this.#ask('producer', [name])
   }
 
   producers(): Promise<ProducerState[]> {
-    return soon()
+    return this.#ask('producers', [])
   }
 
-  deltas(_producer: string, _afterId: number): Promise<StoredDelta[]> {
-    return soon()
+  deltas(producer: string, afterId: number): Promise<StoredDelta[]> {
+    return this.#ask('deltas', [producer, afterId])
   }
 
-  trim(_stream: number, _partition: number, _beforeOffset: number): Promise<void> {
-    return soon()
+  trim(stream: number, partition: number, beforeOffset: number): Promise<void> {
+    return this.#ask('trim', [stream, partition, beforeOffset])
+  }
+
+  applyRetention(): Promise<void> {
+    return this.#ask('applyRetention', [])
   }
 
   statistics(): Promise<LogStatistics> {
-    return soon()
+    return this.#ask('statistics', [])
   }
 
   /** Makes a port for one container. Send it with `init.port` in the transfer list, or use it on this thread. */
   port(): LogPortInit {
-    return soon()
+    const { port1, port2 } = new MessageChannel()
+    const pending = new SharedArrayBuffer(4)
+    this.#worker.postMessage({ kind: 'port', port: port1, pending } satisfies HostMessage, [port1])
+    return { directory: this.directory, port: port2, shared: this.offsets.shared, pending }
   }
 
   /** Commits what was sent, closes the log, releases the lock, ends the thread. */
   close(): Promise<void> {
-    return soon()
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    if (this.#error === null) {
+      await this.#send((number) => ({ kind: 'close', number }))
+    }
+    await this.#exited
+  }
+
+  #ask<M extends RemoteMethod>(method: M, args: RemoteArguments<M>): Promise<ReturnType<EmbeddedLog[M]>> {
+    return this.#send((number) => ({ kind: 'request', number, method, args })) as Promise<ReturnType<EmbeddedLog[M]>>
+  }
+
+  #send(message: (number: number) => HostMessage): Promise<unknown> {
+    const error = this.#error
+    if (error !== null) return Promise.reject(error)
+    const number = ++this.#number
+    return new Promise((resolve, reject) => {
+      this.#asked.set(number, { resolve, reject })
+      this.#worker.postMessage(message(number))
+    })
+  }
+
+  #onMessage(message: HostReply): void {
+    if (message.kind === 'ready') {
+      this.#holdsLock = true
+      return
+    }
+    if (message.kind === 'fatal') {
+      this.#holdsLock = false
+      this.#onEnd(fromWireError(message.error))
+      return
+    }
+    const asked = this.#asked.get(message.number)
+    this.#asked.delete(message.number)
+    if (message.kind === 'refused') asked?.reject(fromWireError(message.error))
+    else asked?.resolve(message.value)
+  }
+
+  #onExit(code: number): void {
+    const ended = new TidemarkError(
+      'ERR_LOG_THREAD',
+      `the log thread of ${this.directory} ended unasked (exit code ${code}). Start again: what was committed is there.`,
+      { details: { directory: this.directory, exitCode: code } },
+    )
+    this.#onEnd(ended)
+    // The thread cannot release it any more, and this process lives on.
+    if (this.#holdsLock) releaseAbandonedLock(nodeDisk, this.directory, nodeProcesses)
+  }
+
+  #onEnd(error: Error): void {
+    this.#error ??= error
+    for (const { reject } of this.#asked.values()) reject(this.#error)
+    this.#asked.clear()
+    this.#fail(this.#error)
   }
 }

@@ -1,0 +1,58 @@
+import type { DiskFile } from '../../disk/disk.ts'
+import { TidemarkError } from '../../errors/error.ts'
+import { baseOffset, batchSizeBytes, HEADER_BYTES, MAGIC, magic, maxTimestamp, nextOffset } from '../batch-header.ts'
+
+const CHUNK_BYTES = 8192
+
+/** Walks the batch headers of a segment file without reading the records. */
+export class BatchWalk {
+  readonly #file: DiskFile
+  readonly #end: number
+  readonly #chunk = new Uint8Array(CHUNK_BYTES)
+  #chunkStart = 0
+  #chunkBytes = 0
+  /** Of the batch that `next` has found. */
+  position: number
+  offset = 0
+  end = 0
+  sizeBytes = 0
+  maxTimestampMs = -1
+
+  /** From the batch at `position` up to `sizeBytes` of the file. */
+  constructor(file: DiskFile, position: number, sizeBytes: number) {
+    this.#file = file
+    this.#end = sizeBytes
+    this.position = position
+  }
+
+  /** Moves to the next batch; false at the end. Throws ERR_LOG_CORRUPT when what is there is no batch. */
+  next(): boolean {
+    const at = this.position + this.sizeBytes
+    if (at >= this.#end) return false
+    const header = this.#header(at)
+    const size = header < 0 ? 0 : batchSizeBytes(this.#chunk, header)
+    if (header < 0 || magic(this.#chunk, header) !== MAGIC || size < HEADER_BYTES || at + size > this.#end) {
+      throw new TidemarkError(
+        'ERR_LOG_CORRUPT',
+        `${this.#file.path} has no valid record batch at byte ${at}, after offset ${this.end}. Nothing was changed. ` +
+          'Restore the file from a copy.',
+        { details: { file: this.#file.path, position: at, offset: this.end } },
+      )
+    }
+    this.position = at
+    this.sizeBytes = size
+    this.offset = baseOffset(this.#chunk, header)
+    this.end = nextOffset(this.#chunk, header)
+    this.maxTimestampMs = maxTimestamp(this.#chunk, header)
+    return true
+  }
+
+  /** Where in the chunk the header at file position `at` is; -1 if the file is too short. */
+  #header(at: number): number {
+    if (at < this.#chunkStart || at + HEADER_BYTES > this.#chunkStart + this.#chunkBytes) {
+      this.#chunkStart = at
+      this.#chunkBytes = this.#file.read(this.#chunk, 0, Math.min(CHUNK_BYTES, this.#end - at), at)
+    }
+    return at + HEADER_BYTES > this.#chunkStart + this.#chunkBytes ? -1 : at - this.#chunkStart
+  }
+}

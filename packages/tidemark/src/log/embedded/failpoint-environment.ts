@@ -1,0 +1,17 @@
+import { invariant } from '../../errors/error.ts'
+import { FAILPOINTS, type Failpoint } from './failpoints.ts'
+
+/**
+ * The failpoint hook that a text like `journal-after-sync` or `journal-after-sync:3` asks for (the name of a step, and at
+ * which hit, by default the first): it calls `kill` there. Null for no text; throws on an unknown name.
+ */
+export function failpointOf(text: string | undefined, kill: () => void): ((name: Failpoint) => void) | null {
+  if (text === undefined || text === '') return null
+  const [name, count = '1'] = text.split(':')
+  const left = { hits: Number(count) }
+  const known = FAILPOINTS.some((failpoint) => failpoint === name)
+  invariant(known && left.hits >= 1, `TIDEMARK_FAILPOINT=${text} is one of ${FAILPOINTS.join(', ')}, with :n`)
+  return (hit) => {
+    if (hit === name && --left.hits === 0) kill()
+  }
+}
