@@ -17,7 +17,8 @@ export interface TaskIo {
 /** One part of a TaskIo; empty when it declares none. */
 export type PartOf<Io extends TaskIo, P extends keyof TaskIo> = Io extends { readonly [N in P]: infer D }
   ? D
-  : Record<never, never>
+  : // oxlint-disable-next-line typescript/no-generated-empty-object-type -- what a task does not declare has no members
+    Record<never, never>
 
 /** A store as a task uses it. */
 export type StoreOf<D> =

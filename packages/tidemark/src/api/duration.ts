@@ -60,7 +60,7 @@ function explain(rest: string): string {
   if (/^\s/.test(rest)) return 'it has a space in it'
   if (/^\d+$/.test(rest)) return `${shown} has no unit: add d, h, m, s or ms`
   if (/^\d+[.,]\d/.test(rest)) return `${shown} is no whole number: use a smaller unit, as 1h30m for 1.5h`
-  if (/^-/.test(rest)) return 'it is negative'
+  if (rest.startsWith('-')) return 'it is negative'
   if (/^\d+/.test(rest)) return `${shown} has no unit of time: use d, h, m, s or ms`
   return `${shown} does not start with a whole number`
 }

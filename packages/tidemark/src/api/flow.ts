@@ -46,10 +46,7 @@ export interface Steps<K, V> {
   /** Any number of values for each. */
   flatMap<U>(fn: (value: V, message: MessageInfo<K>) => Iterable<U>): Flow<K, U>
   /** Sets the key, and brings all messages of one key to one task, through an intermediate stream. */
-  groupBy<G, S = V>(
-    key: (value: V, message: MessageInfo<K>) => Sync<G>,
-    options?: GroupByOptions<NoInfer<G>, V, S>,
-  ): Group<G, V>
+  groupBy<G, S = V>(key: (value: V, message: MessageInfo<K>) => Sync<G>, options?: GroupByOptions<G, V, S>): Group<G, V>
   /** Groups by the key that messages have: nothing moves. */
   groupByKey(): Group<K, V>
   /** Sends each value to a stream, under the flow's key and time. */

@@ -85,8 +85,8 @@ export function assertSerde(what: string, option: string, serde: unknown): void 
 }
 
 /** A stream with its types erased, for code that handles any. */
-export function eraseStream(stream: AnyStream): StreamDef<unknown, unknown> {
-  return stream as unknown as StreamDef<unknown, unknown>
+export function eraseStream(typed: AnyStream): StreamDef<unknown, unknown> {
+  return typed as unknown as StreamDef<unknown, unknown>
 }
 
 /** True for what `stream` made. */

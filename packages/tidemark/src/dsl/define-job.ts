@@ -10,6 +10,7 @@ import { showValue } from '../serde/hex.ts'
 import { buildPipeline } from './build-pipeline.ts'
 import { buildTask } from './build-task.ts'
 
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- what a job does not declare has no members
 type None = Record<never, never>
 
 /**

@@ -45,7 +45,7 @@ function addRepartition(job: string, nodes: TopologyNode[], rekey: RekeyNode, in
   const rekeyId = nodes.length
   nodes.push(Object.freeze({ ...rekey, id: rekeyId, input }))
   const own = valueSerdeOf(nodes, input)
-  const value = rekey.value ?? own ?? json<unknown>()
+  const value = rekey.value ?? own ?? json()
   const node: RepartitionNode = {
     op: 'repartition',
     id: rekeyId + 1,

@@ -34,8 +34,8 @@ export function normaliseHandlers(job: string, io: Pick<TaskDef, 'inputs' | 'tim
   if (isPlain(task)) assertKnown(job, task, [...inputs, ...RESERVED], 'input')
   assertKnown(job, timerTask, timers, 'timer')
   return Object.freeze({
-    on: on as TaskHandlers['on'],
-    onTimer: onTimer as TaskHandlers['onTimer'],
+    on: on,
+    onTimer: onTimer,
     every: periods(job, task),
     init: hook(job, task, 'init'),
     close: hook(job, task, 'close'),

@@ -49,7 +49,7 @@ export class TopologyBuilder {
   }
 
   add(node: PlainDraft, step: string): number {
-    return this.#push({ ...node, id: this.#nodes.length, name: this.#place(step) } as Plain)
+    return this.#push({ ...node, id: this.#nodes.length, name: this.#place(step) })
   }
 
   addRekey(node: RekeyDraft): number {

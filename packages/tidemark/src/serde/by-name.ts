@@ -15,7 +15,7 @@ const SERDES: ReadonlyMap<string, Serde<unknown>> = new Map(
   [
     erased(string()),
     erased(bytes()),
-    erased(json<unknown>()),
+    erased(json()),
     erased(int32()),
     erased(int64()),
     erased(float64()),

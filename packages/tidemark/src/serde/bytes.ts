@@ -19,7 +19,7 @@ const BYTES: Serde<Uint8Array> = Object.freeze({
     out.raw(value)
   },
   // A copy: a view would keep the whole fetched buffer in memory, and change with it. Not slice: a Buffer's is a view.
-  read: (bytes: Uint8Array, start: number, end: number) => new Uint8Array(bytes.subarray(start, end)),
+  read: (source: Uint8Array, start: number, end: number) => new Uint8Array(source.subarray(start, end)),
 })
 
 /** Bytes as they are. A Buffer is taken too, and comes back as a Uint8Array. */

@@ -38,6 +38,7 @@ function assertPart(value: unknown, depth: number): void {
       if (prototype !== Object.prototype && prototype !== null && !isForeignPlain(prototype)) break
       return assertProperties(value, depth)
     }
+    default:
   }
   throw refused(depth, explain(value))
 }

@@ -126,5 +126,5 @@ class TupleSerde implements Serde<readonly unknown[]> {
  */
 export function tuple<T extends readonly unknown[]>(...parts: { [I in keyof T]: Serde<T[I]> }): Serde<Readonly<T>> {
   if (parts.length === 0) throw new TidemarkError('ERR_OPTION', 'tuple() needs at least one part, as tuple(string())')
-  return new TupleSerde(parts as unknown as Serde<unknown>[]) as unknown as Serde<Readonly<T>>
+  return new TupleSerde(parts) as unknown as Serde<Readonly<T>>
 }

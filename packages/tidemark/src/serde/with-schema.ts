@@ -24,11 +24,7 @@ export function withSchema<T, S extends StandardSchema>(
   schema: S & (InputOf<S> extends T ? unknown : 'the schema must take what the serde gives'),
   ...options: EncodeOptions<S>
 ): Serde<OutputOf<S>> {
-  return schemaSerde(
-    serde as unknown as Serde<unknown>,
-    schema,
-    options[0] as ErasedOptions | undefined,
-  ) as unknown as Serde<OutputOf<S>>
+  return schemaSerde(serde as unknown as Serde<unknown>, schema, options[0])
 }
 
 /** SchemaOptions with the types erased. */

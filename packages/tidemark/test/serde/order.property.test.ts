@@ -12,7 +12,7 @@ import { compareBytes, encode, roundTrip } from './encode.ts'
 const natural = <T extends number | bigint | boolean>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function byCodePoint(a: string, b: string): number {
-  const [x, y] = [[...a], [...b]]
+  const [x, y] = [Array.from(a), Array.from(b)]
   for (let i = 0; i < Math.min(x.length, y.length); i++) {
     const order = natural(x[i]?.codePointAt(0) ?? 0, y[i]?.codePointAt(0) ?? 0)
     if (order !== 0) return order

@@ -6,7 +6,6 @@ import { serdeByName } from '../../src/serde/by-name.ts'
 import { ByteWriter } from '../../src/serde/byte-writer.ts'
 import { bytes } from '../../src/serde/bytes.ts'
 import { hexOf } from '../../src/serde/hex.ts'
-import type { Serde } from '../../src/serde/serde.ts'
 import { string } from '../../src/serde/string.ts'
 import { tuple } from '../../src/serde/tuple.ts'
 import { decode, encode } from './encode.ts'
@@ -109,7 +108,7 @@ test('disciplines follow design: immutable, frozen or copied, by what is inside'
 test('serdeByName finds nested tuples, and refuses what it does not know with ERR_SERDE_UNKNOWN', () => {
   const name = 'tuple(string,tuple(int32,bytes),uint)'
   assert.equal(serdeByName(name).name, name)
-  const serde = serdeByName(name) as Serde<unknown>
+  const serde = serdeByName(name)
   const value = ['a', [-1, Uint8Array.of(0, 1)], 7]
   assert.deepEqual(decode(serde, encode(serde, value)), value)
   for (const unknown of ['', 'varchar', 'tuple()', 'tuple(string', 'tuple(string,)', 'tuple(a))']) {

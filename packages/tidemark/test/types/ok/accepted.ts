@@ -1,0 +1,142 @@
+/* What the compiler must accept, and the types that must come out. */
+import {
+  type DeepReadonly,
+  type Job,
+  type KeyOf,
+  type Message,
+  type MessageOf,
+  type Row,
+  type Serde,
+  type ValueOf,
+  bytes,
+  defineJob,
+  float64,
+  int64,
+  json,
+  kv,
+  stream,
+  string,
+  tumbling,
+  tuple,
+  uint,
+  windows,
+  withSchema,
+} from 'tidemark'
+import { z } from 'zod'
+import { type Visit, hourly, perUser, perUserHour, visits } from './streams.ts'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function check<_ extends true>(): void {}
+
+check<Same<KeyOf<typeof visits>, string>>()
+check<Same<ValueOf<typeof visits>, Visit>>()
+check<Same<ValueOf<typeof perUser>, number>>()
+check<Same<ValueOf<typeof perUserHour>, number>>()
+check<Same<MessageOf<typeof visits>, Message<string, DeepReadonly<Visit>>>>()
+
+interface Click {
+  type: 'click'
+  x: number
+}
+interface View {
+  type: 'view'
+  page: string
+}
+const events = stream('events', {
+  key: string(),
+  value: json<Click | View>(),
+  partitions: 3,
+  retention: '1d',
+  outOfOrder: 5000,
+})
+const clicks = stream('clicks', { key: string(), value: json<Click>() })
+const latest = kv('latest', { key: string(), value: json<Visit>() })
+const totals = kv('totals', { key: string(), value: json<{ n: number; pages: string[] }>() })
+const isClick = (event: Click | View): event is Click => event.type === 'click'
+
+/** Guards narrow, written or inferred; a block has several ends. */
+export const narrowed: Job = defineJob('narrowed', (job) => {
+  const all = job.from(events)
+  all.filter(isClick).to(clicks)
+  all.filter((e) => e.type === 'click').to(clicks)
+  all
+    .filter((e) => e.type !== 'click')
+    .map((e) => e.page)
+    .forEach((page, message) => {
+      check<Same<typeof page, string>>()
+      check<Same<typeof message.key, string>>()
+      check<Same<typeof message.offset, bigint>>()
+    })
+  // The documented way around widened literals.
+  all.map<ValueOf<typeof clicks>>(() => ({ type: 'click', x: 1 })).to(clicks)
+})
+
+/** What was read can be sent, kept and reduced as it is, arrays and all. */
+export const passed: Job = defineJob('passed', (job) => {
+  const flow = job.from(visits)
+  flow.to(visits)
+  flow.toTable(latest)
+  flow.groupByKey().reduce('longest', (a, b) => (a.at > b.at ? a : b))
+  flow.groupByKey().reduce(kv('longest-2', { key: string(), value: json<Visit>() }), (a, b) => (a.at > b.at ? a : b))
+  flow.flatMap((v) => v.tags).forEach((tag) => check<Same<typeof tag, string>>())
+  flow.map((v) => (v.at > 0 ? v : null)).toTable(kv('present', { key: string(), value: json<Visit>() }))
+})
+
+/** Keys of any type, with serdes; values named for the repartition. */
+export const grouped: Job = defineJob('grouped', (job) => {
+  const flow = job.from(visits)
+  flow.groupBy((v) => v.at, { key: uint() }).count('by-time')
+  flow.groupBy((v) => v.at).count(kv('by-time-2', { key: uint(), value: uint() }))
+  flow
+    .groupBy((v): readonly [string, number] => [v.user, v.at], { key: tuple(string(), float64()), name: 'pairs' })
+    .count('pairs')
+  flow.groupBy((v) => v.user, { value: json<Visit>() }).count('by-user')
+  flow
+    .groupByKey()
+    .aggregate(totals, {
+      init: () => ({ n: 0, pages: [] }),
+      add: (a, v) => ({ n: a.n + 1, pages: [...a.pages, v.page] }),
+    })
+    .map((total) => total.n)
+    .forEach((n) => check<Same<typeof n, number>>())
+  flow.groupByKey().aggregate('sum', { init: () => 0, add: (n, v) => n + v.at, value: uint() })
+})
+
+/** Rows of windows. */
+export const rows: Job = defineJob('rows', (job) => {
+  const counted = job.from(visits).groupByKey().window(tumbling('1h6m').grace(1000)).count('per-hour')
+  counted.toTable(perUserHour)
+  counted.filter((row) => row.value > 10).toTable(windows('busy', { key: string(), value: uint() }))
+  counted.toTable(kv('last-row', { key: string(), value: json<Row<string, number>>() }))
+  counted.map(({ key, window, value }) => ({ user: key, from: window.start, visits: value })).to(hourly)
+  counted.groupBy((row) => row.value, { key: uint() }).count('by-count')
+})
+
+/** An aggregate or a table may be the end. */
+export const ends: readonly Job[] = [
+  defineJob('a', (job) => job.from(visits).groupByKey().count('n')),
+  defineJob('b', (job) => job.from(visits).groupByKey().window(tumbling(1000)).count('n')),
+  defineJob('c', (job) => job.from(visits).toTable(latest)),
+]
+
+/** Serdes: explicit, inferred from a schema, with and without encode. */
+const At = z.object({ at: z.iso.datetime().transform((text) => new Date(text)) })
+const user = json(z.object({ name: z.string(), age: z.number().optional() }))
+const at = json(At, { encode: (value) => ({ at: value.at.toISOString() }) })
+const id = withSchema(string(), z.string().min(1))
+const pair = tuple(string(), tuple(int64(), bytes()))
+check<Same<typeof user, Serde<{ name: string; age?: number | undefined }>>>()
+check<Same<typeof at, Serde<{ at: Date }>>>()
+check<Same<typeof id, Serde<string>>>()
+check<Same<typeof pair, Serde<readonly [string, readonly [bigint, Uint8Array]]>>>()
+
+interface Tree {
+  name: string
+  children: readonly Tree[]
+  parent?: Tree
+}
+export const serdes: readonly [Serde<Tree>, Serde<unknown>, Serde<'a' | 1 | null>] = [
+  json<Tree>(),
+  json(),
+  json<'a' | 1 | null>(),
+]
