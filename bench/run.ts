@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { basename, resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import { parseArgs } from 'node:util'
 import { run } from 'mitata'
 import { findFiles, ROOT } from '../scripts/lib/paths.ts'
@@ -62,7 +63,7 @@ async function runMicro(names: readonly string[], filter: RegExp): Promise<Micro
     const setup = await load(name)
     await setup()
   }
-  const { benchmarks } = await run({ filter, colors: Boolean(process.stdout.isTTY) })
+  const { benchmarks } = await run({ filter, colors: isatty(1) })
   return benchmarks.flatMap((trial) =>
     trial.runs.map(({ name, args, stats, error }) => ({
       name,
