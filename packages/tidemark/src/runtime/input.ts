@@ -208,7 +208,7 @@ export class Input {
     if (this.#position >= this.end) return false
     const read = this.#options.reader.read(READ_BYTES)
     if (read === null) return false
-    cursor.reset(read.bytes, read.start, read.end)
+    cursor.reset(read.bytes)
     this.#loaded = true
     return cursor.nextBatch()
   }

@@ -42,7 +42,7 @@ export class MessageReader {
       if (this.#loaded && cursor.nextBatch()) continue
       const read = this.#reader.read(READ_BYTES)
       if (read === null) return null
-      cursor.reset(read.bytes, read.start, read.end)
+      cursor.reset(read.bytes)
       this.#loaded = cursor.nextBatch()
     }
   }
