@@ -131,7 +131,7 @@ export interface Base {
   readonly descriptors: readonly StoreDescriptor[]
   /**
    * Looks a key up: 0 not here, 1 found, 2 deleted. When found, the encoded value is valueBytes[valueStart, valueEnd)
-   * until the next call.
+   * until the next call. `hash` is murmur2 of the key's bytes, here and in a SortedCursor.
    */
   get(store: string, key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2
   readonly valueBytes: Uint8Array

@@ -1,0 +1,65 @@
+import { openLsmBase, type LsmBase, type LsmOptions } from '../lsm/lsm-base.ts'
+import type { Base, BaseIterator, ByteRange, SortedStore, StoreDescriptor } from '../store/types.ts'
+
+/** Opens the engine `memory`. Errors as `openLsmBase`; opening reads and verifies all files. */
+export function openMemoryBase(options: Omit<LsmOptions, 'resident'>): MemoryBase {
+  return new MemoryBase(openLsmBase({ ...options, resident: true }))
+}
+
+/**
+ * The engine `memory`: all committed entries are in memory, as the content of the sorted files, so that no read goes to
+ * the disk once it is open. Durable, and after a crash recovered, by the same files as `lsm`: either engine opens what
+ * the other wrote. It costs the size of the files, and at opening one read of them.
+ */
+export class MemoryBase implements Base {
+  readonly #files: LsmBase
+
+  /** Use `openMemoryBase`. */
+  constructor(files: LsmBase) {
+    this.#files = files
+  }
+
+  get id(): number {
+    return this.#files.id
+  }
+
+  get descriptors(): readonly StoreDescriptor[] {
+    return this.#files.descriptors
+  }
+
+  get valueBytes(): Uint8Array {
+    return this.#files.valueBytes
+  }
+
+  get valueStart(): number {
+    return this.#files.valueStart
+  }
+
+  get valueEnd(): number {
+    return this.#files.valueEnd
+  }
+
+  get(store: string, key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2 {
+    return this.#files.get(store, key, start, end, hash)
+  }
+
+  scan(store: string, range: ByteRange): BaseIterator {
+    return this.#files.scan(store, range)
+  }
+
+  write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Generator<void, void> {
+    return this.#files.write(id, descriptors, stores)
+  }
+
+  approximateCount(store: string): number {
+    return this.#files.approximateCount(store)
+  }
+
+  statistics(): { readonly files: number; readonly bytes: number; readonly entries: number } {
+    return this.#files.statistics()
+  }
+
+  close(): void {
+    this.#files.close()
+  }
+}

@@ -1,0 +1,164 @@
+import { type Disk, readFile } from '../disk/disk.ts'
+import { crc32c } from '../log/crc/crc32c.ts'
+import type { StoreDescriptor } from '../store/types.ts'
+import { corrupt, newerFormat } from './format.ts'
+
+export const MANIFEST_NAME = 'MANIFEST'
+export const TEMPORARY_NAME = `${MANIFEST_NAME}.tmp`
+const MANIFEST_VERSION = 1
+/** Line one: what it is, its version, the CRC of everything else, the length of the rest. */
+const HEAD = /^tidemark-manifest (\d{1,9}) ([0-9a-f]{8}) (\d{1,12})\n/
+const MAX_HEAD_BYTES = 64
+
+/** What the manifest says of the entries of one store in one file. */
+export interface SectionEntry {
+  readonly name: string
+  /** Entries, deletions among them. */
+  readonly entries: number
+  readonly deletions: number
+  readonly firstKey: Uint8Array
+  readonly lastKey: Uint8Array
+}
+
+/** What the manifest says of a file. */
+export interface FileEntry {
+  readonly name: string
+  readonly sizeBytes: number
+  /** The CRC of the file's metadata, which holds the CRC of each of its blocks. */
+  readonly checksum: number
+  readonly stores: readonly SectionEntry[]
+}
+
+/** The state of one checkpoint: a value that is fixed when it is made. */
+export interface Manifest {
+  readonly id: number
+  /** The number of the next file: one that was named once is never used again. */
+  readonly nextFile: number
+  readonly descriptors: readonly StoreDescriptor[]
+  /** Newest first: of two entries with the same key, that of the file named first counts. */
+  readonly files: readonly FileEntry[]
+}
+
+export const EMPTY_MANIFEST: Manifest = { id: 0, nextFile: 1, descriptors: [], files: [] }
+
+/** The names of sorted files: the number in ten digits or more, and `.sorted`. */
+export function fileName(number: number): string {
+  return `${String(number).padStart(10, '0')}.sorted`
+}
+
+export function isFileName(name: string): boolean {
+  return /^\d{10,16}\.sorted$/.test(name)
+}
+
+/** True for what a write leaves in the directory when it is cut off, and for sorted files. */
+export function isOurs(name: string): boolean {
+  return name === TEMPORARY_NAME || isFileName(name)
+}
+
+interface WrittenManifest {
+  readonly id: number
+  readonly nextFile: number
+  readonly descriptors: readonly StoreDescriptor[]
+  readonly files: readonly {
+    readonly name: string
+    readonly sizeBytes: number
+    readonly checksum: number
+    readonly stores: readonly {
+      readonly name: string
+      readonly entries: number
+      readonly deletions: number
+      readonly firstKey: string
+      readonly lastKey: string
+    }[]
+  }[]
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** The manifest as bytes: a line that says what it is, then JSON, with keys in hex. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const written: WrittenManifest = {
+    id: manifest.id,
+    nextFile: manifest.nextFile,
+    descriptors: manifest.descriptors,
+    files: manifest.files.map((file) => ({
+      ...file,
+      stores: file.stores.map((section) => ({
+        ...section,
+        firstKey: Buffer.from(section.firstKey).toString('hex'),
+        lastKey: Buffer.from(section.lastKey).toString('hex'),
+      })),
+    })),
+  }
+  const body = encoder.encode(`${JSON.stringify(written, null, 1)}\n`)
+  const crc = checksumOf(MANIFEST_VERSION, body)
+  const head = `tidemark-manifest ${MANIFEST_VERSION} ${crc.toString(16).padStart(8, '0')} ${body.length}\n`
+  const bytes = new Uint8Array(head.length + body.length)
+  bytes.set(encoder.encode(head))
+  bytes.set(body, head.length)
+  return bytes
+}
+
+function checksumOf(version: number, body: Uint8Array): number {
+  return crc32c(body, 0, body.length, crc32c(encoder.encode(`tidemark-manifest ${version} ${body.length}\n`)))
+}
+
+/** Throws ERR_STATE_CORRUPT when the bytes are not a whole manifest, ERR_FORMAT_NEWER when a later version wrote it. */
+export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
+  const start = String.fromCharCode(...bytes.subarray(0, MAX_HEAD_BYTES))
+  const match = HEAD.exec(start)
+  if (match === null) throw corrupt(path, 0, 'does not start as a manifest does')
+  const [head, version, crc, length] = match as unknown as [string, string, string, string]
+  const body = bytes.subarray(head.length)
+  if (body.length !== Number(length)) {
+    throw corrupt(path, bytes.length, `is cut off or too long: ${body.length} bytes follow the head, not ${length}`)
+  }
+  if (checksumOf(Number(version), body) !== Number.parseInt(crc, 16)) {
+    throw corrupt(path, head.length, 'fails its checksum')
+  }
+  if (Number(version) > MANIFEST_VERSION) throw newerFormat(path, Number(version), MANIFEST_VERSION)
+  const written = JSON.parse(decoder.decode(body)) as WrittenManifest
+  return {
+    ...written,
+    files: written.files.map((file) => ({
+      ...file,
+      stores: file.stores.map((section) => ({
+        ...section,
+        firstKey: new Uint8Array(Buffer.from(section.firstKey, 'hex')),
+        lastKey: new Uint8Array(Buffer.from(section.lastKey, 'hex')),
+      })),
+    })),
+  }
+}
+
+/** Reads the manifest of a directory; null if there is none. */
+export function readManifest(disk: Disk, directory: string): Manifest | null {
+  const path = `${directory}/${MANIFEST_NAME}`
+  if (!disk.exists(path)) return null
+  return decodeManifest(readFile(disk, path), path)
+}
+
+/**
+ * Replaces the manifest, durably. When it throws, `progress.renaming` counts: while false the old manifest stands, and
+ * the temporary file may be removed; afterwards nobody knows which of the two a crash would leave.
+ */
+export function writeManifest(disk: Disk, directory: string, manifest: Manifest, progress: ManifestProgress): void {
+  const temporary = `${directory}/${TEMPORARY_NAME}`
+  const file = disk.open(temporary, 'create')
+  try {
+    file.truncate(0)
+    file.write(encodeManifest(manifest), 0)
+    file.sync()
+  } finally {
+    file.close()
+  }
+  progress.renaming = true
+  disk.rename(temporary, `${directory}/${MANIFEST_NAME}`)
+  disk.syncDirectory(directory)
+}
+
+/** How far a `writeManifest` came. */
+export interface ManifestProgress {
+  renaming: boolean
+}

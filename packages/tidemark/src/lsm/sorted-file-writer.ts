@@ -1,0 +1,110 @@
+import type { Disk } from '../disk/disk.ts'
+import { crc32c } from '../log/crc/crc32c.ts'
+import { ByteWriter } from '../serde/byte-writer.ts'
+import type { SortedStore } from '../store/types.ts'
+import { BlockWriter } from './block-writer.ts'
+import { FileOutput } from './file-output.ts'
+import { encodeFooter } from './format.ts'
+import { SectionWriter } from './section-writer.ts'
+import type { FileEntry, SectionEntry } from './manifest.ts'
+
+/** A step ends after this many entries or bytes, whichever comes first: well below a millisecond of work. */
+const STEP_ENTRIES = 512
+const STEP_BYTES = 64 * 1024
+/** The file is synced as it grows, so that no single sync has much to do. */
+const SYNC_BYTES = 8 * 1024 * 1024
+
+/** Tells whether entries below those being written may hold a key; if not, its deletion need not be kept. */
+export interface OlderKeys {
+  mayContain(key: Uint8Array, start: number, end: number, hash: number): boolean
+}
+
+/** Writes one sorted file, once, from front to end. `close` it, whatever happens. */
+export class SortedFileWriter {
+  readonly #output: FileOutput
+  readonly #block = new BlockWriter()
+  readonly #sections: SectionWriter[] = []
+  #syncedBytes = 0
+
+  constructor(disk: Disk, path: string) {
+    this.#output = new FileOutput(disk, path)
+  }
+
+  /** Writes the entries of a store, in order; deletions of keys that `older` cannot hold are left out. */
+  *store(store: SortedStore, older: OlderKeys): Generator<void, void> {
+    const section = new SectionWriter(store.name, store.count, this.#output, this.#block)
+    const { cursor } = store
+    let left = STEP_ENTRIES
+    let stepEnd = this.#output.position + STEP_BYTES
+    while (cursor.next()) {
+      const dead = !cursor.present && !older.mayContain(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, cursor.hash)
+      if (!dead) section.add(cursor)
+      if (--left > 0 && this.#output.position < stepEnd) continue
+      yield* this.#syncSome()
+      yield
+      left = STEP_ENTRIES
+      stepEnd = this.#output.position + STEP_BYTES
+    }
+    section.endEntries()
+    if (section.entries > 0) this.#sections.push(section)
+  }
+
+  *#syncSome(): Generator<void, void> {
+    if (this.#output.position - this.#syncedBytes < SYNC_BYTES) return
+    yield
+    this.#output.syncWritten()
+    this.#syncedBytes = this.#output.position
+  }
+
+  /** True if nothing was written: there is no need of a file. */
+  get empty(): boolean {
+    return this.#sections.length === 0
+  }
+
+  /** Writes the metadata and makes the content durable; the name is durable once the directory was synced. */
+  *finish(name: string): Generator<void, FileEntry> {
+    const output = this.#output
+    const metadataPosition = output.position
+    const stores: SectionEntry[] = []
+    const head = new ByteWriter(64 * 1024)
+    let crc = 0
+    head.varuint(this.#sections.length)
+    for (const section of this.#sections) {
+      const bloom = yield* section.bloom.finish()
+      section.writeMetadata(head, bloom.length)
+      crc = yield* this.#append(head.bytes, head.position, crc)
+      crc = yield* this.#append(bloom, bloom.length, crc)
+      head.reset()
+      stores.push({
+        name: section.name,
+        entries: section.entries,
+        deletions: section.deletions,
+        firstKey: section.firstKey,
+        lastKey: section.lastKey,
+      })
+    }
+    const metadataLength = output.position - metadataPosition
+    const footer = encodeFooter({ metadataPosition, metadataLength, metadataCrc: crc })
+    output.append(footer, 0, footer.length)
+    yield
+    output.finish()
+    return { name, sizeBytes: output.position, checksum: crc, stores }
+  }
+
+  /** Appends metadata in steps; returns its CRC so far. */
+  *#append(bytes: Uint8Array, length: number, seed: number): Generator<void, number> {
+    let crc = seed
+    for (let at = 0; at < length; at += STEP_BYTES) {
+      const end = Math.min(length, at + STEP_BYTES)
+      crc = crc32c(bytes, at, end, crc)
+      this.#output.append(bytes, at, end)
+      yield
+    }
+    return crc
+  }
+
+  /** Closes the file if `finish` did not. */
+  close(): void {
+    this.#output.close()
+  }
+}

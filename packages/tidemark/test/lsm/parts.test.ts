@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { murmur2 } from '../../src/hash/murmur2.ts'
+import { BlockCache, type CacheOwner } from '../../src/lsm/block-cache.ts'
+import { BloomBuilder, bloomHas } from '../../src/lsm/bloom.ts'
+import { runToEnd } from '../../src/lsm/open-files.ts'
+import { MAX_FILES, planMerge } from '../../src/lsm/plan-merge.ts'
+import { bytes } from './support.ts'
+
+function filterOf(keys: readonly string[], maxKeys: number): { has: (key: string) => boolean; sizeBytes: number } {
+  const builder = new BloomBuilder(maxKeys)
+  for (const key of keys) builder.add(murmur2(bytes(key)))
+  const filter = runToEnd(builder.finish())
+  return { has: (key) => bloomHas(filter, 0, builder.lines, murmur2(bytes(key))), sizeBytes: filter.length }
+}
+
+test('a bloom filter knows every key, however much it was halved', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string(), { maxLength: 400 }), fc.integer({ min: 1, max: 400 }), (keys, factor) => {
+      const { has } = filterOf(keys, keys.length * factor)
+      for (const key of keys) assert.ok(has(key))
+    }),
+  )
+})
+
+for (const [what, factor] of [
+  ['made for the right number of keys', 1],
+  ['made for eight times as many', 8],
+] as const) {
+  test(`a bloom filter ${what} lets about 1 in 80 absent keys pass, at about 10 bits a key`, () => {
+    const count = 100_000
+    const keys = Array.from({ length: count }, (_, i) => `user:${i}`)
+    const { has, sizeBytes } = filterOf(keys, count * factor)
+    assert.ok(sizeBytes * 8 < count * 10 * 1.1, `${(sizeBytes * 8) / count} bits a key`)
+    let passed = 0
+    for (let i = 0; i < count; i++) if (has(`absent:${i}`)) passed++
+    const rate = passed / count
+    assert.ok(rate < 0.016, `rate ${rate}`)
+    assert.ok(rate > 0.002, `rate ${rate}: is anything in the filter?`)
+  })
+}
+
+test('keys of one task, whose hashes have the same rest, spread over the filter as others do', () => {
+  const keys: string[] = []
+  for (let i = 0; keys.length < 20_000; i++) {
+    if ((murmur2(bytes(`user:${i}`)) & 0x7fffffff) % 64 === 5) keys.push(`user:${i}`)
+  }
+  const { has } = filterOf(keys, keys.length)
+  let passed = 0
+  let absent = 0
+  for (let i = 0; absent < 20_000; i++) {
+    if ((murmur2(bytes(`absent:${i}`)) & 0x7fffffff) % 64 !== 5) continue
+    absent++
+    if (has(`absent:${i}`)) passed++
+  }
+  assert.ok(passed / absent < 0.02, `rate ${passed / absent}`)
+})
+
+function owner(blocks: number): CacheOwner {
+  return { cachedBlocks: new Array<Uint8Array | null>(blocks).fill(null), cachedReads: new Uint8Array(blocks) }
+}
+
+test('the cache stays within its bytes, and tells what it holds', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 40 }), fc.nat({ max: 3000 })), { maxLength: 300 }),
+      (adds) => {
+        const cache = new BlockCache({ capacityBytes: 20_000 })
+        const owners = [owner(41), owner(41), owner(41)]
+        for (const [who, index, size] of adds) {
+          const one = owners[who] as CacheOwner
+          if (one.cachedBlocks[index] !== null) one.cachedReads[index] = 1
+          else cache.add(one, index, new Uint8Array(size))
+          const held = owners.flatMap((each) => each.cachedBlocks).filter((block) => block !== null)
+          const { bytes: used, blocks } = cache.statistics()
+          assert.equal(blocks, held.length)
+          assert.ok(used <= 20_000)
+          assert.ok(used >= held.reduce((sum, block) => sum + block.length, 0))
+        }
+        cache.drop(new Set(owners.slice(0, 2)))
+        assert.ok(owners.slice(0, 2).every((each) => each.cachedBlocks.every((block) => block === null)))
+        cache.drop(new Set(owners))
+        assert.deepEqual([cache.statistics().bytes, cache.statistics().blocks], [0, 0])
+      },
+    ),
+  )
+})
+
+test('a scan does not displace blocks that are read often', () => {
+  const cache = new BlockCache({ capacityBytes: 100 * 1128 })
+  const hot = owner(20)
+  const cold = owner(5000)
+  for (let i = 0; i < 20; i++) cache.add(hot, i, new Uint8Array(1000))
+  for (let i = 0; i < 5000; i++) {
+    if (i % 10 === 0) hot.cachedReads.fill(1)
+    cache.add(cold, i, new Uint8Array(1000))
+  }
+  assert.ok(hot.cachedBlocks.every((block) => block !== null))
+  assert.ok(cache.statistics().evictions >= 4900)
+})
+
+test('a block that is too large for the cache is not kept', () => {
+  const cache = new BlockCache({ capacityBytes: 8000 })
+  const one = owner(1)
+  cache.add(one, 0, new Uint8Array(1000))
+  assert.equal(one.cachedBlocks[0], null)
+})
+
+function sizes(...sizesBytes: number[]): { sizeBytes: number }[] {
+  return sizesBytes.map((sizeBytes) => ({ sizeBytes }))
+}
+
+test('plans: four of a size, the newest run first, and what it outgrew', () => {
+  assert.equal(planMerge([]), null)
+  assert.equal(planMerge(sizes(5, 5, 5)), null)
+  assert.deepEqual(planMerge(sizes(5, 5, 5, 5)), [0, 1, 2, 3])
+  assert.deepEqual(planMerge(sizes(5, 5, 5, 100, 1000)), null)
+  assert.deepEqual(planMerge(sizes(5, 5, 5, 15, 1000)), [0, 1, 2, 3])
+  assert.deepEqual(planMerge(sizes(1, 100, 90, 80, 70, 5000)), [1, 2, 3, 4])
+  assert.deepEqual(planMerge(sizes(1, 2, 4, 8, 16, 32, 64, 128, 256)), [0, 1])
+})
+
+test('plans keep the number of files bounded, merge neighbours only, and write each entry a bounded number of times', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 1000 }), { maxLength: 400 }), (flushes) => {
+      let files: { sizeBytes: number }[] = []
+      let flushed = 0
+      let merged = 0
+      for (const sizeBytes of flushes) {
+        files = [{ sizeBytes }, ...files]
+        flushed += sizeBytes
+        const plan = planMerge(files)
+        if (plan !== null) {
+          assert.ok(plan.length >= 2)
+          plan.forEach((index, i) => assert.equal(index, (plan[0] as number) + i))
+          assert.ok((plan.at(-1) as number) < files.length)
+          const sum = plan.reduce((total, index) => total + (files[index] as { sizeBytes: number }).sizeBytes, 0)
+          merged += sum
+          files = files.toSpliced(plan[0] as number, plan.length, { sizeBytes: sum })
+        }
+        assert.ok(files.length <= MAX_FILES)
+      }
+      if (flushes.length > 0) assert.ok(merged <= flushed * (2 + Math.log2(flushes.length)), `${merged} of ${flushed}`)
+    }),
+    { numRuns: 300 },
+  )
+})

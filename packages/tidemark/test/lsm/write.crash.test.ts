@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MemDisk } from '../../src/disk/mem-disk.ts'
+import { LSM_FAILPOINTS, type LsmFailpoint } from '../../src/lsm/failpoints.ts'
+import { isFileName } from '../../src/lsm/manifest.ts'
+import { applyTo, DIRECTORY, expectSame, key, openBaseOn, sortedStore, steps, write } from './support.ts'
+import type { Change, Model } from './support.ts'
+
+/** Each write puts keys of its own, overwrites keys of all others, and deletes some. */
+function changesOf(id: number): Change[] {
+  const changes: Change[] = []
+  for (let i = 0; i < 30; i++) {
+    changes.push({ key: key(`own:${id}:${i}`), value: key(`${id}`) })
+    changes.push({ key: key(`all:${i}`), value: (i + id) % 5 === 0 ? null : key(`${id} of ${i}`) })
+  }
+  return changes
+}
+
+function modelOf(id: number): Model {
+  const model: Model = new Map()
+  for (let i = 1; i <= id; i++) applyTo(model, changesOf(i))
+  return model
+}
+
+/** A disk with checkpoint `id`; the next write merges when `id` is 3. */
+function prepared(id: number): MemDisk {
+  const disk = new MemDisk()
+  const base = openBaseOn(disk)
+  for (let i = 1; i <= id; i++) write(base, i, changesOf(i))
+  base.close()
+  return disk
+}
+
+/** After a crash: the state is that of one checkpoint, whole (C6), every file is there (C5), and nothing else is. */
+function expectRecovered(disk: MemDisk, allowed: readonly number[], what: string): void {
+  const base = openBaseOn(disk)
+  assert.ok(allowed.includes(base.id), `${what}: checkpoint ${base.id}, not one of ${allowed.join(', ')}`)
+  expectSame(base, modelOf(base.id))
+  const named = base.manifest.files.map((file) => file.name).sort()
+  assert.deepEqual(disk.list(DIRECTORY), [...named, 'MANIFEST'].sort(), `${what}: the directory`)
+  const next = base.id + 1
+  write(base, next, changesOf(next))
+  expectSame(base, modelOf(next))
+  base.close()
+}
+
+class PowerLoss extends Error {}
+
+const NEW_FROM: readonly LsmFailpoint[] = [
+  'flush-after-manifest',
+  'merge-before-manifest',
+  'merge-after-manifest',
+  'merge-before-remove',
+]
+
+for (const name of LSM_FAILPOINTS) {
+  test(`C5, C6: a crash at ${name} leaves one checkpoint whole`, () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const disk = prepared(3)
+      const base = openBaseOn(disk, {
+        failpoint: (reached) => {
+          if (reached === name) throw new PowerLoss(name)
+        },
+      })
+      assert.throws(() => write(base, 4, changesOf(4)), PowerLoss)
+      assert.throws(() => write(base, 4, changesOf(4)), PowerLoss, 'the base is not written again')
+      disk.crash({ seed })
+      expectRecovered(disk, [NEW_FROM.includes(name) ? 4 : 3], `seed ${seed}`)
+    }
+  })
+}
+
+test('every failpoint is reached by a write that merges, in order', () => {
+  const reached: string[] = []
+  const base = openBaseOn(prepared(3), { failpoint: (name) => reached.push(name) })
+  write(base, 4, changesOf(4))
+  assert.deepEqual(reached, [...LSM_FAILPOINTS])
+  assert.equal(base.statistics().files, 1)
+})
+
+test('C6: a crash after any operation of the disk leaves the old checkpoint or the new', () => {
+  for (const before of [0, 1, 3]) {
+    const counting = prepared(before)
+    const start = counting.operations
+    const base = openBaseOn(counting)
+    write(base, before + 1, changesOf(before + 1))
+    const total = counting.operations - start
+    assert.ok(total > 8, 'operations are counted')
+    let olds = 0
+    for (let operations = 0; operations <= total; operations++) {
+      for (let seed = 0; seed < 6; seed++) {
+        const disk = prepared(before)
+        disk.stopAfter(operations)
+        let written = false
+        try {
+          const stopped = openBaseOn(disk)
+          write(stopped, before + 1, changesOf(before + 1))
+          written = true
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ERR_DISK_IO')
+        }
+        disk.crash({ seed })
+        expectRecovered(disk, written ? [before + 1] : [before, before + 1], `${operations} operations, seed ${seed}`)
+        if (!written) olds++
+      }
+    }
+    assert.ok(olds > 0)
+  }
+})
+
+test('C6: a process that ends at any step of a write leaves the old checkpoint or the new', () => {
+  const big = (id: number): Change[] =>
+    Array.from({ length: 3000 }, (_, i) => ({ key: key(`k${i}`), value: key(`${id} of ${i}`) }))
+  for (let stop = 0; stop < 60; stop += 3) {
+    const disk = new MemDisk()
+    const base = openBaseOn(disk)
+    for (let id = 1; id <= 3; id++) write(base, id, big(id))
+    const writing = base.write(4, [], [sortedStore('a', big(4))])
+    let done = false
+    for (let step = 0; step < stop && !done; step++) done = writing.next().done === true
+    const { id } = base
+    disk.restart()
+    const again = openBaseOn(disk)
+    assert.equal(again.id, id)
+    const model: Model = new Map()
+    applyTo(model, big(id))
+    expectSame(again, model)
+    const names = again.manifest.files.map((file) => file.name)
+    assert.deepEqual(disk.list(DIRECTORY).filter(isFileName), names.sort())
+  }
+})
+
+test('a write that is given up removes its file, and the next one succeeds', () => {
+  const disk = prepared(3)
+  const base = openBaseOn(disk)
+  const before = disk.list(DIRECTORY)
+  const large = Array.from({ length: 5000 }, (_, i) => ({ key: key(`k${i}`), value: key('x'.repeat(100)) }))
+  const writing = base.write(4, [], [sortedStore('a', large)])
+  for (let i = 0; i < 4; i++) assert.equal(writing.next().done, false)
+  assert.equal(disk.list(DIRECTORY).length, before.length + 1)
+  writing.return()
+  assert.deepEqual(disk.list(DIRECTORY), before)
+  expectSame(base, modelOf(3))
+  assert.ok(steps(base.write(4, [], [sortedStore('a', changesOf(4))])) > 1)
+  expectSame(base, modelOf(4))
+})
