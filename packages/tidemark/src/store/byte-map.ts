@@ -1,3 +1,4 @@
+import { ByteIndex } from './byte-index.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { UndoLog } from './undo-log.ts'
 
@@ -7,85 +8,99 @@ export const DELETED = 1
 export const ENCODED = 2
 /** Nothing was visible under this key below the map when the entry was made. */
 export const FRESH = 4
-const FLAGS = 255
-/** What one entry costs besides its key and value, bytes: index slot, meta, value reference. */
-const ENTRY_BYTES = 40
-const SIZE_UNIT_SHIFT = 4
-const MAX_SIZE_UNITS = 0x7fffff
+/** The map's own: the value is a number and stands in the record. */
+const NUMBER = 128
+const FLAGS_SHIFT = 24
+const LENGTH_MASK = 0xffffff
+/** What an entry costs in the index, and an object in its list, bytes. */
+const INDEX_BYTES = 14
+const OBJECT_BYTES = 8
 
-const CHUNK_SHIFT = 12
-const CHUNK_ENTRIES: number = 1 << CHUNK_SHIFT
-const CHUNK_MASK: number = CHUNK_ENTRIES - 1
-const FIRST_ENTRIES = 32
-const ARENA_SHIFT = 18
-const ARENA_BYTES: number = 1 << ARENA_SHIFT
-const ARENA_MASK: number = ARENA_BYTES - 1
-const FIRST_ARENA_BYTES = 512
-
-/* Of an index segment: slots of two words {hash, entry + 1}, then {count, depth}. */
-const TRAILER = 2
-const FIRST_SLOTS = 64
-const MAX_SLOTS = 8192
-/** The directory takes the hash's low bits, the place in a segment comes from the bits above. */
-const HOME_SHIFT = 13
-
-function newSegment(slots: number, depth: number): Int32Array {
-  const segment = new Int32Array(slots * 2 + TRAILER)
-  segment[slots * 2 + 1] = depth
-  return segment
-}
+/*
+ * A record takes whole units of 8 bytes:
+ *
+ *     0   u32   length of the key | flags << 24
+ *     4   u32   hash of the key
+ *     8   f64   the value, if it is a number; else u32 place in the list of values, u32 bytes it takes
+ *     16        the key
+ *
+ * An entry's number is the place of its record, in units: chunk << 15 | unit in the chunk.
+ */
+const UNIT = 8
+const HEADER_UNITS = 2
+const CHUNK_SHIFT = 15
+const CHUNK_UNITS: number = 1 << CHUNK_SHIFT
+const UNIT_MASK: number = CHUNK_UNITS - 1
+const FIRST_UNITS = 128
+const VALUES_SHIFT = 12
+const VALUES_MASK: number = (1 << VALUES_SHIFT) - 1
 
 /**
  * A hash map from byte keys to values with small flags, by a hash that the caller computes once for all layers
- * (murmur2). Entries are numbered in order of arrival and keep their number: `find` gives it, the `...At` methods take it.
+ * (murmur2). An entry keeps its number (`find` gives it, the `...At` methods take it); later entries have higher ones.
  *
- * The index is extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory of segments with open
- * addressing, of which one is split at a time, so that no insert ever rehashes more than 8192 slots (a JS Map of 2 M
- * entries stalls for over 100 ms). Keys are copied into chunks; meta data are typed arrays; values are plain arrays in
- * chunks, so that numbers stay unboxed as long as all values of a chunk are numbers.
- *
- * Nothing is removed one by one: a deletion is an entry with the flag DELETED.
+ * It is made for few cache misses: a lookup touches one slot of the index and one record, which has the key, the flags
+ * and, if it is a number, the value. Other values stand in a list beside. Nothing is ever moved or rehashed as a whole
+ * (see ByteIndex), and nothing is removed one by one: a deletion is an entry with the flag DELETED.
  */
 export class ByteMap {
   /** Entries, deletions included. */
   size = 0
   /** Memory that the entries take, roughly. */
   bytes = 0
-  /** Old values for open views; the order of keys once somebody asked for it. */
+  /** Old values for open views. */
   readonly undo: UndoLog = new UndoLog()
   #order: OrderedIndex | null = null
+  readonly #index = new ByteIndex()
 
-  #directory: Int32Array[] = [newSegment(FIRST_SLOTS, 0)]
-  #directoryMask = 0
-  // Four words an entry: place of the key, its length, hash, size units << 8 | flags.
-  #meta: Int32Array[] = [new Int32Array(FIRST_ENTRIES * 4)]
-  #metaRoom: number = FIRST_ENTRIES
+  // Views of the same chunks, as bytes, words and numbers.
+  readonly #bytes: Uint8Array[] = []
+  readonly #words: Int32Array[] = []
+  readonly #numbers: Float64Array[] = []
+  /** How many units of each chunk are in use. */
+  readonly #used: number[] = [0]
+  #chunk = 0
+  // Values that are no numbers, in chunks; places that are free again.
   #values: unknown[][] = []
-  #arena: Uint8Array[] = [new Uint8Array(FIRST_ARENA_BYTES)]
-  #arenaChunk = 0
-  #arenaUsed = 0
+  #valuesUsed = 0
+  #freeValues: number[] = []
+
+  constructor() {
+    this.#setChunk(0, FIRST_UNITS)
+  }
+
+  #setChunk(chunk: number, units: number): void {
+    const buffer = new ArrayBuffer(units * UNIT)
+    const before = this.#bytes[chunk]
+    const bytes = new Uint8Array(buffer)
+    if (before !== undefined) bytes.set(before)
+    this.#bytes[chunk] = bytes
+    this.#words[chunk] = new Int32Array(buffer)
+    this.#numbers[chunk] = new Float64Array(buffer)
+  }
 
   /** The entry with this key, or -1. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const segment = this.#directory[hash & this.#directoryMask] as Int32Array
-    const mask = segment.length - (TRAILER + 2)
-    let at = (hash >>> HOME_SHIFT) & mask
+    const index = this.#index
+    let slot = index.first(hash)
+    const segment = index.segment
+    const mask = index.mask
     for (;;) {
-      const entry = (segment[at + 1] as number) - 1
-      if (entry < 0) return -1
-      if (segment[at] === hash && this.#equals(entry, bytes, start, end)) return entry
-      at = (at + 2) & mask
+      const entry = (segment[slot + 1] as number) - 1
+      if (entry === -1) return -1
+      if (segment[slot] === hash && this.#equals(entry, bytes, start, end)) return entry
+      slot = (slot + 2) & mask
     }
   }
 
   #equals(entry: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const meta = this.#meta[entry >>> CHUNK_SHIFT] as Int32Array
-    const at = (entry & CHUNK_MASK) << 2
-    if (meta[at + 1] !== end - start) return false
-    const place = meta[at] as number
-    const chunk = this.#arena[place >>> ARENA_SHIFT] as Uint8Array
-    let k = place & ARENA_MASK
-    for (let i = start; i < end; i++) if (chunk[k++] !== bytes[i]) return false
+    const chunk = entry >>> CHUNK_SHIFT
+    const unit = entry & UNIT_MASK
+    const head = (this.#words[chunk] as Int32Array)[unit << 1] as number
+    if ((head & LENGTH_MASK) !== end - start) return false
+    const own = this.#bytes[chunk] as Uint8Array
+    let k = (unit + HEADER_UNITS) * UNIT
+    for (let i = start; i < end; i++) if (own[k++] !== bytes[i]) return false
     return true
   }
 
@@ -99,173 +114,143 @@ export class ByteMap {
     flags: number,
     valueBytes: number,
   ): number {
-    const entry = this.size
-    const place = this.#keep(bytes, start, end)
-    if (entry === this.#metaRoom) this.#growMeta()
-    const meta = this.#meta[entry >>> CHUNK_SHIFT] as Int32Array
-    const at = (entry & CHUNK_MASK) << 2
-    const units = sizeUnits(valueBytes)
-    meta[at] = place
-    meta[at + 1] = end - start
-    meta[at + 2] = hash
-    meta[at + 3] = (units << 8) | flags
-    this.#valuesFor(entry).push(value)
-    this.size = entry + 1
-    this.bytes += end - start + ENTRY_BYTES + (units << SIZE_UNIT_SHIFT)
-    this.#link(entry, hash)
+    const length = end - start
+    const units = unitsFor(length)
+    const chunk = this.#room(units)
+    const unit = this.#used[chunk] as number
+    this.#used[chunk] = unit + units
+    const own = this.#bytes[chunk] as Uint8Array
+    const at = (unit + HEADER_UNITS) * UNIT
+    if (length > 32) own.set(bytes.subarray(start, end), at)
+    else for (let i = 0; i < length; i++) own[at + i] = bytes[start + i] as number
+    const words = this.#words[chunk] as Int32Array
+    words[unit << 1] = length
+    words[(unit << 1) + 1] = hash
+    const entry = (chunk << CHUNK_SHIFT) | unit
+    this.size++
+    this.bytes += units * UNIT + INDEX_BYTES
+    if (typeof value === 'number') this.#setNumber(chunk, unit, value, flags)
+    else this.#setObject(chunk, unit, value, flags, valueBytes, -1)
+    this.#index.add(hash, entry + 1)
     if (this.#order !== null) this.#order.insert(entry)
     return entry
   }
 
-  #valuesFor(entry: number): unknown[] {
-    if ((entry & CHUNK_MASK) === 0) {
-      const values: unknown[] = []
-      this.#values.push(values)
-      return values
-    }
-    return this.#values[entry >>> CHUNK_SHIFT] as unknown[]
-  }
-
-  #keep(bytes: Uint8Array, start: number, end: number): number {
-    const length = end - start
-    let chunk = this.#arena[this.#arenaChunk] as Uint8Array
-    if (this.#arenaUsed + length > chunk.length) chunk = this.#growArena(length)
-    const at = this.#arenaUsed
-    if (length > 32) {
-      chunk.set(bytes.subarray(start, end), at)
-    } else {
-      for (let i = 0; i < length; i++) chunk[at + i] = bytes[start + i] as number
-    }
-    this.#arenaUsed = at + length
-    return (this.#arenaChunk << ARENA_SHIFT) | at
-  }
-
-  #growArena(length: number): Uint8Array {
-    const chunk = this.#arena[this.#arenaChunk] as Uint8Array
-    if (chunk.length < ARENA_BYTES) {
+  /** The chunk that has room for a record. */
+  #room(units: number): number {
+    const chunk = this.#chunk
+    const used = this.#used[chunk] as number
+    const has = (this.#numbers[chunk] as Float64Array).length
+    if (used + units <= has) return chunk
+    if (has < CHUNK_UNITS) {
       // Only the first chunk starts small.
-      const grown = new Uint8Array(
-        Math.min(ARENA_BYTES, Math.max(chunk.length * 4, 2 ** Math.ceil(Math.log2(this.#arenaUsed + length)))),
-      )
-      grown.set(chunk)
-      this.#arena[this.#arenaChunk] = grown
-      if (this.#arenaUsed + length <= grown.length) return grown
+      const wanted = Math.max(has * 4, 2 ** Math.ceil(Math.log2(used + units)))
+      this.#setChunk(chunk, Math.min(CHUNK_UNITS, wanted))
+      return this.#room(units)
     }
-    this.#arenaChunk++
-    this.#arenaUsed = 0
-    let next = this.#arena[this.#arenaChunk]
-    if (next === undefined) {
-      next = new Uint8Array(ARENA_BYTES)
-      this.#arena.push(next)
-    }
-    return next
+    this.#chunk = chunk + 1
+    this.#used[chunk + 1] = 0
+    if (this.#bytes.length === chunk + 1) this.#setChunk(chunk + 1, CHUNK_UNITS)
+    return chunk + 1
   }
 
-  #growMeta(): void {
-    const last = this.#meta.length - 1
-    const chunk = this.#meta[last] as Int32Array
-    if (chunk.length < CHUNK_ENTRIES * 4) {
-      const grown = new Int32Array(chunk.length * 2)
-      grown.set(chunk)
-      this.#meta[last] = grown
-      this.#metaRoom = grown.length >> 2
+  #setNumber(chunk: number, unit: number, value: number, flags: number): void {
+    const words = this.#words[chunk] as Int32Array
+    words[unit << 1] = ((words[unit << 1] as number) & LENGTH_MASK) | ((flags | NUMBER) << FLAGS_SHIFT)
+    ;(this.#numbers[chunk] as Float64Array)[unit + 1] = value
+  }
+
+  /** `place` is that of the value that was there before, or -1. */
+  #setObject(chunk: number, unit: number, value: unknown, flags: number, valueBytes: number, place: number): void {
+    const words = this.#words[chunk] as Int32Array
+    const at = unit << 1
+    let target = place
+    if (target < 0) {
+      target = this.#freeValues.pop() ?? this.#newPlace()
+      words[at + 2] = target
     } else {
-      this.#meta.push(new Int32Array(CHUNK_ENTRIES * 4))
-      this.#metaRoom += CHUNK_ENTRIES
+      this.bytes -= OBJECT_BYTES + (words[at + 3] as number)
     }
+    words[at] = ((words[at] as number) & LENGTH_MASK) | (flags << FLAGS_SHIFT)
+    words[at + 3] = valueBytes
+    this.bytes += OBJECT_BYTES + valueBytes
+    ;(this.#values[target >>> VALUES_SHIFT] as unknown[])[target & VALUES_MASK] = value
   }
 
-  #link(entry: number, hash: number): void {
-    let segment = this.#directory[hash & this.#directoryMask] as Int32Array
-    const slots = (segment.length - TRAILER) >> 1
-    // At most three quarters full.
-    if ((segment[slots * 2] as number) >= slots - (slots >> 2)) {
-      this.#split(segment, slots, hash)
-      segment = this.#directory[hash & this.#directoryMask] as Int32Array
-    }
-    occupy(segment, hash, entry + 1)
-  }
-
-  #split(segment: Int32Array, slots: number, hash: number): void {
-    const depth = segment[slots * 2 + 1] as number
-    if (slots < MAX_SLOTS) {
-      // As long as it is small there is but one segment.
-      const grown = newSegment(slots * 2, depth)
-      for (let i = 0; i < slots * 2; i += 2) {
-        if (segment[i + 1] !== 0) occupy(grown, segment[i] as number, segment[i + 1] as number)
-      }
-      this.#directory[0] = grown
-      return
-    }
-    if (1 << depth > this.#directoryMask) {
-      this.#directory = this.#directory.concat(this.#directory)
-      this.#directoryMask = this.#directoryMask * 2 + 1
-    }
-    const zero = newSegment(MAX_SLOTS, depth + 1)
-    const one = newSegment(MAX_SLOTS, depth + 1)
-    const bit = 1 << depth
-    for (let i = 0; i < slots * 2; i += 2) {
-      const entryHash = segment[i] as number
-      if (segment[i + 1] !== 0) occupy((entryHash & bit) === 0 ? zero : one, entryHash, segment[i + 1] as number)
-    }
-    for (let i = hash & (bit - 1); i <= this.#directoryMask; i += bit) this.#directory[i] = (i & bit) === 0 ? zero : one
+  #newPlace(): number {
+    const place = this.#valuesUsed++
+    if ((place & VALUES_MASK) === 0) this.#values.push([])
+    return place
   }
 
   valueAt(entry: number): unknown {
-    return (this.#values[entry >>> CHUNK_SHIFT] as unknown[])[entry & CHUNK_MASK]
+    const chunk = entry >>> CHUNK_SHIFT
+    const unit = entry & UNIT_MASK
+    const words = this.#words[chunk] as Int32Array
+    // NUMBER is the sign bit.
+    if ((words[unit << 1] as number) < 0) return (this.#numbers[chunk] as Float64Array)[unit + 1]
+    const place = words[(unit << 1) + 2] as number
+    return (this.#values[place >>> VALUES_SHIFT] as unknown[])[place & VALUES_MASK]
   }
 
   flagsAt(entry: number): number {
-    return ((this.#meta[entry >>> CHUNK_SHIFT] as Int32Array)[((entry & CHUNK_MASK) << 2) + 3] as number) & FLAGS
+    const words = this.#words[entry >>> CHUNK_SHIFT] as Int32Array
+    return ((words[(entry & UNIT_MASK) << 1] as number) >>> FLAGS_SHIFT) & ~NUMBER
   }
 
-  /** Bytes of the value as they were told, rounded up to 16. */
+  /** Bytes of the value, as they were told. */
   valueBytesAt(entry: number): number {
-    const word = (this.#meta[entry >>> CHUNK_SHIFT] as Int32Array)[((entry & CHUNK_MASK) << 2) + 3] as number
-    return (word >>> 8) << SIZE_UNIT_SHIFT
+    const words = this.#words[entry >>> CHUNK_SHIFT] as Int32Array
+    const at = (entry & UNIT_MASK) << 1
+    return (words[at] as number) < 0 ? 0 : (words[at + 3] as number)
   }
 
   /** Sets value, flags and the value's bytes of an entry. */
   setAt(entry: number, value: unknown, flags: number, valueBytes: number): void {
-    const meta = this.#meta[entry >>> CHUNK_SHIFT] as Int32Array
-    const at = ((entry & CHUNK_MASK) << 2) + 3
-    const values = this.#values[entry >>> CHUNK_SHIFT] as unknown[]
-    const before = meta[at] as number
-    if (this.undo.views !== 0) this.undo.save(entry, values[entry & CHUNK_MASK], before & FLAGS)
-    const units = sizeUnits(valueBytes)
-    const after = (units << 8) | flags
-    if (before !== after) {
-      meta[at] = after
-      this.bytes += (units - (before >>> 8)) << SIZE_UNIT_SHIFT
+    if (this.undo.views !== 0) this.undo.save(entry, this.valueAt(entry), this.flagsAt(entry))
+    const chunk = entry >>> CHUNK_SHIFT
+    const unit = entry & UNIT_MASK
+    const words = this.#words[chunk] as Int32Array
+    const hadNumber = (words[unit << 1] as number) < 0
+    if (typeof value === 'number') {
+      if (!hadNumber) this.#dropObject(words, unit << 1)
+      this.#setNumber(chunk, unit, value, flags)
+    } else {
+      this.#setObject(chunk, unit, value, flags, valueBytes, hadNumber ? -1 : (words[(unit << 1) + 2] as number))
     }
-    values[entry & CHUNK_MASK] = value
+  }
+
+  #dropObject(words: Int32Array, at: number): void {
+    const place = words[at + 2] as number
+    this.bytes -= OBJECT_BYTES + (words[at + 3] as number)
+    ;(this.#values[place >>> VALUES_SHIFT] as unknown[])[place & VALUES_MASK] = undefined
+    this.#freeValues.push(place)
   }
 
   /** Puts the decoded value in the place of its encoded bytes: for readers nothing has changed. */
   decodedAt(entry: number, value: unknown): void {
-    const meta = this.#meta[entry >>> CHUNK_SHIFT] as Int32Array
-    const at = ((entry & CHUNK_MASK) << 2) + 3
-    meta[at] = (meta[at] as number) & ~ENCODED
-    ;(this.#values[entry >>> CHUNK_SHIFT] as unknown[])[entry & CHUNK_MASK] = value
+    const { undo } = this
+    const { views } = undo
+    undo.views = 0
+    this.setAt(entry, value, this.flagsAt(entry) & ~ENCODED, this.valueBytesAt(entry))
+    undo.views = views
   }
 
   hashAt(entry: number): number {
-    return (this.#meta[entry >>> CHUNK_SHIFT] as Int32Array)[((entry & CHUNK_MASK) << 2) + 2] as number
+    return (this.#words[entry >>> CHUNK_SHIFT] as Int32Array)[((entry & UNIT_MASK) << 1) + 1] as number
   }
 
-  /** The key of an entry is keyChunkAt[keyStartAt, keyStartAt + keyLengthAt); valid until the next insert. */
+  /** The key of an entry is keyChunkAt[keyStartAt, keyStartAt + keyLengthAt). Chunks that were given out never change. */
   keyChunkAt(entry: number): Uint8Array {
-    const place = (this.#meta[entry >>> CHUNK_SHIFT] as Int32Array)[(entry & CHUNK_MASK) << 2] as number
-    return this.#arena[place >>> ARENA_SHIFT] as Uint8Array
+    return this.#bytes[entry >>> CHUNK_SHIFT] as Uint8Array
   }
 
   keyStartAt(entry: number): number {
-    const place = (this.#meta[entry >>> CHUNK_SHIFT] as Int32Array)[(entry & CHUNK_MASK) << 2] as number
-    return place & ARENA_MASK
+    return ((entry & UNIT_MASK) + HEADER_UNITS) * UNIT
   }
 
   keyLengthAt(entry: number): number {
-    return (this.#meta[entry >>> CHUNK_SHIFT] as Int32Array)[((entry & CHUNK_MASK) << 2) + 1] as number
+    return ((this.#words[entry >>> CHUNK_SHIFT] as Int32Array)[(entry & UNIT_MASK) << 1] as number) & LENGTH_MASK
   }
 
   /** A copy of an entry's key. */
@@ -274,7 +259,30 @@ export class ByteMap {
     return this.keyChunkAt(entry).slice(start, start + this.keyLengthAt(entry))
   }
 
-  /** The entries in order of their keys: built at the first call, kept up by inserts from then on. */
+  /** The first entry, in order of arrival, or -1. */
+  get firstEntry(): number {
+    return this.size === 0 ? -1 : 0
+  }
+
+  /** The entry that came after this one, or -1. */
+  nextEntry(entry: number): number {
+    const chunk = entry >>> CHUNK_SHIFT
+    const next = entry + unitsFor(this.keyLengthAt(entry))
+    if (next >>> CHUNK_SHIFT === chunk && (next & UNIT_MASK) < (this.#used[chunk] as number)) return next
+    return chunk < this.#chunk ? (chunk + 1) << CHUNK_SHIFT : -1
+  }
+
+  /** All later entries have this number or a higher one. */
+  get endEntry(): number {
+    return (this.#chunk << CHUNK_SHIFT) + (this.#used[this.#chunk] as number)
+  }
+
+  /** Up to `most` entries, as good as chosen at random: those with the lowest places in the index. */
+  sample(most: number): number[] {
+    return this.#index.sample(most).map((entryPlusOne) => entryPlusOne - 1)
+  }
+
+  /** The entries in order of their keys: sorted at the first call, kept up by inserts from then on. */
   get order(): OrderedIndex {
     this.#order ??= new OrderedIndex(this)
     return this.#order
@@ -289,41 +297,25 @@ export class ByteMap {
     return this.#order !== null
   }
 
-  /** Entries that fit without growing. */
+  /** Entries that the index has room for. */
   get room(): number {
-    return this.#metaRoom
+    return this.#index.slots
   }
 
-  /**
-   * Empties the map and keeps its memory for the next use. The caller knows that no view is open. (Order is forgotten.)
-   */
+  /** Empties the map and keeps its memory for the next use. The caller knows that no view is open. Order is forgotten. */
   clear(): void {
-    for (let i = 0; i <= this.#directoryMask; i++) {
-      const segment = this.#directory[i] as Int32Array
-      const depth = segment[segment.length - 1] as number
-      // Segments that the directory names more than once are emptied once.
-      if (i >> depth === 0) segment.fill(0, 0, segment.length - 1)
-    }
+    this.#index.clear()
+    this.#used.fill(0)
+    this.#chunk = 0
     this.#values = []
-    this.#arenaChunk = 0
-    this.#arenaUsed = 0
+    this.#valuesUsed = 0
+    this.#freeValues = []
     this.size = 0
     this.bytes = 0
     this.#order = null
   }
 }
 
-function sizeUnits(valueBytes: number): number {
-  const units = (valueBytes + 15) >> SIZE_UNIT_SHIFT
-  return units > MAX_SIZE_UNITS ? MAX_SIZE_UNITS : units
-}
-
-function occupy(segment: Int32Array, hash: number, entryPlusOne: number): void {
-  const trailer = segment.length - TRAILER
-  const mask = trailer - 2
-  let at = (hash >>> HOME_SHIFT) & mask
-  while (segment[at + 1] !== 0) at = (at + 2) & mask
-  segment[at] = hash
-  segment[at + 1] = entryPlusOne
-  segment[trailer] = (segment[trailer] as number) + 1
+function unitsFor(keyLength: number): number {
+  return HEADER_UNITS + ((keyLength + UNIT - 1) >>> 3)
 }

@@ -78,7 +78,8 @@ class DeltaEncoder {
     const out = this.#out
     let begun = false
     let stepEnd = out.position + STEP_BYTES
-    for (let entry = 0; entry < changes.size; entry++) {
+    let done = 0
+    for (let entry = changes.firstEntry; entry >= 0; entry = changes.nextEntry(entry)) {
       const flags = changes.flagsAt(entry)
       if ((flags & (DELETED | FRESH)) !== (DELETED | FRESH)) {
         if (!begun) {
@@ -88,7 +89,7 @@ class DeltaEncoder {
         }
         this.#entry(policy, changes, entry, flags)
       }
-      if (entry % STEP_ENTRIES === STEP_ENTRIES - 1 || out.position > stepEnd) {
+      if (++done % STEP_ENTRIES === 0 || out.position > stepEnd) {
         this.#sum()
         stepEnd = out.position + STEP_BYTES
         yield

@@ -17,15 +17,14 @@ export function estimateCount(layers: readonly (ByteMap | null)[], base: Base, s
 }
 
 function effectOf(map: ByteMap, below: readonly (ByteMap | null)[], base: Base, store: string): number {
-  const samples = Math.min(map.size, SAMPLES)
+  const samples = map.sample(SAMPLES)
   let effect = 0
-  for (let i = 0; i < samples; i++) {
-    const entry = Math.floor((i * map.size) / samples)
+  for (const entry of samples) {
     const here = (map.flagsAt(entry) & DELETED) === 0
     const there = isVisible(map, entry, below, base, store)
     if (here !== there) effect += here ? 1 : -1
   }
-  return (effect * map.size) / samples
+  return (effect * map.size) / samples.length
 }
 
 function isVisible(

@@ -17,7 +17,7 @@ export class MapCursor {
   readonly #map: ByteMap
   readonly #order: OrderedIndex
   readonly #range: ByteRange
-  readonly #size: number
+  readonly #limit: number
   readonly #view: number
   #entry = -1
   #place: number = BEFORE_FIRST
@@ -29,7 +29,7 @@ export class MapCursor {
     this.#range = range
     this.#order = map.order
     this.#orderVersion = this.#order.version
-    this.#size = map.size
+    this.#limit = map.endEntry
     this.#view = map.undo.open()
     this.bytes = NO_BYTES
   }
@@ -42,7 +42,7 @@ export class MapCursor {
       const entry = place < 0 ? -1 : this.#order.at(place)
       if (entry < 0) return false
       this.#place = place
-      if (entry >= this.#size) continue
+      if (entry >= this.#limit) continue
       this.#entry = entry
       this.#show(entry)
       return this.#within(reverse)

@@ -19,7 +19,8 @@ export function* mergeMaps(newer: ByteMap, older: ByteMap, dropFresh: boolean): 
 }
 
 function* addMissing(newer: ByteMap, older: ByteMap): Generator<void, void> {
-  for (let entry = 0; entry < older.size; entry++) {
+  let done = 0
+  for (let entry = older.firstEntry; entry >= 0; entry = older.nextEntry(entry)) {
     const bytes = older.keyChunkAt(entry)
     const start = older.keyStartAt(entry)
     const end = start + older.keyLengthAt(entry)
@@ -27,12 +28,13 @@ function* addMissing(newer: ByteMap, older: ByteMap): Generator<void, void> {
     if (newer.find(bytes, start, end, hash) < 0) {
       newer.insert(bytes, start, end, hash, older.valueAt(entry), older.flagsAt(entry), older.valueBytesAt(entry))
     }
-    if (entry % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+    if (++done % STEP_ENTRIES === 0) yield
   }
 }
 
 function* overwrite(older: ByteMap, newer: ByteMap, dropFresh: boolean): Generator<void, void> {
-  for (let entry = 0; entry < newer.size; entry++) {
+  let done = 0
+  for (let entry = newer.firstEntry; entry >= 0; entry = newer.nextEntry(entry)) {
     const bytes = newer.keyChunkAt(entry)
     const start = newer.keyStartAt(entry)
     const end = start + newer.keyLengthAt(entry)
@@ -44,6 +46,6 @@ function* overwrite(older: ByteMap, newer: ByteMap, dropFresh: boolean): Generat
     } else if (!dropFresh || (flags & (DELETED | FRESH)) !== (DELETED | FRESH)) {
       older.insert(bytes, start, end, hash, newer.valueAt(entry), flags & ~FRESH, newer.valueBytesAt(entry))
     }
-    if (entry % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+    if (++done % STEP_ENTRIES === 0) yield
   }
 }

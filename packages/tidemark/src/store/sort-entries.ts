@@ -23,6 +23,13 @@ export function compareEntries(map: ByteMap, a: number, b: number): number {
   )
 }
 
+/** Entries in order of arrival, and a number for each that orders most of them. */
+interface Keyed {
+  readonly map: ByteMap
+  readonly entries: Int32Array
+  readonly prefixes: Float64Array
+}
+
 /**
  * Sorts all entries of a map by key, in steps of well under a millisecond: runs by a numeric prefix (the six bytes after
  * what all keys share) with the engine's own sort of doubles, then merges of two runs each. Equal prefixes are settled
@@ -30,42 +37,51 @@ export function compareEntries(map: ByteMap, a: number, b: number): number {
  */
 export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
   const size = map.size
-  const prefixes = new Float64Array(size)
-  const shared = yield* sharedLength(map)
-  for (let entry = 0; entry < size; entry++) {
-    prefixes[entry] = prefixOf(map, entry, shared)
-    if (entry % STEP_ENTRIES === STEP_ENTRIES - 1) yield
-  }
+  const keyed = { map, entries: new Int32Array(size), prefixes: new Float64Array(size) }
+  yield* measure(keyed, yield* sharedLength(map))
+  // Both hold places in `entries`.
   let from = new Int32Array(size)
+  let to = new Int32Array(size)
   for (let start = 0; start < size; start += RUN) {
-    sortRun(map, prefixes, from, start, Math.min(size, start + RUN))
+    sortRun(keyed, from, start, Math.min(size, start + RUN))
     yield
   }
-  let to = new Int32Array(size)
   for (let width = RUN; width < size; width *= 2) {
-    yield* mergeRuns(map, prefixes, from, to, width)
+    yield* mergeRuns(keyed, from, to, width)
     const swap = from
     from = to
     to = swap
   }
-  return from
+  for (let i = 0; i < size; i++) to[i] = keyed.entries[from[i] as number] as number
+  return to
 }
 
 function* sharedLength(map: ByteMap): Generator<void, number> {
-  if (map.size === 0) return 0
-  const chunk = map.keyChunkAt(0)
-  const start = map.keyStartAt(0)
-  let shared = map.keyLengthAt(0)
-  for (let entry = 1; entry < map.size && shared > 0; entry++) {
+  const first = map.firstEntry
+  if (first < 0) return 0
+  const chunk = map.keyChunkAt(first)
+  const start = map.keyStartAt(first)
+  let shared = map.keyLengthAt(first)
+  let done = 0
+  for (let entry = first; entry >= 0 && shared > 0; entry = map.nextEntry(entry)) {
     const other = map.keyChunkAt(entry)
     const otherStart = map.keyStartAt(entry)
     const most = Math.min(shared, map.keyLengthAt(entry))
     let i = 0
     while (i < most && other[otherStart + i] === chunk[start + i]) i++
     shared = i
-    if (entry % STEP_ENTRIES === 0) yield
+    if (++done % STEP_ENTRIES === 0) yield
   }
   return shared
+}
+
+function* measure({ map, entries, prefixes }: Keyed, shared: number): Generator<void, void> {
+  let i = 0
+  for (let entry = map.firstEntry; entry >= 0; entry = map.nextEntry(entry)) {
+    entries[i] = entry
+    prefixes[i] = prefixOf(map, entry, shared)
+    if (++i % STEP_ENTRIES === 0) yield
+  }
 }
 
 function prefixOf(map: ByteMap, entry: number, shared: number): number {
@@ -77,36 +93,29 @@ function prefixOf(map: ByteMap, entry: number, shared: number): number {
   return prefix
 }
 
-function sortRun(map: ByteMap, prefixes: Float64Array, out: Int32Array, start: number, end: number): void {
+function sortRun(keyed: Keyed, out: Int32Array, start: number, end: number): void {
   const packed = new Float64Array(end - start)
   for (let i = start; i < end; i++) {
-    packed[i - start] = Math.floor((prefixes[i] as number) / DROPPED_BYTE) * PLACES + (i - start)
+    packed[i - start] = Math.floor((keyed.prefixes[i] as number) / DROPPED_BYTE) * PLACES + (i - start)
   }
   packed.sort()
   let group = start
   for (let i = start; i < end; i++) {
     const number = packed[i - start] as number
-    const place = number % PLACES
-    out[i] = start + place
-    const next = i + 1 < end ? (packed[i + 1 - start] as number) : -1
+    out[i] = start + (number % PLACES)
+    const next = i + 1 < end ? (packed[i + 1 - start] as number) : -PLACES
     if (Math.floor(number / PLACES) === Math.floor(next / PLACES)) continue
-    if (i > group) out.subarray(group, i + 1).sort((a, b) => compare(map, prefixes, a, b))
+    if (i > group) out.subarray(group, i + 1).sort((a, b) => compare(keyed, a, b))
     group = i + 1
   }
 }
 
-function compare(map: ByteMap, prefixes: Float64Array, a: number, b: number): number {
+function compare({ map, entries, prefixes }: Keyed, a: number, b: number): number {
   const difference = (prefixes[a] as number) - (prefixes[b] as number)
-  return difference !== 0 ? difference : compareEntries(map, a, b)
+  return difference !== 0 ? difference : compareEntries(map, entries[a] as number, entries[b] as number)
 }
 
-function* mergeRuns(
-  map: ByteMap,
-  prefixes: Float64Array,
-  from: Int32Array,
-  to: Int32Array,
-  width: number,
-): Generator<void, void> {
+function* mergeRuns(keyed: Keyed, from: Int32Array, to: Int32Array, width: number): Generator<void, void> {
   const size = from.length
   let done = 0
   for (let start = 0; start < size; start += width * 2) {
@@ -115,7 +124,7 @@ function* mergeRuns(
     let a = start
     let b = middle
     for (let out = start; out < end; out++) {
-      const takeA = a < middle && (b >= end || compare(map, prefixes, from[a] as number, from[b] as number) <= 0)
+      const takeA = a < middle && (b >= end || compare(keyed, from[a] as number, from[b] as number) <= 0)
       to[out] = takeA ? (from[a++] as number) : (from[b++] as number)
       if (++done % STEP_ENTRIES === 0) yield
     }
