@@ -1,6 +1,6 @@
 import { defineJob, json, kv, stream, string, tumbling, uint, windows } from 'tidemark'
 import { barChart } from './bar-chart.ts'
-import type { ReportReader, StoreEntry } from 'tidemark'
+import type { ReportReader } from 'tidemark'
 
 /** One row of the file; a CSV row is an object of strings. Delays are whole minutes, empty when they are not known. */
 export interface Flight {
@@ -88,7 +88,7 @@ export const inputs = { flights: [{ path: '../data/flights-2013.csv.gz' }] }
 /** What `tidemark run` prints at the end. */
 export async function report(reader: ReportReader): Promise<string> {
   const sums = Array.from({ length: 24 }, () => ({ sum: 0, known: 0 }))
-  for await (const { value, window } of reader.store(delaysByAirportHour).scan() as AsyncIterable<StoreEntry>) {
+  for await (const { value, window } of reader.store(delaysByAirportHour).scan()) {
     const { known, averageDelay } = value as Delays
     const slot = sums[new Date(window?.start ?? 0).getUTCHours()]
     if (slot === undefined || averageDelay === null) continue

@@ -46,7 +46,7 @@ function errorJson(error: unknown, exit: number, debug: boolean): string {
   const known = isTidemarkError(error)
   return toJson({
     error: {
-      code: known ? error.code : 'ERR_UNEXPECTED',
+      code: known ? error.code : null,
       message: error instanceof Error ? error.message : String(error),
       details: known ? error.details : {},
       hint: known ? hintOf(error) : 'Run again with TIDEMARK_DEBUG=1 for the stack.',

@@ -1,9 +1,9 @@
 import type { Disk } from '../disk/disk.ts'
+import { openBase } from '../engines/engine.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { LogView } from '../log/embedded/log-view.ts'
 import type { ProducerState, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
-import { openLsmBase } from '../lsm/lsm-base.ts'
 import { specWithSerdes } from '../store/descriptor.ts'
 import { openTaskState } from '../store/open.ts'
 import type { StoreDescriptor, TaskState } from '../store/types.ts'
@@ -20,7 +20,7 @@ export interface TaskInfo {
 }
 
 /** How often reading is tried again when the running job has replaced files meanwhile, and the first wait, ms. */
-const ATTEMPTS = 12
+const ATTEMPTS = 10
 const FIRST_WAIT_MS = 5
 const CACHE_BYTES = 8 * 1024 * 1024
 
@@ -128,7 +128,7 @@ export class DataDir {
 
   #open(task: TaskInfo): TaskState {
     const { producer, meta, checkpoint } = task
-    const base = openLsmBase({
+    const base = openBase(meta.engine, {
       disk: this.#disk,
       directory: `${this.path}/state/${meta.task}`,
       cache: new BlockCache({ capacityBytes: CACHE_BYTES }),

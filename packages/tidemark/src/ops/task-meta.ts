@@ -1,3 +1,4 @@
+import { ENGINES, type Engine } from '../engines/engine.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ProducerState } from '../log/types.ts'
 import type { StoreDescriptor } from '../store/types.ts'
@@ -9,7 +10,7 @@ export interface TaskMeta {
   readonly tasks: number
   readonly stores: readonly StoreDescriptor[]
   readonly planHash: string
-  readonly engine: string
+  readonly engine: Engine
 }
 
 const TASK_PRODUCER = /^task:(.+)\/(\d+)$/
@@ -25,7 +26,7 @@ export function taskMeta(producer: ProducerState): TaskMeta | null {
     tasks: typeof meta['tasks'] === 'number' ? meta['tasks'] : 1,
     stores: Array.isArray(meta['stores']) ? (meta['stores'] as StoreDescriptor[]) : [],
     planHash: typeof meta['planHash'] === 'string' ? meta['planHash'] : '',
-    engine: typeof meta['engine'] === 'string' ? meta['engine'] : 'lsm',
+    engine: ENGINES.find((engine) => engine === meta['engine']) ?? 'lsm',
   }
 }
 

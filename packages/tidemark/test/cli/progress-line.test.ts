@@ -37,7 +37,7 @@ test('on a terminal one line is rewritten and never wraps', () => {
   const shown = terminal.error.split('\r\u001b[2K').filter((part) => part.startsWith('running'))
   assert.equal(shown.length, 3)
   for (const text of shown) assert.ok(textWidth(text.trimEnd()) < 40, text)
-  assert.match(terminal.error, /\r\u001b\[2Ktidemark: a warning\n/)
+  assert.ok(terminal.error.includes('\r\u001b[2Ktidemark: a warning\n'))
 })
 
 test('in a pipe there are plain lines: the first and the last', () => {
@@ -45,5 +45,5 @@ test('in a pipe there are plain lines: the first and the last', () => {
   const line = new ProgressLine(terminal, () => PROGRESS)
   line.start()
   line.stop()
-  assert.match(terminal.error, /^running [^\r\u001b]+\nrunning [^\r\u001b]+\n$/)
+  assert.match(terminal.error, /^running [\P{Cc}]+\nrunning [\P{Cc}]+\n$/u)
 })

@@ -71,25 +71,23 @@ test('ERR_CONFIG_UNKNOWN gives the nearest right name', async () => {
 })
 
 test('ERR_CONFIG_VALUE says where the value came from and what the setting takes', async () => {
-  for (const [cwd, environment, flags, message] of [
-    [
-      configFile('{ partitions: 0 }'),
-      {},
-      {},
-      /tidemark\.config\.ts: partitions takes a whole number of 1 or more, not 0/,
-    ],
-    [configFile(`{ commit: { interval: '1 s' } }`), {}, {}, /commit\.interval takes a duration .*, not "1 s"/],
-    [configFile('{ commit: 5 }'), {}, {}, /there is no setting "commit"|commit/],
-    [temporary(), { TIDEMARK_CONTAINERS: 'two' }, {}, /^TIDEMARK_CONTAINERS: containers takes .* not "two"/],
-    [temporary(), {}, { commitInterval: 'soon' }, null],
-    [temporary(), {}, { maxRestarts: '-1' }, /^--max-restarts: /],
-    [temporary(), {}, { onError: 'ignore' }, /^--on-error: onError takes fail, drop, or dead-letter=STREAM/],
-    [temporary(), {}, { dataDir: '' }, /^--data-dir: dataDir takes a path/],
-  ] as const) {
-    if (message === null) continue
-    await assert.rejects(resolve(cwd, environment, flags), { code: /ERR_CONFIG_(VALUE|UNKNOWN)/, message })
+  const wrong = async (promise: Promise<unknown>, message: RegExp): Promise<void> => {
+    await assert.rejects(promise, { code: 'ERR_CONFIG_VALUE', message })
   }
-  await assert.rejects(resolve(temporary(), {}, { partitions: '1.5' }), { code: 'ERR_CONFIG_VALUE' })
+  await wrong(
+    resolve(configFile('{ partitions: 0 }')),
+    /config\.ts: partitions takes a whole number of 1 or more, not 0/,
+  )
+  await wrong(resolve(configFile(`{ commit: { interval: '1 s' } }`)), /commit\.interval takes a duration .*, not "1 s"/)
+  await wrong(
+    resolve(temporary(), { TIDEMARK_CONTAINERS: 'two' }),
+    /^TIDEMARK_CONTAINERS: containers takes .* not "two"/,
+  )
+  await wrong(resolve(temporary(), {}, { maxRestarts: '-1' }), /^--max-restarts: maxRestarts takes/)
+  await wrong(resolve(temporary(), {}, { onError: 'ignore' }), /^--on-error: onError takes fail, drop, or dead-letter=/)
+  await wrong(resolve(temporary(), {}, { dataDir: '' }), /^--data-dir: dataDir takes a path/)
+  await wrong(resolve(temporary(), {}, { partitions: '1.5' }), /^--partitions: /)
+  await wrong(resolve(temporary(), {}, { drainTimeoutMs: 'soon' }), /^--drain-timeout: drainTimeout takes a duration/)
 })
 
 test('a wrong value is an error even when a later source would win', async () => {
