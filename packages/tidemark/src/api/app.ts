@@ -1,4 +1,5 @@
-import type { StoreDef } from './store-def.ts'
+import type { DeepReadonly } from '../serde/deep-readonly.ts'
+import type { KvDef, StoreDef, WindowsDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
 
 /** What to do with a record that cannot be read, or whose handler throws. */
@@ -91,14 +92,15 @@ export interface Summary {
 }
 
 /** A store of a running job, read from outside: committed values, routed to the owner. */
-export interface StoreReader {
-  get(key: unknown, window?: { readonly start: number }): Promise<unknown>
-  scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry>
+export interface StoreReader<K = unknown, V = unknown> {
+  /** The value, or undefined; of a windows store, the one of the window that starts there. */
+  get(key: K, window?: { readonly start: number }): Promise<DeepReadonly<V> | undefined>
+  scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry<K, DeepReadonly<V>>>
 }
 
-export interface StoreEntry {
-  readonly key: unknown
-  readonly value: unknown
+export interface StoreEntry<K = unknown, V = unknown> {
+  readonly key: K
+  readonly value: V
   readonly window?: { readonly start: number; readonly end: number }
 }
 
@@ -113,6 +115,8 @@ export interface App extends AsyncDisposable {
     stream: StreamDef<K, V>,
     message: { readonly key: K; readonly value: V; readonly timestamp?: number },
   ): Promise<void>
+  /** Committed state, typed by the store. Errors: ERR_UNKNOWN_STORE. */
+  store<K, V>(store: KvDef<K, V> | WindowsDef<K, V>): StoreReader<K, V>
   store(store: StoreDef): StoreReader
   read<K, V>(stream: StreamDef<K, V>, options?: { readonly follow?: boolean }): AsyncIterable<ReadMessage<K, V>>
 }

@@ -1,5 +1,6 @@
 /* What the compiler must accept, and the types that must come out. */
 import {
+  type App,
   type DeepReadonly,
   type Job,
   type KeyOf,
@@ -23,16 +24,10 @@ import {
   withSchema,
 } from 'tidemark'
 import { z } from 'zod'
-import { type Visit, hourly, perUser, perUserHour, visits } from './streams.ts'
+import { type Visit, hourly, type perUser, perUserHour, visits } from './streams.ts'
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- equality of types, as far as the language tells it
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-function check<_ extends true>(): void {}
-
-check<Same<KeyOf<typeof visits>, string>>()
-check<Same<ValueOf<typeof visits>, Visit>>()
-check<Same<ValueOf<typeof perUser>, number>>()
-check<Same<ValueOf<typeof perUserHour>, number>>()
-check<Same<MessageOf<typeof visits>, Message<string, DeepReadonly<Visit>>>>()
 
 interface Click {
   type: 'click'
@@ -63,9 +58,9 @@ export const narrowed: Job = defineJob('narrowed', (job) => {
     .filter((e) => e.type !== 'click')
     .map((e) => e.page)
     .forEach((page, message) => {
-      check<Same<typeof page, string>>()
-      check<Same<typeof message.key, string>>()
-      check<Same<typeof message.offset, bigint>>()
+      void (true satisfies Same<typeof page, string>)
+      void (true satisfies Same<typeof message.key, string>)
+      void (true satisfies Same<typeof message.offset, bigint>)
     })
   // The documented way around widened literals.
   all.map<ValueOf<typeof clicks>>(() => ({ type: 'click', x: 1 })).to(clicks)
@@ -78,7 +73,7 @@ export const passed: Job = defineJob('passed', (job) => {
   flow.toTable(latest)
   flow.groupByKey().reduce('longest', (a, b) => (a.at > b.at ? a : b))
   flow.groupByKey().reduce(kv('longest-2', { key: string(), value: json<Visit>() }), (a, b) => (a.at > b.at ? a : b))
-  flow.flatMap((v) => v.tags).forEach((tag) => check<Same<typeof tag, string>>())
+  flow.flatMap((v) => v.tags).forEach((tag) => void (true satisfies Same<typeof tag, string>))
   flow.map((v) => (v.at > 0 ? v : null)).toTable(kv('present', { key: string(), value: json<Visit>() }))
 })
 
@@ -98,7 +93,7 @@ export const grouped: Job = defineJob('grouped', (job) => {
       add: (a, v) => ({ n: a.n + 1, pages: [...a.pages, v.page] }),
     })
     .map((total) => total.n)
-    .forEach((n) => check<Same<typeof n, number>>())
+    .forEach((n) => void (true satisfies Same<typeof n, number>))
   flow.groupByKey().aggregate('sum', { init: () => 0, add: (n, v) => n + v.at, value: uint() })
 })
 
@@ -125,10 +120,6 @@ const user = json(z.object({ name: z.string(), age: z.number().optional() }))
 const at = json(At, { encode: (value) => ({ at: value.at.toISOString() }) })
 const id = withSchema(string(), z.string().min(1))
 const pair = tuple(string(), tuple(int64(), bytes()))
-check<Same<typeof user, Serde<{ name: string; age?: number | undefined }>>>()
-check<Same<typeof at, Serde<{ at: Date }>>>()
-check<Same<typeof id, Serde<string>>>()
-check<Same<typeof pair, Serde<readonly [string, readonly [bigint, Uint8Array]]>>>()
 
 interface Tree {
   name: string
@@ -140,3 +131,19 @@ export const serdes: readonly [Serde<Tree>, Serde<unknown>, Serde<'a' | 1 | null
   json(),
   json<'a' | 1 | null>(),
 ]
+
+/** Typed queries of a running job. */
+export const query = async (app: App): Promise<number> => (await app.store(perUserHour).get('ada', { start: 0 })) ?? 0
+export const whole = async (app: App): Promise<DeepReadonly<Visit> | undefined> => app.store(latest).get('ada')
+
+export const types: readonly [
+  Same<KeyOf<typeof visits>, string>,
+  Same<ValueOf<typeof visits>, Visit>,
+  Same<ValueOf<typeof perUser>, number>,
+  Same<ValueOf<typeof perUserHour>, number>,
+  Same<MessageOf<typeof visits>, Message<string, DeepReadonly<Visit>>>,
+  Same<typeof user, Serde<{ name: string; age?: number | undefined }>>,
+  Same<typeof at, Serde<{ at: Date }>>,
+  Same<typeof id, Serde<string>>,
+  Same<typeof pair, Serde<readonly [string, readonly [bigint, Uint8Array]]>>,
+] = [true, true, true, true, true, true, true, true, true]

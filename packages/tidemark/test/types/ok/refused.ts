@@ -68,7 +68,7 @@ export const p14 = defineJob('x', (job) => job.from(visits).groupByKey().aggrega
 export const p15 = defineJob('x', (job) => job.from(visits).groupByKey().aggregate(perUser, { init: () => 'a', add: (n) => n }))
 // @ts-expect-error: Type 'string' is not assignable to type 'number'
 export const p16 = defineJob('x', (job) => job.from(visits).groupBy((v) => v.user, { key: uint() }).count('n'))
-// @ts-expect-error: Type 'Promise<void>' is not assignable to type 'void | Pipeline'
+// @ts-expect-error: Type 'Promise<undefined>' is not assignable to type 'void | Pipeline'
 export const p17 = defineJob('x', async (job) => void job.from(visits).forEach(() => undefined))
 // @ts-expect-error: Cannot assign to 'at' because it is a read-only property
 export const p18 = defineJob('x', (job) => job.from(visits).forEach((v) => (v.at = 1)))
