@@ -3,13 +3,17 @@ import { nodeDisk } from '../disk/node-disk.ts'
 import { type DumpedRecord, dumpFile } from '../log/dump.ts'
 import type { CliContext, Options } from './context.ts'
 import { formatInstant, formatValue } from './format.ts'
+import { printLines } from './print-lines.ts'
 
 /** `tidemark log dump`. */
 export async function dumpLog(file: string, options: Options, context: CliContext): Promise<void> {
   const json = options['json'] === true
-  for (const record of dumpFile(nodeDisk, resolve(context.cwd, file), { committed: options['committed'] === true })) {
-    await context.terminal.print(json ? JSON.stringify(record) : recordText(record))
-  }
+  const records = dumpFile(nodeDisk, resolve(context.cwd, file), { committed: options['committed'] === true })
+  await printLines(context.terminal, linesOf(records, json))
+}
+
+function* linesOf(records: Iterable<DumpedRecord>, json: boolean): Generator<string, void> {
+  for (const record of records) yield json ? JSON.stringify(record) : recordText(record)
 }
 
 const MOST_TEXT = 200

@@ -5,14 +5,16 @@ import type { Terminal } from './terminal.ts'
 
 const REWRITE_MS = 200
 const PLAIN_MS = 5000
+const STARTING: readonly Progress['phase'][] = ['starting', 'restoring']
 
-/** The line of a run's progress; it shows `lag` only while something waits. */
+/** The line of a run's progress; lag is how many records of streams are not processed yet. */
 export function progressText(progress: Progress, elapsedMs: number): string {
   const parts = [
     progress.phase,
     `${formatCount(progress.records)} records`,
     `${formatShort(progress.recordsPerSecond)}/s`,
-    `lag ${formatCount(progress.lag)}`,
+    // Before the tasks know where they stand, all that the streams hold would count.
+    ...(STARTING.includes(progress.phase) ? [] : [`lag ${formatCount(progress.lag)}`]),
     progress.checkpointAgeMs === null ? 'no checkpoint yet' : `checkpoint ${formatSpan(progress.checkpointAgeMs)} ago`,
   ]
   if (progress.restarts > 0) parts.push(`restarts ${progress.restarts}`)

@@ -6,6 +6,7 @@ import type { ScanOptions, StoreView } from '../ops/store-view.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { countFlag, requiredFlag, textFlag } from './flag-values.ts'
 import { formatValue, toJson } from './format.ts'
+import { printLines } from './print-lines.ts'
 import { entryTable } from './store-table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -53,7 +54,7 @@ export async function scanState(options: Options, context: CliContext): Promise<
     const { terminal } = context
     const entries = chosen(view, options)
     if (options['json'] === true) {
-      for (const entry of entries) await terminal.print(entryJson(entry))
+      await printLines(terminal, jsonLines(entries))
     } else {
       await printTables(entries, terminal)
     }
@@ -123,8 +124,12 @@ function windowFlag(view: StoreView, options: Options): number | undefined {
   )
 }
 
+function* jsonLines(entries: Iterable<StoreEntry>): Generator<string, void> {
+  for (const entry of entries) yield entryJson(entry)
+}
+
 function entryJson({ key, value, window }: StoreEntry): string {
-  return toJson(window === undefined ? { key, value } : { key, window, value })
+  return toJson(window === undefined ? { key, value } : { key, value, window })
 }
 
 async function printTables(entries: Iterable<StoreEntry>, terminal: Terminal): Promise<void> {

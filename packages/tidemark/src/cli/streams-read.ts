@@ -5,6 +5,7 @@ import { type ReadRecord, StreamRead } from '../ops/read-stream.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { countFlag } from './flag-values.ts'
 import { formatInstant, formatValue, toJson } from './format.ts'
+import { printLines } from './print-lines.ts'
 
 const FOLLOW_MS = 100
 
@@ -22,13 +23,18 @@ export async function readStream(name: string, options: Options, context: CliCon
     marks: options['marks'] === true,
   })
   try {
+    const show = options['json'] === true ? recordJson : recordText
     let left = limit
-    for (;;) {
+    function* lines(): Generator<string, void> {
+      if (left === 0) return
       for (const record of stream.read()) {
-        if (left-- <= 0) return
-        await terminal.print(options['json'] === true ? recordJson(record) : recordText(record))
+        yield show(record)
+        if (--left === 0) return
       }
-      if (options['follow'] !== true || left <= 0) return
+    }
+    for (;;) {
+      await printLines(terminal, lines())
+      if (options['follow'] !== true || left === 0) return
       await sleep(FOLLOW_MS)
       data.refresh()
     }

@@ -46,11 +46,19 @@ export function styleFor(isTerminal: boolean, environment: NodeJS.ProcessEnv): S
 export function processTerminal(): Terminal {
   let onClosed: () => void = () => process.exit(0)
   let isClosed = false
+  // Prints that wait for a slow reader; one that goes away will never be ready.
+  const waiting = new Set<() => void>()
+  const release = (): void => {
+    for (const done of waiting) done()
+    waiting.clear()
+  }
+  process.stdout.on('drain', release)
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE') throw error
     if (isClosed) return
     isClosed = true
     onClosed()
+    release()
   }
   process.stdout.on('error', onError)
   // Notes that nobody reads are no reason to stop the work.
@@ -59,7 +67,7 @@ export function processTerminal(): Terminal {
     print: (text) => {
       return new Promise((resolve) => {
         if (isClosed || process.stdout.write(`${text}\n`)) resolve()
-        else process.stdout.once('drain', resolve)
+        else waiting.add(resolve)
       })
     },
     note: (text) => void process.stderr.write(`${text}\n`),
