@@ -200,6 +200,10 @@ test('what is no pipeline throws ERR_JOB_DEFINITION', () => {
   assert.throws(() => defineJob('x', null as never), wrong(/the definition is null/))
   assert.throws(() => defineJob('x', (async () => Promise.reject(new Error('never'))) as never), wrong(/is async/))
   assert.throws(() => defineJob('x', (j) => j.from('visits' as never).forEach(() => 1)), wrong(/job.from got "visits"/))
+})
+
+test('steps that get something wrong throw ERR_JOB_DEFINITION', () => {
+  const wrong = (message: RegExp): object => ({ code: 'ERR_JOB_DEFINITION', message })
   assert.throws(() => defineJob('x', (j) => j.from(visits).to(perUser as never)), wrong(/to got an object/))
   assert.throws(
     () =>
