@@ -4,9 +4,16 @@ import { baseOffset, batchSizeBytes, HEADER_BYTES, MAGIC, magic, maxTimestamp, n
 
 const CHUNK_BYTES = 8192
 
+/** Whose batches they are, for messages. */
+export interface PartitionName {
+  readonly stream: string
+  readonly partition: number
+}
+
 /** Walks the batch headers of a segment file without reading the records. */
 export class BatchWalk {
   readonly #file: DiskFile
+  readonly #owner: PartitionName
   readonly #end: number
   readonly #chunk = new Uint8Array(CHUNK_BYTES)
   #chunkStart = 0
@@ -19,8 +26,9 @@ export class BatchWalk {
   maxTimestampMs = -1
 
   /** From the batch at `position` up to `sizeBytes` of the file. */
-  constructor(file: DiskFile, position: number, sizeBytes: number) {
+  constructor(file: DiskFile, owner: PartitionName, position: number, sizeBytes: number) {
     this.#file = file
+    this.#owner = owner
     this.#end = sizeBytes
     this.position = position
   }
@@ -32,12 +40,7 @@ export class BatchWalk {
     const header = this.#header(at)
     const size = header < 0 ? 0 : batchSizeBytes(this.#chunk, header)
     if (header < 0 || magic(this.#chunk, header) !== MAGIC || size < HEADER_BYTES || at + size > this.#end) {
-      throw new TidemarkError(
-        'ERR_LOG_CORRUPT',
-        `${this.#file.path} has no valid record batch at byte ${at}, after offset ${this.end}. Nothing was changed. ` +
-          'Restore the file from a copy.',
-        { details: { file: this.#file.path, position: at, offset: this.end } },
-      )
+      throw this.#noBatch(at)
     }
     this.position = at
     this.sizeBytes = size
@@ -45,6 +48,16 @@ export class BatchWalk {
     this.end = nextOffset(this.#chunk, header)
     this.maxTimestampMs = maxTimestamp(this.#chunk, header)
     return true
+  }
+
+  #noBatch(at: number): TidemarkError {
+    const { stream, partition } = this.#owner
+    return new TidemarkError(
+      'ERR_LOG_CORRUPT',
+      `${this.#file.path} is damaged at byte ${at}: there is no valid record batch behind offset ${this.end} of stream ` +
+        `"${stream}", partition ${partition}. Nothing was changed. Restore the file from a copy.`,
+      { details: { file: this.#file.path, position: at, stream, partition, offset: this.end } },
+    )
   }
 
   /** Where in the chunk the header at file position `at` is; -1 if the file is too short. */

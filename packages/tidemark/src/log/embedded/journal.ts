@@ -9,6 +9,7 @@ import { syncError } from './sync-error.ts'
 
 /** A group's buffer larger than this is not kept for the next one. */
 const KEPT_BUFFER_BYTES = 4 * 1024 * 1024
+const FIRST_BUFFER_BYTES = 4096
 
 export interface JournalFile {
   readonly number: number
@@ -42,7 +43,7 @@ export class Journal {
   #sequence: number
   #pendingSequence: number
   #syncedBytes: number
-  #out = new ByteWriter(64 * 1024)
+  #out = new ByteWriter(FIRST_BUFFER_BYTES)
 
   constructor(options: JournalOptions) {
     this.files = options.files
@@ -67,7 +68,7 @@ export class Journal {
 
   /** Starts a group of at least `sizeBytes`. */
   begin(sizeBytes = 0): void {
-    if (this.#out.bytes.length > KEPT_BUFFER_BYTES) this.#out = new ByteWriter(64 * 1024)
+    if (this.#out.bytes.length > KEPT_BUFFER_BYTES) this.#out = new ByteWriter(FIRST_BUFFER_BYTES)
     this.#out.reset()
     this.#out.ensure(sizeBytes)
     this.#pendingSequence = this.#sequence

@@ -11,7 +11,7 @@ import {
   nextOffset,
 } from '../batch-header.ts'
 import type { OffsetsView, StreamInfo } from '../types.ts'
-import { BatchWalk } from './batch-walk.ts'
+import { BatchWalk, type PartitionName } from './batch-walk.ts'
 import { partitionDirectory, segmentBaseOf, segmentName } from './layout.ts'
 import { indexPaths } from './segment-files.ts'
 import { positionAtTime, positionBefore, readIndex, type SparseIndex } from './sparse-index.ts'
@@ -112,7 +112,7 @@ export class PartitionReader {
       const index = this.#index(base, sizeBytes)
       const from = index === null ? 0 : positionAtTime(index, timeMs)
       if (from < 0) return -1
-      const walk = new BatchWalk(file, from, sizeBytes)
+      const walk = new BatchWalk(file, this.#name, from, sizeBytes)
       // Behind the published end there may be half a batch.
       let next = base
       while (next < end && walk.next()) {
@@ -204,7 +204,7 @@ export class PartitionReader {
     this.#file = file
     const sizeBytes = file.size()
     const index = base === undefined ? null : this.#index(base, sizeBytes)
-    const walk = new BatchWalk(file, index === null ? 0 : positionBefore(index, position), sizeBytes)
+    const walk = new BatchWalk(file, this.#name, index === null ? 0 : positionBefore(index, position), sizeBytes)
     while (walk.next()) {
       if (walk.end <= position) continue
       this.#filePosition = walk.position
@@ -249,6 +249,10 @@ export class PartitionReader {
   close(): void {
     this.#file?.close()
     this.#file = null
+  }
+
+  get #name(): PartitionName {
+    return { stream: this.stream.name, partition: this.partition }
   }
 
   #where(): string {

@@ -102,7 +102,8 @@ export class SegmentFiles {
     this.#closeFile(path)
     const paths = indexPaths(path)
     try {
-      writeIndex(this.#disk, paths, base, buildIndex(this.#disk, path, sizeBytes))
+      const owner = { stream: partition.stream.name, partition: partition.partition }
+      writeIndex(this.#disk, paths, base, buildIndex(this.#disk, path, owner, sizeBytes))
     } catch (error) {
       // An index is a convenience that is built again at the next open: for want of space the log goes on without.
       if (!isTidemarkError(error, 'ERR_DISK_FULL')) throw error

@@ -80,7 +80,7 @@ export class SegmentRecovery {
     for (const work of this.#work) {
       const { partition, segment, path, actualBytes } = work
       const needed = work.appends[0]?.position ?? segment.sizeBytes
-      if (actualBytes < needed) throw tooShort(work, needed)
+      if (Math.max(0, actualBytes) < needed) throw tooShort(work, needed)
       if (options.witnesses && work.last && this.#holdsBatch(path, segment.sizeBytes, partition.end)) {
         throw lostEnd(partition, path)
       }

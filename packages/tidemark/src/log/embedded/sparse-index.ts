@@ -2,7 +2,7 @@ import { type Disk, readFile } from '../../disk/disk.ts'
 import { isTidemarkError } from '../../errors/error.ts'
 import { readInt32, readInt64, writeInt32, writeInt64 } from '../batch-header.ts'
 import { crc32c } from '../crc/crc32c.ts'
-import { BatchWalk } from './batch-walk.ts'
+import { BatchWalk, type PartitionName } from './batch-walk.ts'
 
 /** Bytes of a segment between two entries, at least. */
 export const INDEX_INTERVAL_BYTES = 4096
@@ -26,13 +26,13 @@ export interface SparseIndex {
 }
 
 /** Makes the index of the first `segmentBytes` of a segment from its batch headers. */
-export function buildIndex(disk: Disk, segmentPath: string, segmentBytes: number): SparseIndex {
+export function buildIndex(disk: Disk, segmentPath: string, owner: PartitionName, segmentBytes: number): SparseIndex {
   const offsets: number[] = []
   const positions: number[] = []
   const maxTimestampsMs: number[] = []
   const file = disk.open(segmentPath, 'read')
   try {
-    const walk = new BatchWalk(file, 0, segmentBytes)
+    const walk = new BatchWalk(file, owner, 0, segmentBytes)
     let last = Number.NEGATIVE_INFINITY
     let max = -1
     while (walk.next()) {
@@ -109,6 +109,8 @@ export function readIndex(disk: Disk, paths: IndexPaths, base: number, segmentBy
 }
 
 function load(disk: Disk, path: string, magic: number, entryBytes: number, segmentBytes: number): Uint8Array | null {
+  // The usual case for the segment that grows, and dear as an exception.
+  if (!disk.exists(path)) return null
   let bytes: Uint8Array
   try {
     bytes = readFile(disk, path)
