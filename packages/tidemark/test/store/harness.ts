@@ -43,7 +43,7 @@ export class Harness {
   state: TaskState
   base = new MapBase()
   readonly specs: readonly StoreSpec[]
-  readonly deltas: StoredDelta[] = []
+  deltas: StoredDelta[] = []
   committed = 0
   lastDeltaId = 0
   readonly #options: Partial<OpenTaskStateOptions>
@@ -82,5 +82,10 @@ export class Harness {
       this.deltas.push({ id: this.committed, bytes: delta })
       this.lastDeltaId = this.committed
     }
+  }
+
+  /** The journal may forget what is in files. */
+  forgetFlushed(): void {
+    this.deltas = this.deltas.filter(({ id }) => id > this.state.flushedId)
   }
 }

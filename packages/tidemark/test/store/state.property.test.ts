@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { TidemarkError } from '../../src/errors/error.ts'
+import { CacheBudget } from '../../src/store/cache-budget.ts'
 import { KeyValueStore } from '../../src/store/kv-store.ts'
 import type { StoreIterator } from '../../src/store/store-iterator.ts'
 import type { FrozenState } from '../../src/store/types.ts'
 import { BLOBS, drain, Harness, NUMBERS, OBJECTS } from './harness.ts'
+
+const DISK_FULL = new TidemarkError('ERR_DISK_FULL', 'no space')
 
 /** What a store shows, as plain data. */
 type Plain = number | { n: number } | number[]
@@ -45,7 +49,7 @@ interface OpenScan {
 
 /** The state under test beside sorted maps, driven by the same operations. */
 class Pair {
-  readonly harness = new Harness([NUMBERS, OBJECTS, BLOBS], { flushThresholdBytes: 1 })
+  readonly harness: Harness
   visible = new Map<StoreName, Model>(STORES.map((name) => [name, new Map()]))
   frozenModel: Map<StoreName, Model> | null = null
   committed = copyAll(this.visible)
@@ -53,7 +57,12 @@ class Pair {
   steps: Generator<void, unknown>[] = []
   flush: Generator<void, void> | null = null
   scans: OpenScan[] = []
-  stores = this.typed()
+  stores: Map<StoreName, KeyValueStore<string, unknown>>
+
+  constructor(cacheBytes: number) {
+    this.harness = new Harness([NUMBERS, OBJECTS, BLOBS], { cache: new CacheBudget(cacheBytes) })
+    this.stores = this.typed()
+  }
 
   typed(): Map<StoreName, KeyValueStore<string, unknown>> {
     return new Map(STORES.map((name) => [name, new KeyValueStore<string, unknown>(this.harness.state.store(name))]))
@@ -86,8 +95,22 @@ class Pair {
     for (let i = 0; i < count; i++) {
       const [first] = this.steps
       if (first?.next().done === true) this.steps.shift()
-      if (this.flush?.next().done === true) this.flush = null
+      this.stepFlush()
     }
+  }
+
+  stepFlush(): void {
+    try {
+      if (this.flush?.next().done !== true) return
+      this.harness.forgetFlushed()
+    } catch (error) {
+      assert.equal(error, DISK_FULL)
+    }
+    this.flush = null
+  }
+
+  failFlush(): void {
+    if (this.flush !== null) this.harness.base.failNextWrite = DISK_FULL
   }
 
   startFlush(): void {
@@ -100,6 +123,7 @@ class Pair {
     this.scans = []
     this.steps = []
     this.flush = null
+    this.harness.base.failNextWrite = null
     this.frozen = null
     this.frozenModel = null
     this.visible = copyAll(this.committed)
@@ -161,10 +185,11 @@ const KEYS = [
   'ü',
 ]
 
+const cacheBytes = fc.constantFrom(0, 400, 1_000_000)
 const store = fc.constantFrom(...STORES)
 const key = fc.constantFrom(...KEYS)
 const bound = fc.option(key, { nil: null, freq: 3 })
-const operation = fc.oneof(
+const anyOperation = fc.oneof(
   { weight: 8, arbitrary: fc.record({ op: fc.constant('put' as const), store, key, n: fc.nat(60_000) }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('delete' as const), store, key }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('update' as const), store, key, n: fc.nat(60_000) }) },
@@ -174,6 +199,7 @@ const operation = fc.oneof(
   { weight: 3, arbitrary: fc.record({ op: fc.constant('commit' as const) }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('step' as const), count: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('flush' as const) }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('failFlush' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('abort' as const) }) },
   {
     weight: 2,
@@ -189,7 +215,7 @@ const operation = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: fc.constant('readScan' as const) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('check' as const) }) },
 )
-type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+type Operation = typeof anyOperation extends fc.Arbitrary<infer T> ? T : never
 
 function apply(pair: Pair, operation: Operation): void {
   switch (operation.op) {
@@ -232,24 +258,28 @@ function apply(pair: Pair, operation: Operation): void {
 
 test('any run of operations, commits, flushes, aborts and scans looks like sorted maps (C1, C7)', () => {
   fc.assert(
-    fc.property(fc.array(operation, { minLength: 1, maxLength: 150 }), (operations) => {
-      const pair = new Pair()
-      for (const one of operations) apply(pair, one)
-      pair.check()
-      while (pair.scans.length > 0) pair.readScan()
-      assert.equal(pair.harness.base.openScans, 0, 'a scan of the base was left open')
-      pair.abort()
-      pair.check()
-    }),
+    fc.property(
+      cacheBytes,
+      fc.array(anyOperation, { minLength: 1, maxLength: 150, size: 'max' }),
+      (cache, operations) => {
+        const pair = new Pair(cache)
+        for (const one of operations) apply(pair, one)
+        pair.check()
+        while (pair.scans.length > 0) pair.readScan()
+        assert.equal(pair.harness.base.openScans, 0, 'a scan of the base was left open')
+        pair.abort()
+        pair.check()
+      },
+    ),
     { numRuns: 400 },
   )
 })
 
 test('the state that deltas and files give back is that of the last commit, wherever the flush stopped (C1, C6)', () => {
-  const puts = fc.array(fc.record({ key, n: fc.nat(1000) }), { maxLength: 12 })
+  const puts = fc.array(fc.record({ key, n: fc.nat(1000) }), { maxLength: 12, size: 'max' })
   fc.assert(
-    fc.property(fc.array(puts, { minLength: 1, maxLength: 8 }), fc.nat(60), (commits, flushSteps) => {
-      const pair = new Pair()
+    fc.property(fc.array(puts, { minLength: 1, maxLength: 8, size: 'max' }), fc.nat(60), (commits, flushSteps) => {
+      const pair = new Pair(1000)
       for (const writes of commits) {
         for (const { key: k, n } of writes) apply(pair, { op: 'put', store: 'numbers', key: k, n })
         pair.freeze()

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { committedEntries } from '../../src/store/committed-entries.ts'
+import { KeyValueStore } from '../../src/store/kv-store.ts'
+import { drain, Harness, NUMBERS } from './harness.ts'
+
+function filled(options: ConstructorParameters<typeof Harness>[1] = {}): {
+  harness: Harness
+  store: KeyValueStore<string, number>
+} {
+  const harness = new Harness([NUMBERS], options)
+  const store = new KeyValueStore<string, number>(harness.state.store('numbers'))
+  for (let i = 0; i < 10; i++) store.put(`k${i}`, i)
+  harness.commit()
+  drain(harness.state.flush())
+  store.put('k3', 33)
+  harness.commit()
+  store.put('k4', 44)
+  store.delete('k5')
+  return { harness, store }
+}
+
+const EXPECTED = ['k0=0', 'k1=1', 'k2=2', 'k3=33', 'k4=44', 'k6=6', 'k7=7', 'k8=8', 'k9=9']
+
+function show(entries: Iterable<{ readonly key: unknown; readonly value: unknown }>): string[] {
+  return [...entries].map(({ key, value }) => `${String(key)}=${String(value)}`)
+}
+
+test('a range is stable across puts, deletes, commits and flushes that come while it is read', () => {
+  const { harness, store } = filled()
+  const forward = store.entries()
+  const reverse = store.snapshot()
+  const backward = store.range(null, null, { reverse: true })
+  assert.equal(forward.next().value?.key, 'k0')
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 10; i++) store.put(`k${i}`, 1000 + round)
+    store.put(`j${round}`, 1)
+    store.delete('k8')
+    harness.commit()
+    drain(harness.state.flush())
+  }
+  assert.deepEqual(show(forward), EXPECTED.slice(1))
+  assert.deepEqual(show(backward), EXPECTED.toReversed())
+  assert.deepEqual(show(reverse), EXPECTED)
+  assert.equal(store.get('k8'), undefined)
+})
+
+test('a committed range skips what is uncommitted', () => {
+  const { harness, store } = filled()
+  const committed = EXPECTED.map((entry) => (entry === 'k4=44' ? 'k4=4' : entry)).toSpliced(5, 0, 'k5=5')
+  assert.deepEqual(show(store.committed().entries()), committed)
+  const frozen = harness.state.freeze(3)
+  assert.deepEqual(show(store.committed().entries()), committed)
+  assert.deepEqual(show(committedEntries(harness.state, NUMBERS)), committed)
+  harness.decide(drain(harness.state.delta(frozen)))
+  // Visible at once, before a step of the merge.
+  const merge = harness.state.commit(frozen)
+  assert.deepEqual(show(committedEntries(harness.state, NUMBERS)), EXPECTED)
+  drain(merge)
+  assert.deepEqual(show(committedEntries(harness.state, NUMBERS, { limit: 1 })), ['k0=0'])
+})
+
+test('leaving a loop, using, close and the end all release what an iterator pins', () => {
+  const { harness, store } = filled()
+  for (const entry of store.entries()) if (entry.key === 'k2') break
+  {
+    using some = store.entries()
+    some.next()
+  }
+  const closed = store.entries()
+  closed.close()
+  assert.equal(closed.next().done, true)
+  show(store.entries({ limit: 3 }))
+  assert.equal(harness.base.openScans, 0)
+})
+
+test('an iterator that was dropped is reported in development, and what it pinned is released', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const warnings: string[] = []
+  const { harness, store } = filled({ onWarning: (line) => warnings.push(line) })
+  const drop = (): void => {
+    store.entries().next()
+  }
+  drop()
+  show(store.entries())
+  for (let i = 0; i < 200 && warnings.length === 0; i++) {
+    collect()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(warnings.length, 1)
+  assert.match(warnings[0] as string, /task job-0: an iterator over store numbers was neither closed/)
+  assert.equal(harness.base.openScans, 0)
+})
