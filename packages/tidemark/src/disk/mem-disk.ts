@@ -111,6 +111,9 @@ export class MemDisk implements Disk {
     if (node === undefined) {
       if (mode !== 'create' || this.#names.get(parentOf(path)) !== 'directory') throw errno('open', path, 'ENOENT')
       this.#before('create', path)
+      node = this.#names.get(path)
+    }
+    if (node === undefined) {
       node = new Inode(this.#tracked)
       this.#names.add(path, node)
     }
@@ -192,23 +195,24 @@ export class MemDisk implements Disk {
   }
 
   rename(from: string, to: string): void {
+    this.#before('rename', from)
     if (this.#names.get(from) === undefined) throw errno('rename', from, 'ENOENT')
     invariant(parentOf(from) === parentOf(to), 'a MemDisk renames within a directory')
-    this.#before('rename', from)
     this.#names.rename(from, to)
   }
 
   link(from: string, to: string): void {
+    // The hook first: what it does must not come between the look and the link.
+    this.#before('link', to)
     const node = this.#names.get(from)
     if (node === undefined) throw errno('make the link', from, 'ENOENT')
     if (this.#names.get(to) !== undefined) throw errno('make the link', to, 'EEXIST')
-    this.#before('link', to)
     this.#names.add(to, node)
   }
 
   remove(path: string): void {
-    if (!(this.#names.get(path) instanceof Inode)) throw errno('remove', path, 'ENOENT')
     this.#before('remove', path)
+    if (!(this.#names.get(path) instanceof Inode)) throw errno('remove', path, 'ENOENT')
     this.#names.remove(path)
   }
 
