@@ -10,37 +10,22 @@ const SLOT_SHIFT = 13
  * segments with open addressing, of which one is split at a time. So an insert never rehashes more than 8192 slots,
  * where a JS Map of 2 M entries stops the thread for more than 100 ms.
  *
- * For a lookup, `first` gives the first slot and sets `segment` and `mask`: slot i has the hash at segment[i] and the
- * number at segment[i + 1]; go on at (i + 2) & mask until the number is 0.
+ * A lookup is written out where it is used, since it is the hottest code there is: take the segment at
+ * directory[hash & directoryMask], its mask from `segmentMask` and the first place from `firstPlace`; there and at every
+ * (place + 2) & mask are a hash and, behind it, its number, until the number is 0.
  */
 export class ByteIndex {
-  segment: Int32Array
-  mask: number
-  #directory: Int32Array[]
-  #directoryMask = 0
-
-  constructor() {
-    this.segment = newSegment(FIRST_SLOTS, 0)
-    this.mask = FIRST_SLOTS * 2 - 2
-    this.#directory = [this.segment]
-  }
-
-  first(hash: number): number {
-    const segment = this.#directory[hash & this.#directoryMask] as Int32Array
-    const mask = segment.length - (TRAILER + 2)
-    this.segment = segment
-    this.mask = mask
-    return (hash >>> SLOT_SHIFT) & mask
-  }
+  directory: Int32Array[] = [newSegment(FIRST_SLOTS, 0)]
+  directoryMask = 0
 
   /** Adds a number above 0; its key is not there yet. */
   add(hash: number, number: number): void {
-    let segment = this.#directory[hash & this.#directoryMask] as Int32Array
+    let segment = this.directory[hash & this.directoryMask] as Int32Array
     const slots = (segment.length - TRAILER) >> 1
     // At most three quarters full.
     if ((segment[slots * 2] as number) >= slots - (slots >> 2)) {
       this.#split(segment, slots, hash)
-      segment = this.#directory[hash & this.#directoryMask] as Int32Array
+      segment = this.directory[hash & this.directoryMask] as Int32Array
     }
     occupy(segment, hash, number)
   }
@@ -53,13 +38,13 @@ export class ByteIndex {
       for (let i = 0; i < slots * 2; i += 2) {
         if (segment[i + 1] !== 0) occupy(grown, segment[i] as number, segment[i + 1] as number)
       }
-      this.#directory[0] = grown
+      this.directory[0] = grown
       return
     }
     const bit = 1 << depth
-    if (bit > this.#directoryMask) {
-      this.#directory = this.#directory.concat(this.#directory)
-      this.#directoryMask = this.#directoryMask * 2 + 1
+    if (bit > this.directoryMask) {
+      this.directory = this.directory.concat(this.directory)
+      this.directoryMask = this.directoryMask * 2 + 1
     }
     const zero = newSegment(MAX_SLOTS, depth + 1)
     const one = newSegment(MAX_SLOTS, depth + 1)
@@ -67,7 +52,7 @@ export class ByteIndex {
       const slotHash = segment[i] as number
       if (segment[i + 1] !== 0) occupy((slotHash & bit) === 0 ? zero : one, slotHash, segment[i + 1] as number)
     }
-    for (let i = hash & (bit - 1); i <= this.#directoryMask; i += bit) this.#directory[i] = (i & bit) === 0 ? zero : one
+    for (let i = hash & (bit - 1); i <= this.directoryMask; i += bit) this.directory[i] = (i & bit) === 0 ? zero : one
   }
 
   /** Up to `most` numbers, by place. Since places are hashes, that is as good as random. */
@@ -95,8 +80,17 @@ export class ByteIndex {
 
   /** Each segment once: the directory names one of depth d by all numbers that end in the same d bits. */
   #segments(): Int32Array[] {
-    return this.#directory.filter((segment, i) => i >> (segment[segment.length - 1] as number) === 0)
+    return this.directory.filter((segment, i) => i >> (segment[segment.length - 1] as number) === 0)
   }
+}
+
+/** For the places of a lookup in a segment. */
+export function segmentMask(segment: Int32Array): number {
+  return segment.length - (TRAILER + 2)
+}
+
+export function firstPlace(hash: number, mask: number): number {
+  return (hash >>> SLOT_SHIFT) & mask
 }
 
 function newSegment(slots: number, depth: number): Int32Array {
@@ -107,8 +101,8 @@ function newSegment(slots: number, depth: number): Int32Array {
 
 function occupy(segment: Int32Array, hash: number, number: number): void {
   const trailer = segment.length - TRAILER
-  const mask = trailer - 2
-  let at = (hash >>> SLOT_SHIFT) & mask
+  const mask = segmentMask(segment)
+  let at = firstPlace(hash, mask)
   while (segment[at + 1] !== 0) at = (at + 2) & mask
   segment[at] = hash
   segment[at + 1] = number

@@ -1,4 +1,4 @@
-import { ByteIndex } from './byte-index.ts'
+import { ByteIndex, firstPlace, segmentMask } from './byte-index.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { UndoLog } from './undo-log.ts'
 
@@ -82,14 +82,14 @@ export class ByteMap {
   /** The entry with this key, or -1. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const index = this.#index
-    let slot = index.first(hash)
-    const segment = index.segment
-    const mask = index.mask
+    const segment = index.directory[hash & index.directoryMask] as Int32Array
+    const mask = segmentMask(segment)
+    let place = firstPlace(hash, mask)
     for (;;) {
-      const entry = (segment[slot + 1] as number) - 1
+      const entry = (segment[place + 1] as number) - 1
       if (entry === -1) return -1
-      if (segment[slot] === hash && this.#equals(entry, bytes, start, end)) return entry
-      slot = (slot + 2) & mask
+      if (segment[place] === hash && this.#equals(entry, bytes, start, end)) return entry
+      place = (place + 2) & mask
     }
   }
 

@@ -31,11 +31,11 @@ export class LayeredStore implements RawStore, CacheMember {
   readonly spec: StoreSpec
   readonly policy: ValuePolicy
   stamp = 0
-  active = new ByteMap()
+  active: ByteMap = new ByteMap()
   frozen: ByteMap | null = null
   /** Committed, and on its way into `recent`, which it hides until it is there. */
   merging: ByteMap | null = null
-  recent = new ByteMap()
+  recent: ByteMap = new ByteMap()
   /** On its way into the base. */
   flushing: ByteMap | null = null
   #young = new ByteMap()

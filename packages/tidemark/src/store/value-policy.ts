@@ -24,6 +24,7 @@ export class ValuePolicy {
   readonly #serde: Serde<unknown>
   readonly #discipline: Discipline
   readonly #maxBytes: number
+  readonly #check: ((value: unknown) => void) | null
   #scratch = new ByteWriter(256)
 
   constructor(spec: StoreSpec, maxBytes: number) {
@@ -31,6 +32,8 @@ export class ValuePolicy {
     this.#serde = spec.value
     this.#discipline = spec.value.discipline
     this.#maxBytes = maxBytes
+    const serde = spec.value
+    this.#check = serde.check === undefined ? null : (value) => serde.check?.(value)
     this.flags = this.#discipline === 'copied' ? ENCODED : 0
   }
 
@@ -39,6 +42,11 @@ export class ValuePolicy {
     if (value === null || value === undefined) throw this.#nullValue(value)
     try {
       if (this.#discipline === 'frozen') return this.#admitFrozen(value)
+      if (this.#discipline === 'immutable' && typeof value === 'number' && this.#check !== null) {
+        this.#check(value)
+        this.bytes = NUMBER_BYTES
+        return value
+      }
       const size = this.#encodedSize(value)
       if (this.#discipline === 'copied') {
         this.bytes = size + OBJECT_BYTES
@@ -52,10 +60,9 @@ export class ValuePolicy {
   }
 
   #admitFrozen(value: unknown): unknown {
-    const serde = this.#serde
     let bytes = NUMBER_BYTES
-    if (serde.check === undefined) bytes = this.#encodedSize(value)
-    else serde.check(value)
+    if (this.#check === null) bytes = this.#encodedSize(value)
+    else this.#check(value)
     if (typeof value === 'object') bytes = deepFreeze(value as object)
     else if (typeof value === 'string') bytes = value.length
     if (bytes * SURE_PART > this.#maxBytes) bytes = this.#encodedSize(value)
