@@ -19,11 +19,7 @@ export function runStart(
   return run === restarts ? table : blockStart + readUint32(bytes, table + RESTART_BYTES * run + 4)
 }
 
-/**
- * The last run whose first key is below the key, or is the key when `orEqual`; -1 if there is none. The table of restarts
- * has the next four bytes of each first key after what all keys of the block have in common, so that the search stays in
- * a few cache lines; only where these are equal it looks at the keys.
- */
+/** The last run whose first key is at most the key; -1 if there is none. */
 export function findRun(
   bytes: Uint8Array,
   blockStart: number,
@@ -32,18 +28,33 @@ export function findRun(
   key: Uint8Array,
   start: number,
   end: number,
-  orEqual: boolean,
 ): number {
   const restarts = restartCount(bytes, blockEnd)
   const common = readUint32(bytes, blockEnd - TAIL_BYTES)
-  if (common > 0) {
-    entry.read(bytes, blockStart)
-    for (let i = 0; i < common; i++) {
-      if (start + i === end) return -1
-      const difference = (key[start + i] as number) - (bytes[entry.keyStart + i] as number)
-      if (difference !== 0) return difference < 0 ? -1 : restarts - 1
-    }
+  entry.read(bytes, blockStart)
+  for (let i = 0; i < common; i++) {
+    if (start + i === end) return -1
+    const difference = (key[start + i] as number) - (bytes[entry.keyStart + i] as number)
+    if (difference !== 0) return difference < 0 ? -1 : restarts - 1
   }
+  return searchRuns(bytes, blockStart, blockEnd, entry, key, start, end, restarts, common)
+}
+
+/**
+ * As `findRun`, for a key that has the `common` bytes of the block's keys. The table of restarts has the next four bytes
+ * of each first key, so that the search stays in a few cache lines; only where these are equal it looks at the keys.
+ */
+function searchRuns(
+  bytes: Uint8Array,
+  blockStart: number,
+  blockEnd: number,
+  entry: EntryReader,
+  key: Uint8Array,
+  start: number,
+  end: number,
+  restarts: number,
+  common: number,
+): number {
   const table = blockEnd - TAIL_BYTES - RESTART_BYTES * restarts
   const prefix = prefix32(key, start + common, end)
   let low = -1
@@ -55,8 +66,7 @@ export function findRun(
     let below = other < prefix
     if (other === prefix) {
       entry.read(bytes, blockStart + readUint32(bytes, at + 4))
-      const order = compareBytes(bytes, entry.keyStart, entry.keyEnd, key, start, end)
-      below = order < 0 || (order === 0 && orEqual)
+      below = compareBytes(bytes, entry.keyStart, entry.keyEnd, key, start, end) <= 0
     }
     if (below) low = middle
     else high = middle - 1
@@ -67,7 +77,8 @@ export function findRun(
 /**
  * Looks for a key in a data block: true when found, with the entry in `entry`. In a run no key is put together: as
  * `shared` is exact, comparing it with the bytes that the key has in common with the entry before tells the order,
- * unless they are equal; only then bytes are compared, from there on.
+ * unless they are equal; only then bytes are compared, from there on. A key without the bytes that the block's keys have
+ * in common ends in some run and is not found there: to compare them first would cost more.
  */
 export function findEntry(
   bytes: Uint8Array,
@@ -78,9 +89,10 @@ export function findEntry(
   start: number,
   end: number,
 ): boolean {
-  const run = findRun(bytes, blockStart, blockEnd, entry, key, start, end, true)
-  if (run < 0) return false
   const restarts = restartCount(bytes, blockEnd)
+  const common = readUint32(bytes, blockEnd - TAIL_BYTES)
+  const run = searchRuns(bytes, blockStart, blockEnd, entry, key, start, end, restarts, common)
+  if (run < 0) return false
   const runEnd = runStart(bytes, blockStart, blockEnd, restarts, run + 1)
   const length = end - start
   let matched = 0

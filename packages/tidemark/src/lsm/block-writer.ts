@@ -12,7 +12,7 @@ const HEADER_ROOM_BYTES = 15
  * bytes that the key has in common with the one before it, save at a restart, where it is 0: look-ups rely on it.
  */
 export class BlockWriter {
-  readonly out = new ByteWriter(8 * 1024)
+  readonly out: ByteWriter = new ByteWriter(8 * 1024)
   #restarts = new Uint32Array(64)
   readonly #entry = new EntryReader()
   #restartCount = 0

@@ -13,7 +13,7 @@ export interface BlockSource {
 
 /** A cursor over entries of one section, deletions included. What the fields say holds until the next call. */
 export abstract class EntryCursor {
-  keyBytes = new Uint8Array(64)
+  keyBytes: Uint8Array = new Uint8Array(64)
   readonly keyStart = 0
   keyEnd = 0
   present = false
@@ -22,7 +22,7 @@ export abstract class EntryCursor {
   valueEnd = 0
   protected readonly section: Section
   protected readonly source: BlockSource
-  protected readonly entry = new EntryReader()
+  protected readonly entry: EntryReader = new EntryReader()
   #large = -1
   #view: Uint8Array
 

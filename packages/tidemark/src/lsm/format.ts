@@ -21,7 +21,7 @@ export const RESTART_BYTES = 8
 /** Behind the table: how many bytes the block's keys have in common, and how many restarts there are. */
 export const TAIL_BYTES = 8
 /** Values above this have a block of their own. */
-export const LARGE_VALUE_BYTES = 64 * 1024
+export const LARGE_VALUE_BYTES: number = 64 * 1024
 
 /** What an entry's tag says: a deletion, a value in a block of its own, or (tag - TAG_INLINE) bytes of value. */
 export const TAG_DELETION = 0
@@ -76,7 +76,7 @@ export function corrupt(path: string, position: number, what: string, store?: st
   return new TidemarkError(
     'ERR_STATE_CORRUPT',
     `state file ${path}${inStore} ${what}, at byte ${position}. Nothing of it is served: ` +
-      'remove the state directory to have the state rebuilt, or restore the file from a copy.',
+      'restore the file, or the whole data directory, from a copy.',
     { details: { file: path, position, store: store ?? null } },
   )
 }

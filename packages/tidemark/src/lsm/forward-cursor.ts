@@ -57,7 +57,7 @@ export class ForwardCursor extends EntryCursor {
     if (from === null) return
     this.#load(this.section.index.seek(from, 0, from.length))
     const { blockStart, blockEnd } = this.source
-    const run = findRun(this.#bytes, blockStart, blockEnd, this.entry, from, 0, from.length, true)
+    const run = findRun(this.#bytes, blockStart, blockEnd, this.entry, from, 0, from.length)
     if (run > 0) this.#at = runStart(this.#bytes, blockStart, blockEnd, restartCount(this.#bytes, blockEnd), run)
   }
 

@@ -4,7 +4,7 @@ import type { StoreDescriptor } from '../store/types.ts'
 import { corrupt, newerFormat } from './format.ts'
 
 export const MANIFEST_NAME = 'MANIFEST'
-export const TEMPORARY_NAME = `${MANIFEST_NAME}.tmp`
+export const TEMPORARY_NAME: string = `${MANIFEST_NAME}.tmp`
 const MANIFEST_VERSION = 1
 /** Line one: what it is, its version, the CRC of everything else, the length of the rest. */
 const HEAD = /^tidemark-manifest (\d{1,9}) ([0-9a-f]{8}) (\d{1,12})\n/

@@ -65,7 +65,7 @@ export class ReverseCursor extends EntryCursor {
     const to = this.#to
     if (to === null) return
     this.#load(this.section.index.seek(to, 0, to.length))
-    const run = findRun(this.#bytes, this.#blockStart, this.#blockEnd, this.entry, to, 0, to.length, false)
+    const run = findRun(this.#bytes, this.#blockStart, this.#blockEnd, this.entry, to, 0, to.length)
     this.#run = run + 1
     if (run < 0) return
     this.#previousRun()

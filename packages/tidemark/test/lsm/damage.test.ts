@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { readFile } from '../../src/disk/disk.ts'
 import { isTidemarkError, type TidemarkError } from '../../src/errors/error.ts'
+import { murmur2 } from '../../src/hash/murmur2.ts'
 import { crc32c } from '../../src/log/crc/crc32c.ts'
 import { FOOTER_BYTES } from '../../src/lsm/format.ts'
 import { decodeManifest, encodeManifest, fileName } from '../../src/lsm/manifest.ts'
@@ -19,7 +20,7 @@ import {
   type Change,
   type Model,
 } from './support.ts'
-import { applyTo } from './support.ts'
+import { applyTo, hex, write } from './support.ts'
 
 const FILE = `${DIRECTORY}/${fileName(1)}`
 const MANIFEST = `${DIRECTORY}/MANIFEST`
@@ -128,6 +129,21 @@ test('a sorted file alone, without a manifest to say what it should be, gives it
   }
 })
 
+test('a merge that finds damage writes nothing of it: the files stay as they are', () => {
+  const changes = Array.from({ length: 400 }, (_, i) => ({ key: key(`k${i}`), value: key(`value ${i}`) }))
+  for (const at of [10, 5000]) {
+    const disk = new MemDisk({ tracked: false })
+    const base = openBaseOn(disk, { cache: newCache(0) })
+    for (let id = 1; id <= 3; id++) write(base, id, changes)
+    const bad = readFile(disk, FILE)
+    bad[at] = (bad[at] as number) ^ 1
+    put(disk, FILE, bad)
+    assert.throws(() => write(base, 4, changes), { code: 'ERR_STATE_CORRUPT', message: /0000000001\.sorted/ })
+    assert.deepEqual([base.id, base.statistics().files], [4, 4])
+    assert.throws(() => write(base, 5, changes), { code: 'ERR_STATE_CORRUPT' }, 'nothing more is written')
+  }
+})
+
 test('another sorted file under the right name is ERR_STATE_CORRUPT', () => {
   const disk = written()
   const other = written(CHANGES.map((change) => ({ key: change.key, value: change.value?.map((b) => b ^ 1) ?? null })))
@@ -197,4 +213,55 @@ test('a manifest of a later format is ERR_FORMAT_NEWER', () => {
   )
   assert.equal(readAll(disk, false, CHANGES)?.code, 'ERR_FORMAT_NEWER')
   assert.ok(disk.exists(FILE))
+})
+
+/** The one line of a filter, as the documentation says it. */
+function bloomLine(keys: readonly string[]): Uint8Array {
+  const line = new Uint8Array(64)
+  const low32 = (value: bigint): bigint => BigInt.asUintN(32, value)
+  for (const name of keys) {
+    let h = low32(BigInt(murmur2(key(name))))
+    h = low32((h ^ (h >> 16n)) * 0x85ebca6bn)
+    h = low32((h ^ (h >> 13n)) * 0xc2b2ae35n)
+    const g = low32((h ^ (h >> 16n)) * 0x9e3779b1n)
+    for (let i = 0n; i < 6n; i++) {
+      const bit = Number(((g >> 23n) + i * (((g >> 9n) & 511n) | 1n)) % 512n)
+      line[bit >> 3] = (line[bit >> 3] as number) | (1 << (bit & 7))
+    }
+  }
+  return line
+}
+
+test('format version 1 is these bytes: whoever changes them makes a version 2', () => {
+  const disk = new MemDisk({ tracked: false })
+  const base = openBaseOn(disk)
+  write(base, 1, [{ key: key('ac'), value: key('old') }])
+  write(base, 2, [
+    { key: key('ab'), value: key('v') },
+    { key: key('ac'), value: null },
+    { key: key('b'), value: new Uint8Array(0) },
+  ])
+  const golden = [
+    // Entries: shared, unshared, tag, rest of the key, value.
+    '00 02 03 6162 76',
+    '01 01 00 63',
+    '00 01 02 62',
+    // One restart: the next bytes of "ab" after the 0 that all keys share, and its position; common, restarts.
+    '61620000 00000000 00000000 00000001',
+    // Metadata: one section "a" of 3 entries, 1 deletion, keys "ab" to "b", interval 8, one block at 0 of 30 bytes.
+    '01 0161 03 01 026162 0162 08 01 00 00 1e CRC 00 40',
+  ]
+  const content = readFile(disk, `${DIRECTORY}/${fileName(2)}`)
+  const blockCrc = crc32c(content, 0, 30).toString(16).padStart(8, '0')
+  const start = golden.join('').replaceAll(' ', '').replace('CRC', blockCrc)
+  assert.equal(hex(content).slice(0, start.length), start)
+  const bloomAt = start.length / 2
+  assert.equal(hex(content.subarray(bloomAt, bloomAt + 64)), hex(bloomLine(['ab', 'ac', 'b'])))
+  const metadataCrc = crc32c(content, 30, bloomAt + 64)
+    .toString(16)
+    .padStart(8, '0')
+  const length = (bloomAt + 64 - 30).toString(16).padStart(16, '0')
+  const footer = `${(30).toString(16).padStart(16, '0')}${length}${metadataCrc}00000001`
+  const footerCrc = crc32c(Buffer.from(footer, 'hex')).toString(16).padStart(8, '0')
+  assert.equal(hex(content).slice(start.length + 128), `${footer}${footerCrc}${hex(key('TMSORTED'))}`)
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { anyChange, anyKey, anyRange, applyTo, expectSame, get, hex, newCache, openBaseOn } from './support.ts'
-import { scan, scanModel, write, type Model } from './support.ts'
+import { bytes, scan, scanModel, write, type Model } from './support.ts'
 
 const anyBatches = fc.array(fc.array(anyChange, { maxLength: 120 }), { minLength: 1, maxLength: 7 })
 
@@ -60,4 +60,23 @@ test('many entries of one store: every key is found, none that is not there, and
     }
   }
   base.close()
+})
+
+test('a value over 64 KiB does not weigh on reads of its neighbours', () => {
+  const cache = newCache(1 << 20)
+  const base = openBaseOn(new MemDisk(), { cache })
+  const large = new Uint8Array(65_537).fill(1)
+  write(base, 1, [
+    { key: bytes('a'), value: bytes('small') },
+    { key: bytes('b'), value: large },
+    { key: bytes('c'), value: large.subarray(1) },
+    { key: bytes('d'), value: null },
+    { key: bytes('e'), value: bytes('small') },
+  ])
+  assert.equal(get(base, bytes('a')), hex(bytes('small')))
+  assert.ok(cache.statistics().bytes < 65_536 + 1000, 'a value of 64 KiB is in the block, a larger one is not')
+  assert.equal(get(base, bytes('b')), hex(large))
+  assert.ok(cache.statistics().bytes > 2 * 65_536)
+  assert.equal(get(base, bytes('b')), hex(large))
+  assert.deepEqual([cache.statistics().hits > 0, cache.statistics().misses], [true, 2])
 })

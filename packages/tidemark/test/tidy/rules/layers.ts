@@ -17,7 +17,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   serde: ['errors', 'hash'],
   log: LEAVES,
   lsm: ['log', ...LEAVES],
-  engines: ['log', ...LEAVES],
+  engines: ['lsm', 'log', ...LEAVES],
   store: ['lsm', 'engines', 'log', ...LEAVES],
   checkpoint: [...STATE, ...LEAVES],
   api: LEAVES,
