@@ -51,6 +51,8 @@ export class FileSource implements RowSource {
   #reader: RowReader | null = null
   /** When the path was first seen to name another file; null while it names ours. */
   #rotatedAtMs: number | null = null
+  /** The last call found nothing new. */
+  #idle = false
   #ended = false
 
   constructor(options: FileSourceOptions) {
@@ -99,6 +101,7 @@ export class FileSource implements RowSource {
     const { reader, input } = this.#opened()
     const count = await input.read(reader.space())
     if (count > 0) {
+      this.#idle = false
       reader.filled(count)
       reader.parse(false, batch)
       await this.#learnHead(reader.position.byte)
@@ -151,7 +154,9 @@ export class FileSource implements RowSource {
         return 'rows'
       }
     }
-    await this.#waiter.wait(this.#options.pollMs ?? DEFAULT_POLL_MS)
+    // The first time without a wait, so that what was read can be committed at once.
+    if (this.#idle) await this.#waiter.wait(this.#options.pollMs ?? DEFAULT_POLL_MS)
+    this.#idle = true
     return 'idle'
   }
 

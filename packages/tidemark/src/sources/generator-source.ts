@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RowBatch } from './row-batch.ts'
 import type { Json, RowSource } from './row-source.ts'
 
@@ -50,7 +51,9 @@ export class GeneratorSource implements RowSource {
     return Promise.resolve()
   }
 
-  next(batch: RowBatch): Promise<'rows' | 'idle' | 'end'> {
+  async next(batch: RowBatch): Promise<'rows' | 'idle' | 'end'> {
+    // Computed rows come without a wait: others on this thread get a turn.
+    await nextTurn()
     batch.reset()
     const end = Math.min(this.#at + ROWS_PER_BATCH, this.#count)
     const keys: unknown[] = (batch.keys ??= [])
@@ -62,7 +65,7 @@ export class GeneratorSource implements RowSource {
       timestamps[batch.count] = row.timestamp ?? null
       batch.push(row.value, this.#at + 1, 0, 0)
     }
-    return Promise.resolve(batch.count === 0 ? 'end' : 'rows')
+    return batch.count === 0 ? 'end' : 'rows'
   }
 
   close(): Promise<void> {

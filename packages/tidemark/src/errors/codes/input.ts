@@ -55,7 +55,7 @@ export const INPUT_ERRORS = {
     domain: 'input',
     retry: 'never',
     exit: EXIT.locked,
-    about: 'Another run reads the same input into the same data directory. Stop one of the two.',
+    about: 'Another run has taken over this input or output of the data directory. Stop one of the two.',
   },
   ERR_OUTPUT_FLAG: {
     domain: 'usage',
