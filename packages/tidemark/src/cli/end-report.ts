@@ -1,8 +1,8 @@
-import type { Summary } from '../api/app.ts'
+import type { StoreEntry, Summary } from '../api/app.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { type DataDir, openDataDir } from '../ops/data-dir.ts'
-import { formatCount, formatShort, formatSpan } from './format.ts'
+import { formatCount, formatInstant, formatShort, formatSpan, toJson } from './format.ts'
 import { shorten } from './import-module.ts'
 import { type JobModule, outputStreams } from './load-job.ts'
 import { reportReader } from './read-state.ts'
@@ -13,6 +13,12 @@ import { topEntries } from './top-entries.ts'
 const TOP = 10
 /** A larger store is not ranked at the end of a run: it would take seconds. */
 const RANKED_ENTRIES = 1_000_000
+
+/** The highest entry of a store. */
+interface FirstEntry {
+  readonly store: string
+  readonly entry: StoreEntry
+}
 
 /** What a run did, in one or two lines. */
 export function summaryText(summary: Summary): string {
@@ -44,36 +50,42 @@ export async function endReport(
 ): Promise<void> {
   const data = openDataDir(summary.dataDir, nodeDisk)
   await line(summaryText(summary))
-  for (const { name } of data.stores()) await storeReport(data, name, terminal, line)
+  const firsts: FirstEntry[] = []
+  for (const { name } of data.stores()) {
+    const first = await storeReport(data, name, terminal, line)
+    if (first !== null) firsts.push({ store: name, entry: first })
+  }
   const own = await ownReport(module, data)
   if (own !== null) await line(`\n${own.trimEnd()}`)
   await line(`\nData directory: ${summary.dataDir}`)
-  const next = nextCommands(data, module, summary.dataDir)
+  const next = nextCommands(data, module, summary.dataDir, firsts)
   if (next.length > 0) await line(`Next, try:\n${next.map((command) => `  ${command}`).join('\n')}`)
 }
 
+/** Prints the top of a store and returns its highest entry, null if there is none (or it is too large to look). */
 async function storeReport(
   data: DataDir,
   name: string,
   terminal: Terminal,
   line: (text: string) => Promise<void>,
-): Promise<void> {
+): Promise<StoreEntry | null> {
   const view = await data.store(name)
   try {
     const about = view.approximateCount()
     if (about > RANKED_ENTRIES) {
       await line(`\nStore ${name}: about ${formatCount(about)} entries, too many to rank here`)
-      return
+      return null
     }
     const top = topEntries(view.scan(), TOP)
     const by = top.field === null ? '' : ` by ${top.field === '' ? 'value' : top.field}`
     const shown = top.total > top.entries.length ? `top ${top.entries.length}${by} of ${formatCount(top.total)}` : ''
     const entries = top.total === 1 ? '1 entry' : `${formatCount(top.total)} entries`
     await line(`\n${terminal.style.bold(`Store ${name}`)}: ${shown === '' ? entries : shown}`)
-    if (top.total === 0) return
+    if (top.total === 0) return null
     const width = terminal.outIsTerminal ? { width: terminal.columns } : {}
     const table = entryTable(top.entries, { indent: '  ', header: terminal.style.dim, ...width })
     await line(table.join('\n'))
+    return top.entries[0] ?? null
   } finally {
     view.close()
   }
@@ -90,11 +102,16 @@ async function ownReport(module: JobModule, data: DataDir): Promise<string | nul
   }
 }
 
-function nextCommands(data: DataDir, module: JobModule, dataDir: string): string[] {
+function nextCommands(data: DataDir, module: JobModule, dataDir: string, firsts: readonly FirstEntry[]): string[] {
   const at = shorten(dataDir) === '.tidemark' ? '' : ` --data-dir ${quote(shorten(dataDir))}`
   const commands: string[] = []
   const store = data.stores()[0]
   if (store !== undefined) commands.push(`npx tidemark state scan${at} --store ${quote(store.name)} --limit 5`)
+  for (const { store: name, entry } of firsts.slice(0, 2)) {
+    const key = typeof entry.key === 'string' ? entry.key : toJson(entry.key)
+    const window = entry.window === undefined ? '' : ` --window ${formatInstant(entry.window.start)}`
+    commands.push(`npx tidemark state get${at} --store ${quote(name)} --key ${quote(key)}${window}`)
+  }
   const written = outputStreams(module.job).find((name) => data.streams().some((stream) => stream.name === name))
   if (written !== undefined) commands.push(`npx tidemark streams read ${quote(written)}${at} --limit 5`)
   commands.push(`npx tidemark checkpoint list${at}`)

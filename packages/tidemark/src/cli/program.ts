@@ -38,7 +38,7 @@ export function makeProgram(context: CliContext): Command {
     .version(`tidemark ${version()}`, '-V, --version')
     .showSuggestionAfterError(false)
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, writeErr: (text) => context.terminal.raw(text) })
   program.addHelpText('after', '\nExample:\n  tidemark run visits.job.ts --in visits=visits.jsonl')
   for (const add of [
     addRun,

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import type { InputSpec, OutputSpec, RunOptions } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
-import { TidemarkError } from '../errors/error.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { run } from '../runtime/run.ts'
 import { checkInputFile, parseInputFlag, parseOutputFlag } from '../sources/input-flag.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
@@ -40,7 +40,9 @@ export async function runJob(path: string, options: Options, context: CliContext
   for (const line of early) progress.note(line)
   progress.start()
   const stopListening = drainOnSignals(app, (line) => progress.note(line))
-  terminal.onClosed(() => void app.drain())
+  // The outcome comes by `done`.
+  terminal.onClosed(() => void app.drain().catch(() => {}))
+  // `done` settles when everything is closed, whichever way the run ended: nothing is left to dispose of.
   try {
     const summary = await app.done
     progress.stop()
@@ -53,10 +55,12 @@ export async function runJob(path: string, options: Options, context: CliContext
       }
       await endReport(module, summary, terminal, line)
     }
-  } finally {
+  } catch (error) {
     progress.stop()
+    // Nobody reads the records any more: a quiet end, as for every command. What was committed is kept.
+    if (!isTidemarkError(error, 'ERR_OUTPUT_CLOSED')) throw error
+  } finally {
     stopListening()
-    await app[Symbol.asyncDispose]()
   }
 }
 

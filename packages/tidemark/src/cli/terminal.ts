@@ -20,6 +20,15 @@ export interface Terminal {
   onClosed(listener: () => void): void
 }
 
+/** Waits until what was written has left this process, and ends it: a thread that lingers after an error must not. */
+export async function exitWhenWritten(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    // A stream whose reader has gone has nothing to wait for.
+    if (!stream.destroyed) await new Promise<void>((done) => void stream.write('', () => done()))
+  }
+  process.exit(code)
+}
+
 export interface Style {
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string

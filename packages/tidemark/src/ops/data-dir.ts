@@ -77,11 +77,11 @@ export class DataDir {
     return tasks.sort((a, b) => a.meta.task - b.meta.task)
   }
 
-  /** Every store of the job, by name. */
+  /** Every store of the job, in the job's order. */
   stores(): StoreDescriptor[] {
     const byName = new Map<string, StoreDescriptor>()
     for (const { meta } of this.tasks()) for (const store of meta.stores) byName.set(store.name, store)
-    return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return [...byName.values()]
   }
 
   /**

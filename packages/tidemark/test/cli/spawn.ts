@@ -1,0 +1,66 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** The command as users call it. */
+export const BIN: string = fileURLToPath(new URL('../../bin/tidemark.mjs', import.meta.url))
+
+export interface Outcome {
+  readonly exit: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly out: string
+  readonly error: string
+}
+
+/** A `tidemark` process. */
+export class Tidemark {
+  readonly child: ChildProcessWithoutNullStreams
+  readonly done: Promise<Outcome>
+  out = ''
+  error = ''
+
+  constructor(
+    args: readonly string[],
+    options: { readonly cwd?: string; readonly environment?: NodeJS.ProcessEnv } = {},
+  ) {
+    this.child = spawn(process.execPath, [BIN, ...args], {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.environment },
+    })
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => void (this.out += text))
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => void (this.error += text))
+    // A command that ends without reading its input.
+    this.child.stdin.on('error', () => {})
+    this.done = new Promise((done) => {
+      this.child.on('close', (exit, signal) => done({ exit, signal, out: this.out, error: this.error }))
+    })
+  }
+}
+
+/** Runs a command to its end. */
+export function tidemark(
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly input?: string } = {},
+): Promise<Outcome> {
+  const command = new Tidemark(args, options)
+  command.child.stdin.end(options.input ?? '')
+  return command.done
+}
+
+/** Waits until a condition holds, looking again and again; fails after a time that is long even on a busy machine. */
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  limitMs = 60_000,
+): Promise<void> {
+  const start = performance.now()
+  while (!(await condition())) {
+    if (performance.now() - start > limitMs) throw new Error(`timed out: ${what}`)
+    await new Promise((done) => setTimeout(done, 50))
+  }
+}
+
+/** The one JSON object on the last line of standard error. */
+export function errorOf(outcome: Outcome): { readonly code: string; readonly message: string; readonly exit: number } {
+  const line = outcome.error.trimEnd().split('\n').at(-1) ?? ''
+  return (JSON.parse(line) as { error: { code: string; message: string; exit: number } }).error
+}
