@@ -179,7 +179,10 @@ export class LayeredState implements TaskState {
       written = true
     } finally {
       // Failed or given up: what was to be flushed stays in memory, and the next flush takes it along.
-      if (!written) for (const store of stores) takeBack(store)
+      if (!written) {
+        for (const _ of this.#merging()) continue
+        for (const store of stores) takeBack(store)
+      }
     }
     for (const store of stores) {
       store.cleaned(yield* mergeMaps(store.flushing as ByteMap, store.beginCleaning(), false))

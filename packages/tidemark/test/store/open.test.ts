@@ -242,3 +242,42 @@ test('a descriptor gives its store back, with Tidemark’s serdes or the job’s
   })
   assert.deepEqual(describe(named), described)
 })
+
+test('a flush that fails while a large commit is being merged loses nothing (C7), and the next one takes all', () => {
+  const harness = new Harness([NUMBERS])
+  const numbers = numbersOf(harness)
+  const fill = (from: number, to: number, value: number): void => {
+    for (let i = from; i < to; i++) numbers.put(`k${i}`, value)
+  }
+  fill(0, 12_000, 1)
+  harness.commit()
+  const flush = harness.state.flush()
+  for (let i = 0; i < 20; i++) flush.next()
+  fill(3000, 9000, 2)
+  harness.commit()
+  fill(0, 6000, 3)
+  const frozen = harness.state.freeze(3)
+  harness.decide(drain(harness.state.delta(frozen)))
+  const merge = harness.state.commit(frozen)
+  merge.next()
+  harness.base.failNextWrite = new Error('no space')
+  assert.throws(() => drain(flush), /no space/)
+  const check = (): void => {
+    for (const [key, value] of [
+      ['k0', 3],
+      ['k5999', 3],
+      ['k6000', 2],
+      ['k8999', 2],
+    ] as const) {
+      assert.equal(numbers.get(key), value)
+    }
+    assert.equal([...numbers.entries()].length, 12_000)
+  }
+  check()
+  drain(merge)
+  check()
+  assert.equal(harness.state.flushedId, 0)
+  drain(harness.state.flush())
+  assert.deepEqual([harness.state.flushedId, harness.base.id, harness.base.statistics().entries], [3, 3, 12_000])
+  check()
+})
