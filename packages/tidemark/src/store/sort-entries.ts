@@ -52,7 +52,10 @@ export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
     from = to
     to = swap
   }
-  for (let i = 0; i < size; i++) to[i] = keyed.entries[from[i] as number] as number
+  for (let i = 0; i < size; i++) {
+    to[i] = keyed.entries[from[i] as number] as number
+    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+  }
   return to
 }
 
