@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs'
 import type { Command } from 'commander'
+import { TidemarkError } from '../errors/error.ts'
 import { resolveSettings, type ResolvedSettings } from './resolve-settings.ts'
 import { SETTINGS, type Settings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -26,17 +28,25 @@ export function withSettings(command: Command, keys: readonly (keyof Settings)[]
   return command.option('--json', 'machine-readable output; errors too, as one JSON object on standard error')
 }
 
-/** The settings for a command whose options commander has parsed. */
-export function settingsOf(options: Options, context: CliContext): Promise<ResolvedSettings> {
+/** The settings for a command whose options commander has parsed. ERR_CONFIG_VALUE too when dataDir is a file. */
+export async function settingsOf(options: Options, context: CliContext): Promise<ResolvedSettings> {
   const flags: Record<string, unknown> = {}
   for (const spec of SETTINGS) flags[spec.key] = options[flagName(spec.flag)]
   const config = options['config']
-  return resolveSettings({
+  const resolved = await resolveSettings({
     cwd: context.cwd,
     environment: context.environment,
     flags,
     config: typeof config === 'string' ? config : undefined,
   })
+  const { dataDir } = resolved.settings
+  if (statSync(dataDir, { throwIfNoEntry: false })?.isDirectory() === false) {
+    const source = resolved.rows.find((row) => row.spec.key === 'dataDir')?.source ?? 'default'
+    throw new TidemarkError('ERR_CONFIG_VALUE', `${source}: dataDir takes a directory, and ${dataDir} is a file.`, {
+      details: { setting: 'dataDir', source },
+    })
+  }
+  return resolved
 }
 
 /** `--data-dir` as commander names it: `dataDir`. */

@@ -7,9 +7,11 @@ import { TidemarkError } from '../errors/error.ts'
 /** A module's exports by name. */
 export type ModuleExports = Readonly<Record<string, unknown>>
 
+const MODULES = /\.[cm]?[jt]s$/
+
 /**
  * Imports a job module (or a configuration file). Errors say which file and line:
- * ERR_JOB_NOT_FOUND, ERR_JOB_SYNTAX, ERR_JOB_IMPORT, ERR_JOB_THREW.
+ * ERR_JOB_NOT_FOUND, ERR_JOB_NOT_A_JOB (another kind of file), ERR_JOB_SYNTAX, ERR_JOB_IMPORT, ERR_JOB_THREW.
  */
 export async function importModule(path: string): Promise<{ url: URL; exports: ModuleExports }> {
   const absolute = resolve(path)
@@ -20,6 +22,10 @@ export async function importModule(path: string): Promise<{ url: URL; exports: M
   if (!stats.isFile()) {
     const message = `${absolute} is a directory; give the module in it, such as ${path.replace(/\/$/, '')}/visits.job.ts`
     throw new TidemarkError('ERR_JOB_NOT_FOUND', message, { details: { file: absolute } })
+  }
+  if (!MODULES.test(absolute)) {
+    const message = `${absolute} is no module: a job is TypeScript or JavaScript (.ts, .mts, .js, .mjs)`
+    throw new TidemarkError('ERR_JOB_NOT_A_JOB', message, { details: { file: absolute } })
   }
   const url = pathToFileURL(absolute)
   try {

@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { nodeDisk } from '../disk/node-disk.ts'
+import { TidemarkError } from '../errors/error.ts'
 import { type DumpedRecord, dumpFile } from '../log/dump.ts'
 import type { CliContext, Options } from './context.ts'
 import { formatInstant, formatValue } from './format.ts'
@@ -8,7 +10,11 @@ import { printLines } from './print-lines.ts'
 /** `tidemark log dump`. */
 export async function dumpLog(file: string, options: Options, context: CliContext): Promise<void> {
   const json = options['json'] === true
-  const records = dumpFile(nodeDisk, resolve(context.cwd, file), { committed: options['committed'] === true })
+  const path = resolve(context.cwd, file)
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new TidemarkError('ERR_USAGE', `${path} is a directory; give one of its segment files (.log)`)
+  }
+  const records = dumpFile(nodeDisk, path, { committed: options['committed'] === true })
   await printLines(context.terminal, linesOf(records, json))
 }
 

@@ -12,7 +12,7 @@ import { addRun } from './commands/run.ts'
 import { addState } from './commands/state.ts'
 import { addStreams } from './commands/streams.ts'
 import type { CliContext } from './context.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../ops/nearest.ts'
 import { printError } from './print-error.ts'
 import { version } from './version.ts'
 

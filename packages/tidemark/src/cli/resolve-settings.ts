@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { TidemarkError } from '../errors/error.ts'
 import { importModule, shorten } from './import-module.ts'
-import { nearest, suggestion } from './nearest.ts'
+import { nearest, suggestion } from '../ops/nearest.ts'
 import { OTHER_VARIABLES, readSetting, SETTINGS, type Settings, type SettingSpec } from './settings.ts'
 
 /** One setting as it came out: where its value came from, and who had a say before. */

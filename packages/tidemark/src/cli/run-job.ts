@@ -11,7 +11,7 @@ import { endReport } from './end-report.ts'
 import { listFlag } from './flag-values.ts'
 import { toJson } from './format.ts'
 import { inputStreams, type JobModule, loadJob, outputStreams } from './load-job.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../ops/nearest.ts'
 import { ProgressLine } from './progress-line.ts'
 import type { Settings } from './settings.ts'
 

@@ -9,6 +9,7 @@ import { openTaskState } from '../store/open.ts'
 import type { StoreDescriptor, TaskState } from '../store/types.ts'
 import { decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
 import { serdeOrBytes } from './known-serde.ts'
+import { suggestion } from './nearest.ts'
 import { StoreView, type TaskStore } from './store-view.ts'
 import { taskMeta, type TaskMeta } from './task-meta.ts'
 
@@ -58,8 +59,8 @@ export class DataDir {
     const stream = this.view.stream(name)
     if (stream !== undefined) return stream
     const names = this.streams().map((each) => each.name)
-    const there = names.length === 0 ? 'It has no streams yet.' : `It has: ${names.join(', ')}.`
-    throw new TidemarkError('ERR_STREAM_UNKNOWN', `${this.path} has no stream "${name}". ${there}`, {
+    const there = names.length === 0 ? ' It has no streams yet.' : suggestion(name, names)
+    throw new TidemarkError('ERR_STREAM_UNKNOWN', `${this.path} has no stream "${name}".${there}`, {
       details: { stream: name },
     })
   }
@@ -119,9 +120,9 @@ export class DataDir {
     const stores = this.stores()
     const found = stores.find((store) => store.name === name)
     if (found !== undefined) return found
-    const names = stores.map((store) => store.name).join(', ')
-    const there = stores.length === 0 ? 'It has no stores yet.' : `It has: ${names}.`
-    throw new TidemarkError('ERR_STORE_UNKNOWN', `${this.path} has no store "${name}". ${there}`, {
+    const names = stores.map((store) => store.name)
+    const there = names.length === 0 ? ' It has no stores yet.' : suggestion(name, names)
+    throw new TidemarkError('ERR_STORE_UNKNOWN', `${this.path} has no store "${name}".${there}`, {
       details: { store: name },
     })
   }

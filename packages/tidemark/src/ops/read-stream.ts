@@ -49,7 +49,7 @@ export class StreamRead {
     if (partition !== undefined && partition >= stream.partitions) {
       throw new TidemarkError(
         'ERR_STREAM_UNKNOWN',
-        `stream "${name}" has ${stream.partitions} partitions, 0 to ${stream.partitions - 1}: there is no ${partition}`,
+        `stream "${name}" has no partition ${partition}: its partitions are 0 to ${stream.partitions - 1}`,
         { details: { stream: name, partition } },
       )
     }

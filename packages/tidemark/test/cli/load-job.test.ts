@@ -64,6 +64,10 @@ test('ERR_JOB_NOT_A_JOB says what the default export is', async () => {
   }
 })
 
+test('ERR_JOB_NOT_A_JOB for a file that is no module', async () => {
+  assert.equal((await failure(loadJob(join(root, 'package.json')))).code, 'ERR_JOB_NOT_A_JOB')
+})
+
 test('ERR_JOB_SYNTAX shows file, line and the line of code, in TypeScript', async () => {
   const error = await failure(load(`const a: number = 1\nconst b: number = = 2\nexport default a + b`))
   assert.equal(error.code, 'ERR_JOB_SYNTAX')

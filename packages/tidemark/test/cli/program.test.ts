@@ -155,6 +155,14 @@ test('commands on a directory without data say so and exit 2', async () => {
   }
 })
 
+test('a data directory that is a file, and a dump of a directory', async () => {
+  const file = await cli(['streams', 'list', '--data-dir', 'visits.job.ts', '--json'])
+  assert.equal(errorOf(file).code, 'ERR_CONFIG_VALUE')
+  assert.match(errorOf(file).message, /^--data-dir: .* is a file/)
+  const directory = await cli(['log', 'dump', '.', '--json'])
+  assert.equal(errorOf(directory).code, 'ERR_USAGE')
+})
+
 test('completion scripts name the commands and their flags', async () => {
   const bash = await cli(['completion', 'bash'])
   assert.match(bash.out, /'state scan'\) words='.*--prefix.*--data-dir.*' ;;/)

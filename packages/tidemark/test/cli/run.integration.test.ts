@@ -203,6 +203,6 @@ test('state get: ERR_NO_SUCH_KEY with exit 1, and ERR_USAGE for flags that do no
   assert.equal(errorOf(missing).code, 'ERR_NO_SUCH_KEY')
   assert.equal(errorOf(await get('--store', 'visits-by-user')).code, 'ERR_USAGE')
   assert.equal(errorOf(await get('--store', 'visits-by-user', '--key', 'a', '--window', '5')).code, 'ERR_USAGE')
-  const store = await get('--store', 'visits', '--key', 'a')
-  assert.match(errorOf(store).message, /It has: visits-by-user\./)
+  const store = await get('--store', 'users', '--key', 'a')
+  assert.match(errorOf(store).message, /There is: visits-by-user\./)
 })

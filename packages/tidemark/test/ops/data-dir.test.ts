@@ -123,7 +123,7 @@ test('job, stores and tasks are known; unknown names list those there are', asyn
       [1, 2, 1],
     ],
   )
-  await assert.rejects(directory.store('count'), { code: 'ERR_STORE_UNKNOWN', message: /It has: counts, hourly\./ })
+  await assert.rejects(directory.store('count'), { code: 'ERR_STORE_UNKNOWN', message: /Did you mean "counts"\?/ })
   assert.throws(() => directory.stream('visits'), { code: 'ERR_STREAM_UNKNOWN' })
   assert.throws(() => openDataDir('/elsewhere', data.disk), { code: 'ERR_NOT_A_DATA_DIR' })
 })

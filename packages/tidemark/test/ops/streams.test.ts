@@ -46,7 +46,10 @@ test('records are read by partition, decoded, from an offset inside a batch too'
     [1, 2, 'b', null],
   ])
   assert.deepEqual(read(data, { partition: 1, from: 99 }), [])
-  assert.throws(() => read(data, { partition: 2 }), { code: 'ERR_STREAM_UNKNOWN', message: /2 partitions, 0 to 1/ })
+  assert.throws(() => read(data, { partition: 2 }), {
+    code: 'ERR_STREAM_UNKNOWN',
+    message: /no partition 2: .* 0 to 1/,
+  })
 })
 
 test('reading goes on after a refresh', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { editDistance, nearest, suggestion } from '../../src/cli/nearest.ts'
+import { editDistance, nearest, suggestion } from '../../src/ops/nearest.ts'
 
 test('edit distance counts inserts, deletes, replacements and swaps', () => {
   assert.equal(editDistance('', ''), 0)
