@@ -4,9 +4,6 @@ import { type ByteInput, CompressedBytes, type Compression, PlainBytes, skipVeri
 import { type FileIdentity, findRotated, identify, isAt, openInput } from './file-identity.ts'
 import { type RowPosition, START } from './row-reader.ts'
 
-/** Up to this much that was read before is read again to see that it is unchanged, even in the same file. */
-const ALWAYS_VERIFIED_BYTES = 256 * 1024 * 1024
-
 /** A place in a file, as it is kept in the log. */
 export interface FilePosition {
   readonly kind: 'file'
@@ -21,6 +18,8 @@ export interface ResumeRequest {
   readonly shown: string
   readonly compression: Compression
   readonly follow: boolean
+  /** Up to this much that was read before is read again to see that it is unchanged, even in the same inode. */
+  readonly verifyMaxBytes: number
 }
 
 /** An open file, with what comes after `position` as the next bytes of `input`. */
@@ -35,7 +34,7 @@ export interface ResumedFile {
 /**
  * Opens a file where an earlier run stopped. The file is the same if what was read of it has the same CRC-32 now,
  * whatever its inode: so a file that was appended to, rewritten with more at the end, or compressed anew goes on. In
- * the same inode a plain file is trusted by its first KiB when more than 256 MiB of it were read. A followed file that
+ * the same inode a plain file is trusted by its first KiB when more than `verifyMaxBytes` of it were read. A followed file that
  * was rotated is searched for by its inode in its directory and read to its end first.
  */
 export async function resumeFile(request: ResumeRequest, position: FilePosition | null): Promise<ResumedFile> {
@@ -72,7 +71,7 @@ async function matching(
   if (request.compression === null) {
     if (identity.sizeBytes < byte) return null
     const sameInode = identity.inode === position.file.inode && identity.device === position.file.device
-    if (sameInode && byte > ALWAYS_VERIFIED_BYTES) {
+    if (sameInode && byte > request.verifyMaxBytes) {
       const head = await identify(handle, position.file.headBytes)
       return head.head === position.file.head ? new PlainBytes(handle, byte) : null
     }

@@ -12,6 +12,7 @@ import { type Json, type RowSource, type Waiter, realWaiter } from './row-source
 
 const DEFAULT_POLL_MS = 100
 const DEFAULT_ROTATE_GRACE_MS = 1000
+const DEFAULT_VERIFY_MAX_BYTES = 256 * 1024 * 1024
 
 export interface FileSourceOptions {
   readonly path: string
@@ -25,6 +26,8 @@ export interface FileSourceOptions {
   readonly pollMs?: number
   /** A rotated file is left when nothing was written to it for this long, ms (default 1000). */
   readonly rotateGraceMs?: number
+  /** How much of what was read before is read again at `open` to see that it is unchanged (default 256 MiB). */
+  readonly verifyMaxBytes?: number
   readonly clock?: Clock
   readonly waiter?: Waiter
   readonly onWarning?: (line: string) => void
@@ -74,7 +77,7 @@ export class FileSource implements RowSource {
   }
 
   async open(position: Json | null): Promise<void> {
-    const { follow = false, compression = null, format } = this.#options
+    const { follow = false, compression = null, format, verifyMaxBytes = DEFAULT_VERIFY_MAX_BYTES } = this.#options
     if (follow && (compression !== null || format === 'json')) {
       const what = compression === null ? 'a JSON array' : 'a compressed file'
       throw new TidemarkError(
@@ -85,7 +88,7 @@ export class FileSource implements RowSource {
       )
     }
     const resumed = await resumeFile(
-      { path: this.#path, shown: this.#options.path, compression, follow },
+      { path: this.#path, shown: this.#options.path, compression, follow, verifyMaxBytes },
       position as unknown as FilePosition | null,
     )
     if (resumed.warning !== null) this.#options.onWarning?.(resumed.warning)

@@ -14,6 +14,7 @@ const COMMIT_INTERVAL_MS = 200
 /** A commit is encoded while the one before is written. */
 const MAX_IN_FLIGHT = 2
 const PAUSE_MS = 10
+const HOW_TO_GO_ON = '. Mend the row and run again, or choose another policy (onError: drop, deadLetter).'
 
 export interface IngestOptions {
   readonly log: LogPort
@@ -160,11 +161,12 @@ export class Ingest {
     const batch = this.#batch
     if (batch.count === 0) return
     const { source } = this.#options
+    this.#encoder.sampleTime()
     const first = source.rows - batch.count
     for (let i = 0; i < batch.count; i++) {
       const bad = this.#encoder.add(batch, i, first + i)
       if (bad === null) continue
-      if (this.#policy === 'fail') throw malformedError(source.name, bad)
+      if (this.#policy === 'fail') throw malformedError(source.name, bad, HOW_TO_GO_ON)
       if (this.#policy === 'drop') {
         this.#dropped++
       } else {

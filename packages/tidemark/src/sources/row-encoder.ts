@@ -37,6 +37,7 @@ export class RowEncoder {
   readonly #stream: StreamDef<unknown, unknown>
   readonly #info: StreamInfo
   readonly #clock: Clock
+  #nowMs: number
   readonly #targets: readonly Target[]
   readonly #deadTargets: readonly Target[]
   /** The schema of the value's serde must see the row as JSON first. */
@@ -48,6 +49,7 @@ export class RowEncoder {
     this.#stream = options.stream
     this.#info = options.info
     this.#clock = options.clock
+    this.#nowMs = options.clock.now()
     this.#targets = targetsOf(options.info)
     this.#deadTargets = options.deadLetters === null ? [] : targetsOf(options.deadLetters)
     this.#hasSchema = options.stream.value.name === 'json' && options.stream.value !== JSON_SERDE
@@ -59,6 +61,11 @@ export class RowEncoder {
     for (const target of this.#targets) sizeBytes += target.encoder.sizeBytes
     for (const target of this.#deadTargets) sizeBytes += target.encoder.sizeBytes
     return sizeBytes
+  }
+
+  /** Looks at the clock, for rows without a time of their own. Once for each piece of input. */
+  sampleTime(): void {
+    this.#nowMs = this.#clock.now()
   }
 
   /** Adds row i of a batch, which has the number `row` in its source; returns what is wrong with it, or null. */
@@ -99,7 +106,7 @@ export class RowEncoder {
 
   #time(value: unknown, timestamp: number | null): number {
     const { time } = this.#stream
-    if (time === null) return timestamp === null ? this.#clock.now() : Math.trunc(timestamp)
+    if (time === null) return timestamp === null ? this.#nowMs : Math.trunc(timestamp)
     const ms: unknown = time(value)
     if (typeof ms === 'number' && ms >= 0 && ms <= MAX_TIME_MS) return Math.trunc(ms)
     throw new TypeError(`the event time of stream ${this.#stream.name} must be ms since 1970, but is ${shown(ms)}`)
@@ -109,7 +116,7 @@ export class RowEncoder {
   addDeadLetter(bad: MalformedRow, source: string, row: number): void {
     const { encoder } = this.#deadTargets[placeOf(row, this.#deadTargets.length)] as Target
     const text = utf8.encode(bad.text)
-    encoder.append(this.#clock.now(), null, 0, 0, text, 0, text.length, [
+    encoder.append(this.#nowMs, null, 0, 0, text, 0, text.length, [
       ['tm-error', utf8.encode(bad.error)],
       ['tm-stream', utf8.encode(this.#stream.name)],
       ['tm-file', utf8.encode(source)],

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import type { Disk, DiskFile } from '../disk/disk.ts'
@@ -54,7 +55,7 @@ export class FileTarget implements SinkTarget {
     this.#file = this.#disk.open(this.name, 'create')
     const size = this.#file.size()
     if (size === 0) {
-      if (!exists) this.#disk.syncDirectory(this.name.slice(0, this.name.lastIndexOf('/')) || '/')
+      if (!exists) this.#disk.syncDirectory(dirname(this.name))
       return
     }
     this.close()

@@ -101,6 +101,17 @@ test('a file that was written anew with more at its end goes on; with other cont
   await assert.rejects(readOn(path, first.position), { code: 'ERR_INPUT_CHANGED' })
 })
 
+test('beyond verifyMaxBytes the same file is trusted by its first KiB', async (t) => {
+  const path = join(temporaryDirectory(t), 'rows.jsonl')
+  writeFileSync(path, lines(0, 1000))
+  const { position } = await readOn(path)
+  writeFileSync(path, lines(0, 500) + lines(400, 100) + lines(600, 401))
+  assert.deepEqual(numbers((await readOn(path, position, { verifyMaxBytes: 5000 })).values), [1000])
+  await assert.rejects(readOn(path, position, { verifyMaxBytes: 50_000 }), { code: 'ERR_INPUT_CHANGED' })
+  writeFileSync(path, lines(1, 1001))
+  await assert.rejects(readOn(path, position, { verifyMaxBytes: 5000 }), { code: 'ERR_INPUT_CHANGED' })
+})
+
 test('a file that has become shorter is ERR_INPUT_TRUNCATED', async (t) => {
   const path = join(temporaryDirectory(t), 'rows.jsonl')
   writeFileSync(path, lines(0, 10))

@@ -116,7 +116,7 @@ test('policy fail: ERR_INPUT_MALFORMED names file, line and column; nothing of t
   await assert.rejects(makeIngest(port, info, file(path)).run(), (error: unknown) => {
     assert.ok(error instanceof TidemarkError)
     assert.equal(error.code, 'ERR_INPUT_MALFORMED')
-    assert.equal(error.message, `${path}:4:7: not JSON: a value expected, but found 'oops'`)
+    assert.ok(error.message.startsWith(`${path}:4:7: not JSON: a value expected, but found 'oops'. Mend the row`))
     assert.deepEqual(error.details, { file: path, line: 4, column: 7 })
     return true
   })
@@ -138,7 +138,7 @@ test('a bad time and a value that the serde refuses are malformed rows', async (
   const timed = jsonStream('visits', { time: (value) => (value as { at: number }).at })
   await assert.rejects(makeIngest(port, info, file(path), { stream: timed }).run(), {
     code: 'ERR_INPUT_MALFORMED',
-    message: `${path}:1:1: the event time of stream visits must be ms since 1970, but is the text "noon"`,
+    message: /:1:1: the event time of stream visits must be ms since 1970, but is the text "noon"/,
   })
   const counted = jsonStream('visits', { value: uint() as unknown as ReturnType<typeof jsonStream>['value'] })
   await assert.rejects(makeIngest(port, info, file(path), { stream: counted }).run(), { code: 'ERR_INPUT_MALFORMED' })
