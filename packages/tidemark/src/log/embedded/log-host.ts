@@ -56,6 +56,7 @@ export class LogHost {
     this.#exited = new Promise((resolve) => {
       worker.on('exit', (code) => {
         if (this.#closing === null || this.#asked.size > 0) this.#onExit(code)
+        else this.#error = new TidemarkError('ERR_LOG_CLOSED', `the log in ${this.directory} was closed.`)
         resolve()
       })
     })
@@ -140,10 +141,14 @@ export class LogHost {
     return this.#closing
   }
 
+  /** Ends the thread at once, in the middle of whatever it does: as a crash of it would. `failure` settles. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate()
+    await this.#exited
+  }
+
   async #close(): Promise<void> {
-    if (this.#error === null) {
-      await this.#send((number) => ({ kind: 'close', number }))
-    }
+    if (this.#error === null) await this.#send((number) => ({ kind: 'close', number }))
     await this.#exited
   }
 

@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import type { Clock } from '../../clock/clock.ts'
 import { isTidemarkError, toWireError } from '../../errors/error.ts'
 import type { Transaction } from '../types.ts'
@@ -45,7 +45,8 @@ export class LogServer {
   }
 
   #onHost(message: HostMessage): void {
-    // What was sent before a request counts before it.
+    // What was sent on any port before a request was made counts before it.
+    for (const served of this.#ports) this.#drain(served)
     this.#commitWaiting()
     if (message.kind === 'port') this.#serve(message.port, message.pending)
     else if (message.kind === 'close') this.#close(message.number)
@@ -67,6 +68,13 @@ export class LogServer {
     this.#ports.add(served)
     port.on('message', (message: PortMessage) => this.#guarded(() => this.#onPort(served, message)))
     port.on('close', () => this.#ports.delete(served))
+  }
+
+  /** Takes the messages that have arrived and wait for their turn of the event loop. */
+  #drain(served: ServedPort): void {
+    for (let next = receiveMessageOnPort(served.port); next !== undefined; next = receiveMessageOnPort(served.port)) {
+      this.#onPort(served, next.message as PortMessage)
+    }
   }
 
   #onPort(from: ServedPort, message: PortMessage): void {

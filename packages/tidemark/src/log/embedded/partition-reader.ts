@@ -139,8 +139,9 @@ export class PartitionReader {
     if (this.#position < this.#offsets.start(this.#slot)) throw this.#outOfRange(this.#position)
     const file = this.#fileAtPosition()
     const restBytes = file.size() - this.#filePosition
-    const limitBytes = Math.min(restBytes, into === undefined ? Math.max(maxBytes, HEADER_BYTES) : into.length)
-    let bytes = this.#load(file, limitBytes, into)
+    const target = into !== undefined && into.length >= HEADER_BYTES ? into : undefined
+    const limitBytes = Math.min(restBytes, target?.length ?? Math.max(maxBytes, HEADER_BYTES))
+    let bytes = this.#load(file, limitBytes, target)
     const firstBytes = bytes.length < HEADER_BYTES ? 0 : batchSizeBytes(bytes, 0)
     if (firstBytes > bytes.length && firstBytes <= restBytes) bytes = this.#load(file, firstBytes, undefined)
     return this.#take(bytes, end)
