@@ -118,7 +118,7 @@ test('the report is a chart of the average delay by hour', async () => {
   assert.match(text, /Average departure delay by scheduled hour of day/)
   assert.match(text, / 5:00 {2}█{16} 10\.0\n +17:00 {2}█{48} 30\.0/)
   assert.match(text, /Data directory: .*day\n/)
-  assert.match(text, /npx tidemark state scan --data-dir .*day --store delays-by-airport-hour --limit 5/)
+  assert.match(text, /npx tidemark state scan --data-dir .*day --store flights-by-aircraft --limit 5/)
 })
 
 test('bars are to one scale, and a negative value has none', () => {
