@@ -14,8 +14,16 @@ function refuses(code: ErrorCode, path: string, work: () => unknown): void {
   })
 }
 
+type Make = () => { readonly disk: Disk; readonly root: string }
+
 /** What every Disk must do. `make` gives a disk and an empty directory on it. */
-export function diskSuite(name: string, make: () => { readonly disk: Disk; readonly root: string }): void {
+export function diskSuite(name: string, make: Make): void {
+  contentSuite(name, make)
+  nameSuite(name, make)
+  errorSuite(name, make)
+}
+
+function contentSuite(name: string, make: Make): void {
   test(`${name}: writes at positions, reads short at the end, leaves zeros in holes`, () => {
     const { disk, root } = make()
     const file = disk.open(`${root}/a`, 'create')
@@ -42,12 +50,14 @@ export function diskSuite(name: string, make: () => { readonly disk: Disk; reado
     file.close()
     assert.deepEqual(readFile(disk, `${root}/a`), new Uint8Array([97, 98, 0, 0, 122]))
   })
+}
 
+function nameSuite(name: string, make: Make): void {
   test(`${name}: lists names in order, only of the directory itself, none for a missing one`, () => {
     const { disk, root } = make()
     disk.makeDirectory(`${root}/d/e`)
     disk.makeDirectory(`${root}/d/e`)
-    for (const name of ['d/b', 'd/a', 'd/e/c']) disk.open(`${root}/${name}`, 'create').close()
+    for (const path of ['d/b', 'd/a', 'd/e/c']) disk.open(`${root}/${path}`, 'create').close()
     assert.deepEqual(disk.list(`${root}/d`), ['a', 'b', 'e'])
     assert.deepEqual(disk.list(`${root}/none`), [])
     assert.equal(disk.exists(`${root}/d/e`), true)
@@ -76,7 +86,9 @@ export function diskSuite(name: string, make: () => { readonly disk: Disk; reado
     assert.deepEqual(bytes, text('here\0'))
     file.close()
   })
+}
 
+function errorSuite(name: string, make: Make): void {
   test(`${name}: missing files are ERR_FILE_NOT_FOUND with the path`, () => {
     const { disk, root } = make()
     const path = `${root}/none`

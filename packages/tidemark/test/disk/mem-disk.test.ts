@@ -68,7 +68,10 @@ test('MemDisk: a truncation that was not synced may be undone', () => {
     assert.ok('abcdef'.startsWith(content))
     sizes.add(content.length)
   }
-  assert.deepEqual([...sizes].sort(), [2, 6])
+  assert.deepEqual(
+    [...sizes].sort((a, b) => a - b),
+    [2, 6],
+  )
 })
 
 test('MemDisk: names need a sync of their directory', () => {

@@ -54,8 +54,8 @@ export interface ProducerEntry {
  */
 export class LogState {
   readonly streams: StreamState[] = []
-  readonly byName = new Map<string, StreamState>()
-  readonly producers = new Map<string, ProducerEntry>()
+  readonly byName: Map<string, StreamState> = new Map()
+  readonly producers: Map<string, ProducerEntry> = new Map()
   firstJournal = 1
   slots = 0
 

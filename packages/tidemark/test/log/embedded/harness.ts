@@ -20,9 +20,9 @@ export const text = (value: string): Uint8Array => encoder.encode(value)
 export const untext = (value: Uint8Array): string => decoder.decode(value)
 
 /** A record batch with these values. */
-export function batch(values: readonly string[], timestamp = 0): Uint8Array {
+export function batch(list: readonly string[], timestamp = 0): Uint8Array {
   const batches = new BatchEncoder(256)
-  for (const value of values) {
+  for (const value of list) {
     const bytes = text(value)
     batches.append(timestamp, null, 0, 0, bytes, 0, bytes.length, null)
   }
