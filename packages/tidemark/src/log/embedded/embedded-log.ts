@@ -95,6 +95,7 @@ export class EmbeddedLog {
       const recovered = recover(disk, directory, files, options.fsync === 'never')
       const log = new EmbeddedLog(options, lock, recovered, files)
       log.#publishAll()
+      if (options.fsync === 'never' && !recovered.unsynced) log.#announceUnsynced()
       return log
     } catch (error) {
       lock?.release()
@@ -111,6 +112,14 @@ export class EmbeddedLog {
         offsets.setEnd(slot, end)
       }
     }
+  }
+
+  /**
+   * Makes an entry with the flag of policy `never` durable before anything is written under it: else, if all such entries
+   * were lost, recovery would take the segments for witnesses against an intact journal.
+   */
+  #announceUnsynced(): void {
+    this.#record(ENTRY.reclaim, writeReclaim, { firstJournal: this.#state.firstJournal, flushed: [] })
   }
 
   /** True once the log refuses work: closed, or failed. */

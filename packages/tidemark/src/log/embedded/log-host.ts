@@ -115,6 +115,11 @@ export class LogHost {
     return this.#ask('deltas', [producer, afterId])
   }
 
+  /** Also the way to let go of a producer that will never flush: with its committed id, its deltas are given up. */
+  flushed(producer: string, id: number): Promise<void> {
+    return this.#ask('flushed', [producer, id])
+  }
+
   trim(stream: number, partition: number, beforeOffset: number): Promise<void> {
     return this.#ask('trim', [stream, partition, beforeOffset])
   }

@@ -12,6 +12,8 @@ export interface Recovered {
   readonly state: LogState
   readonly files: JournalFile[]
   readonly sequence: number
+  /** The last entry was written under policy `never`. */
+  readonly unsynced: boolean
 }
 
 /**
@@ -69,6 +71,7 @@ function begin(disk: Disk, directory: string, unsynced: boolean): Recovered {
     state,
     files: [{ number: 1, headBytes: sizeBytes, sizeBytes, segments: new Set(), deltas: new Map() }],
     sequence: 1,
+    unsynced,
   }
 }
 
@@ -82,7 +85,6 @@ function firstNeeded(disk: Disk, directory: string, newest: number): number {
 
 interface Replayed extends Recovered {
   readonly appends: readonly JournaledAppend[]
-  readonly unsynced: boolean
 }
 
 function replay(disk: Disk, directory: string, numbers: readonly number[], firstJournal: number): Replayed {

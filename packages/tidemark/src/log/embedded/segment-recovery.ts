@@ -115,7 +115,13 @@ export class SegmentRecovery {
    * file (by number) which segments have to be synced before it may go.
    */
   repair(files: ReadonlyMap<number, JournalFile>): void {
-    for (const { partition, base } of this.#strays) this.#segments.remove(partition, base)
+    const changed = new Set<string>()
+    for (const { partition, base } of this.#strays) {
+      this.#segments.remove(partition, base)
+      changed.add(partitionDirectory(this.#directory, partition.stream.name, partition.partition))
+    }
+    // A stray that came back could bear false witness, like what is cut off below.
+    for (const directory of changed) this.#disk.syncDirectory(directory)
     const journals = new Map<number, DiskFile>()
     try {
       for (const work of this.#work) {

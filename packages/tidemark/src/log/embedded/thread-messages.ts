@@ -23,6 +23,7 @@ export const REMOTE_METHODS = [
   'producer',
   'producers',
   'deltas',
+  'flushed',
   'trim',
   'applyRetention',
   'statistics',

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { MemDisk } from '../../../src/disk/mem-disk.ts'
 import { FAILPOINTS } from '../../../src/log/embedded/failpoints.ts'
 import type { FsyncPolicy } from '../../../src/log/embedded/options.ts'
+import { batch, commit, freshLog, openLog, transaction, values } from './harness.ts'
 import { openSmall, Workload } from './workload.ts'
 
 /** Runs until the disk stops; returns how many operations a whole life takes. */
@@ -121,3 +122,67 @@ for (const name of FAILPOINTS) {
     }
   })
 }
+
+test('what recovery has found after an end of the process stays, though power is lost at any operation from then on', () => {
+  const seed = 6
+  const operations = countOperations(seed, 'commit')
+  for (let at = 20; at < operations; at += 5) {
+    for (let inner = 0; inner < 16; inner++) {
+      const disk = new MemDisk()
+      const workload = new Workload(seed)
+      disk.stopAfter(at)
+      live(disk, workload, 'commit')
+      disk.restart()
+      disk.stopAfter(inner)
+      let found = 0
+      try {
+        found = workload.check(disk, openSmall(disk))
+      } catch (error) {
+        if (!disk.stopped) throw error
+      }
+      disk.crash({ seed: at * 16 + inner })
+      assert.ok(workload.check(disk, openSmall(disk)) >= found, `operation ${at}, then ${inner}`)
+    }
+  }
+})
+
+test('after fsync never and a loss of power, the log can be strict again: what was cut off bears no false witness', () => {
+  const seed = 7
+  const operations = countOperations(seed, 'never')
+  for (let at = 20; at < operations; at += 5) {
+    for (let inner = 1; inner < 60; inner += 4) {
+      const disk = new MemDisk()
+      const workload = new Workload(seed)
+      disk.stopAfter(at)
+      live(disk, workload, 'never')
+      disk.crash({ seed: at })
+      const log = openSmall(disk)
+      const done = workload.check(disk, log, true)
+      workload.acknowledged = done
+      disk.stopAfter(inner)
+      try {
+        workload.run(log, done)
+      } catch (error) {
+        if (!disk.stopped) throw error
+      }
+      disk.crash({ seed: inner })
+      workload.check(disk, openSmall(disk))
+    }
+  }
+})
+
+test('a log that becomes unsynced is not taken for damaged when power is lost', () => {
+  for (let seed = 0; seed < 40; seed++) {
+    const { disk, log, stream } = freshLog()
+    const one = (id: number) => transaction(id, [{ stream: stream.id, partition: 0, bytes: batch([`v${id}`]) }])
+    commit(log, one(1))
+    log.close()
+    const loose = openLog(disk, { fsync: 'never' })
+    for (let id = 2; id <= 4; id++) commit(loose, one(id))
+    disk.crash({ seed })
+    const again = openLog(disk)
+    const id = again.producer('p')?.id ?? 0
+    assert.ok(id >= 1 && id <= 4)
+    assert.deepEqual(values(disk, again, stream), ['v1', 'v2', 'v3', 'v4'].slice(0, id))
+  }
+})

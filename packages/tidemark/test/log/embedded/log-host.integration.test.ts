@@ -65,6 +65,8 @@ test('log thread: commits of several ports, results, offsets, requests, a clean 
     ],
   )
   assert.deepEqual(await host.streams(), [stream])
+  await host.flushed('q', 50)
+  assert.equal((await host.producer('q'))?.flushedId, 50)
   await assert.rejects(host.createStream(spec('s', 3)), code('ERR_STREAM_MISMATCH'))
   await host.trim((await host.createStream(spec('i', 1, { kind: 'intermediate' }))).id, 0, 0)
   await host.applyRetention()
