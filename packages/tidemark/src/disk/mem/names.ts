@@ -12,9 +12,14 @@ interface NameChange {
   readonly to: string
 }
 
+/** `.` and the empty path are the same directory. */
+function root(directory: string): string {
+  return directory === '.' ? '' : directory
+}
+
 export function parentOf(path: string): string {
   const at = path.lastIndexOf('/')
-  return at <= 0 ? (at === 0 ? '/' : '') : path.slice(0, at)
+  return at === 0 ? '/' : root(path.slice(0, Math.max(at, 0)))
 }
 
 /** The names of a MemDisk: as they are, and as a crash would surely leave them. */
@@ -24,7 +29,7 @@ export class Names {
   #changes: NameChange[] = []
 
   get(path: string): Node | undefined {
-    return path === '' || path === '/' ? 'directory' : this.#now.get(path)
+    return path === '' || path === '.' || path === '/' ? 'directory' : this.#now.get(path)
   }
 
   /** Files as they are now, each once. */
@@ -69,7 +74,7 @@ export class Names {
   sync(directory: string): void {
     const left: NameChange[] = []
     for (const change of this.#changes) {
-      if (change.directory === directory) apply(this.#durable, change)
+      if (change.directory === root(directory)) apply(this.#durable, change)
       else left.push(change)
     }
     this.#changes = left

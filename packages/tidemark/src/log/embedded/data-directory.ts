@@ -1,17 +1,27 @@
 import type { Disk } from '../../disk/disk.ts'
 import { checkJob, readFormat, writeFormat } from './format-file.ts'
-import { TidemarkError } from '../../errors/error.ts'
+import { isTidemarkError, TidemarkError } from '../../errors/error.ts'
 import { journalDirectory } from './layout.ts'
 import { journalNumbers } from './recovery.ts'
 
-/** Makes a directory and its parents, with durable names. */
-export function makeDurableDirectory(disk: Disk, path: string): void {
-  if (path === '' || path === '.' || path === '/' || disk.exists(path)) return
+/**
+ * Makes the names of a directory and of all above it durable. Before there is format.json nothing is known of them: a
+ * process may have ended between making one and syncing it.
+ */
+function syncAncestors(disk: Disk, path: string): void {
+  for (let child = path; child !== '' && child !== '.' && child !== '/'; child = parentOf(child)) {
+    try {
+      disk.syncDirectory(parentOf(child))
+    } catch (error) {
+      // A directory that may be passed but not listed cannot be synced; others made it, long ago.
+      if (!isTidemarkError(error, 'ERR_DISK_ACCESS')) throw error
+    }
+  }
+}
+
+function parentOf(path: string): string {
   const slash = path.lastIndexOf('/')
-  const parent = slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash)
-  makeDurableDirectory(disk, parent)
-  disk.makeDirectory(path)
-  disk.syncDirectory(parent)
+  return slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash)
 }
 
 /** Checks format.json, or makes it in a new directory. Throws as readFormat and checkJob do. */
@@ -26,6 +36,7 @@ export function claimDirectory(disk: Disk, directory: string, job: string | null
         { details: { directory } },
       )
     }
+    syncAncestors(disk, directory)
     writeFormat(disk, directory, job)
     return
   }

@@ -5,7 +5,7 @@ import { invariant, isTidemarkError, TidemarkError, toWireError } from '../../er
 import type { ByteWriter } from '../../serde/byte-writer.ts'
 import type { CommitResult, ProducerState, StoredDelta, StreamInfo, StreamSpec, Transaction } from '../types.ts'
 import { Backlog } from './backlog.ts'
-import { claimDirectory, makeDurableDirectory } from './data-directory.ts'
+import { claimDirectory } from './data-directory.ts'
 import type { Failpoint } from './failpoints.ts'
 import { Journal } from './journal.ts'
 import { ENTRY, type EntryType } from './journal-entry.ts'
@@ -86,7 +86,7 @@ export class EmbeddedLog {
    */
   static open(options: EmbeddedLogOptions): EmbeddedLog {
     const { disk, directory } = options
-    makeDurableDirectory(disk, directory)
+    disk.makeDirectory(directory)
     const lock =
       options.lock === false ? null : DirectoryLock.acquire(disk, directory, options.processes ?? nodeProcesses)
     try {

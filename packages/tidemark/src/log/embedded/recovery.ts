@@ -31,6 +31,9 @@ export function recover(disk: Disk, directory: string, segments: SegmentFiles, u
   segmentRecovery.check({ witnesses: !replayed.unsynced })
   // Segments must never be ahead of what is durable in the journal, so this comes before they are written.
   settleJournal(disk, directory, newest, replayed.files.at(-1) as JournalFile)
+  // The process that made a file may have ended before it synced the name.
+  disk.syncDirectory(journalDirectory(directory))
+  disk.syncDirectory(directory)
   for (const name of disk.list(journalDirectory(directory))) {
     const number = journalNumber(name)
     if (name.endsWith('.tmp') || (number !== null && number < firstJournal)) {

@@ -26,6 +26,6 @@ test('any life, cut off by any number of crashes, ends with every transaction th
       workload.run(log, workload.check(disk, log))
       assert.equal(workload.check(disk, log), workload.all.length)
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   )
 })

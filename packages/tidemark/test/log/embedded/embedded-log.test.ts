@@ -248,3 +248,15 @@ test('statistics and close: counts, and nothing works afterwards', () => {
   log.close()
   refuses('ERR_LOG_CLOSED', ['was closed'], () => log.commit([]))
 })
+
+test('a data directory may be named relative to the current one, and lie deep', () => {
+  for (const directory of ['data', './data', 'a/b/data', '/x/y/data']) {
+    const disk = new MemDisk()
+    const log = openLog(disk, { directory })
+    const stream = log.createStream(spec('s'))
+    log.claim('p', '{}')
+    commit(log, transaction(1, [{ stream: stream.id, partition: 0, bytes: batch(['v']) }]))
+    disk.crash({ seed: 3 })
+    assert.deepEqual(values(disk, openLog(disk, { directory }), stream), ['v'])
+  }
+})

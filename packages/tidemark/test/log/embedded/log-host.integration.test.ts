@@ -157,11 +157,10 @@ test('log thread: an error that ends the log ends the run, and the lock is free 
 
 test('log thread: an end without a word is ERR_LOG_THREAD, for calls under way too', async () => {
   const host = await start()
-  const asked = host.statistics()
-  await asked
-  const late = host.producers()
-  await host.terminate()
-  await assert.rejects(late, code('ERR_LOG_THREAD'))
+  await host.statistics()
+  const ended = host.terminate()
+  await assert.rejects(host.producers(), code('ERR_LOG_THREAD'))
+  await ended
   assert.ok(isTidemarkError(await host.failure, 'ERR_LOG_THREAD'))
   const again = await start({ directory: host.directory })
   await again.close()
