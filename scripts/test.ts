@@ -10,6 +10,7 @@ and crash. The last line is "N passed, N failed, N skipped". Exit code 1 if a te
 `
 
 const MOST_PROCESSES = 4
+const FILE_TIMEOUT_MS = 180_000
 
 interface Options {
   readonly parts: readonly Part[]
@@ -55,7 +56,7 @@ async function main(): Promise<number> {
     console.log(`\n${part}: ${mine.length} files`)
     // Integration tests start processes and threads of their own.
     const concurrency = part === 'integration' ? Math.max(1, cores >> 1) : cores
-    const result = await runTests(mine, concurrency, (line) => console.log(line))
+    const result = await runTests(mine, { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS }, (line) => console.log(line))
     total.passed += result.passed
     total.failed += result.failed
     total.skipped += result.skipped

@@ -21,13 +21,13 @@ interface Outcome {
 }
 
 /** What our runner makes of one test file, in a process that is not itself a test. */
-function outcomeOf(text: string): Outcome {
+function outcomeOf(text: string, timeoutMs = 60_000): Outcome {
   const file = join(directory, 'planted.test.mjs')
   writeFileSync(file, `import { test } from 'node:test'\nimport assert from 'node:assert/strict'\n${text}`)
   const program = `
     import { runTests } from ${JSON.stringify(RUN)}
     const said = []
-    const result = await runTests([${JSON.stringify(file)}], 1, (line) => said.push(line))
+    const result = await runTests([${JSON.stringify(file)}], { concurrency: 1, fileTimeoutMs: ${timeoutMs} }, (line) => said.push(line))
     process.stdout.write(JSON.stringify({ ...result, said: said.join('\\n') }))`
   const env = { ...process.env }
   delete env['NODE_TEST_CONTEXT']
@@ -66,5 +66,36 @@ test('the runner fails a test to be written, a file without tests, and a file th
   assert.equal(outcomeOf('void test, assert').faults.length, 1)
   assert.equal(outcomeOf("test('a', () => {})\nprocess.exit(3)").failed, 1)
   assert.match(outcomeOf('process.exit(3)').said, /exit code 3/)
+  assert.equal(outcomeOf("test('a', () => { process.exit(0) })").faults.length, 1, 'before its tests are done')
   assert.equal(outcomeOf("throw new Error('at import')").failed, 1)
 })
+
+test('the runner kills a file that never yields, with what it has started, and says what it was doing', () => {
+  const outcome = outcomeOf(
+    `import { spawn } from 'node:child_process'
+    test('first', () => {})
+    test('endless', () => {
+      console.log('child ' + spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']).pid)
+      for (;;);
+    })`,
+    3_000,
+  )
+  assert.equal(outcome.failed, 1)
+  assert.match(outcome.said, /more than 3000 ms and was killed/)
+  const pid = Number(/child (\d+)/.exec(outcome.said)?.[1])
+  assert.ok(pid > 0, outcome.said)
+  assert.ok(!isRunning(pid), 'the process that it started is gone too')
+})
+
+test('the runner says what a file was doing that waits for ever', () => {
+  const endless = "test('endless', async () => { setInterval(() => {}, 1000); await new Promise(() => {}) })"
+  const outcome = outcomeOf(`test('first', () => {})\n${endless}`, 3_000)
+  assert.deepEqual(countsOf(outcome), [1, 1, 0, 0])
+  assert.match(outcome.said, /more than 3000 ms and was killed\), during: endless/)
+})
+
+/** A process that ended but was not waited for by its parent (a zombie) does not run. */
+function isRunning(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z')
+}

@@ -17,7 +17,7 @@ test('file names are kebab-case', () => {
   expectNone(problemsOf(sources, checkName))
 })
 
-test('only job and configuration modules have a default export', () => {
+test('only jobs, configurations and reporters have a default export', () => {
   expectNone(problemsOf(sources, checkDefaultExport))
 })
 

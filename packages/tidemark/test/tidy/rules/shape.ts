@@ -4,7 +4,8 @@ import { lineAt, parse, walk, type Problem, type Source } from '../sources.ts'
 const FILE_LINES = 500
 const FUNCTION_LINES = 70
 const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*$/
-const MAY_EXPORT_DEFAULT = /\.(?:job|config)\.ts$/
+/** Node's test runner takes its reporters by default export only. */
+const MAY_EXPORT_DEFAULT = /\.(?:job|config|reporter)\.ts$/
 
 export function checkFileSize(source: Source): Problem[] {
   const lines = source.text.split('\n').length - (source.text.endsWith('\n') ? 1 : 0)

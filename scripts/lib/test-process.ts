@@ -1,0 +1,87 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ROOT } from './paths.ts'
+import type { ReportedEvent } from './events.reporter.ts'
+
+const REPORTER = pathToFileURL(join(import.meta.dirname, 'events.reporter.ts')).href
+/** Of what a file prints, the end is kept. */
+const OUTPUT_LIMIT = 16_000
+
+/** How the process of one test file went. */
+export interface FileRun {
+  readonly events: readonly ReportedEvent[]
+  readonly output: string
+  /** True if it took longer than it may, and was killed. */
+  readonly timedOut: boolean
+  /** `exit code 1`, `signal SIGSEGV`. */
+  readonly ending: string
+  readonly ms: number
+}
+
+const running = new Set<ChildProcess>()
+
+/** Ends every test process that is still running, with all that it has started. */
+export function killAll(): void {
+  for (const child of running) kill(child)
+}
+
+/**
+ * A test process leads a group of its own, so that what it started goes with it. SIGKILL, because a test that never
+ * yields never sees another signal.
+ */
+function kill(child: ChildProcess): void {
+  if (child.pid === undefined) return
+  try {
+    if (process.platform === 'win32') child.kill('SIGKILL')
+    else process.kill(-child.pid, 'SIGKILL')
+  } catch (error) {
+    // The group has ended between the look and the kill.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
+
+/** Runs one test file in a process of its own; `reportPath` is a temporary file for its events. */
+export async function runFile(file: string, reportPath: string, timeoutMs: number): Promise<FileRun> {
+  const start = performance.now()
+  const flags = ['--test-reporter', REPORTER, '--test-reporter-destination', reportPath]
+  const child = spawn(process.execPath, [...flags, file], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: process.platform !== 'win32',
+  })
+  running.add(child)
+  let output = ''
+  const take = (chunk: string): void => {
+    output = (output + chunk).slice(-OUTPUT_LIMIT)
+  }
+  child.stdout.setEncoding('utf8').on('data', take)
+  child.stderr.setEncoding('utf8').on('data', take)
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    kill(child)
+  }, timeoutMs)
+  const ending = await endOf(child)
+  clearTimeout(timer)
+  // What it started and left behind must not hold its pipes, or outlive the run.
+  kill(child)
+  running.delete(child)
+  return { events: readEvents(reportPath), output, timedOut, ending, ms: performance.now() - start }
+}
+
+async function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`))
+  })
+}
+
+/** Events up to where the process got: a process that was killed may have cut the last line off. */
+function readEvents(path: string): ReportedEvent[] {
+  if (!existsSync(path)) return []
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
+  rmSync(path)
+  return lines.map((line) => JSON.parse(line) as ReportedEvent)
+}
