@@ -9,7 +9,8 @@ import { findFiles, ROOT } from '../scripts/lib/paths.ts'
 const HELP = `usage: npm run bench -- [--list] [--filter PATTERN] [--json FILE] [NAME]...
 
 Runs the benchmarks of that name, all without one. NAME.bench.ts exports nameBench(), which registers benchmarks with
-mitata; main-path.ts exports mainPathBench(), which measures end to end by itself and is run last, alone.
+mitata; main-path.ts exports mainPath(), which measures end to end by itself and is run last, alone. PATTERN selects
+benchmarks by regular expression, and cases of main-path by a part of their name.
 Compare within one run only, as ratios. Nothing is written without --json.
 `
 
@@ -17,7 +18,7 @@ Compare within one run only, as ratios. Nothing is written without --json.
 const MAIN_PATH = 'main-path'
 const BYTES_PER_GIB = 2 ** 30
 
-type Setup = () => unknown
+type Setup = (only?: string | null) => unknown
 
 interface Results {
   readonly machine: string
@@ -44,7 +45,8 @@ function findNames(): string[] {
 /** `window-store` exports windowStoreBench. */
 async function load(name: string): Promise<Setup> {
   const file = name === MAIN_PATH ? `${name}.ts` : `${name}.bench.ts`
-  const wanted = `${name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Bench`
+  const camel = name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+  const wanted = name === MAIN_PATH ? camel : `${camel}Bench`
   const module = (await import(`./${file}`)) as Readonly<Record<string, unknown>>
   const setup = module[wanted]
   if (typeof setup !== 'function') throw new Error(`bench/${file} does not export ${wanted}()`)
@@ -102,7 +104,8 @@ async function main(): Promise<number> {
     selected.filter((name) => name !== MAIN_PATH),
     new RegExp(values.filter ?? ''),
   )
-  const mainPath = selected.includes(MAIN_PATH) ? await (await load(MAIN_PATH))() : null
+  const mainPath = selected.includes(MAIN_PATH) ? await (await load(MAIN_PATH))(values.filter ?? null) : null
+  if (mainPath !== null) console.table(mainPath)
   if (values.json !== undefined) {
     const results: Results = { machine, at: new Date().toISOString(), micro, mainPath }
     writeFileSync(resolve(process.env['INIT_CWD'] ?? ROOT, values.json), `${JSON.stringify(results, null, 2)}\n`)

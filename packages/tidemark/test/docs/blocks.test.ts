@@ -14,6 +14,11 @@ after(() => {
   for (const directory of directories) rmSync(directory, { recursive: true })
 })
 
+/** Fails with the whole list, one complaint a line. */
+function expectNone(complaints: readonly string[]): void {
+  if (complaints.length > 0) assert.fail(`${complaints.length} complaints\n${complaints.join('\n')}`)
+}
+
 function check(list: readonly Block[]): string[] {
   const directory = makeDirectory()
   directories.push(directory)
@@ -24,10 +29,18 @@ test('every block of TypeScript in the guide is a module that type-checks, or a 
   assert.ok(blocks.length > 0, 'the blocks are found')
   const whole = blocks.filter(({ words }) => !words.includes('fragment'))
   const fragments = blocks.filter(({ words }) => words.includes('fragment'))
-  assert.equal([...check(whole), ...syntaxErrors(fragments)].join('\n'), '')
+  expectNone([...check(whole), ...syntaxErrors(fragments)])
 })
 
-test('links between pages lead somewhere', () => {
+test('the index of the documentation names every page, and decisions have numbers of their own', () => {
+  const all = findFiles(['docs/*/*.md']).map((page) => page.slice('docs/'.length))
+  const index = readFileSync(join(ROOT, 'docs/README.md'), 'utf8')
+  expectNone(all.filter((page) => !index.includes(`](${page})`)).map((page) => `${page} is not in docs/README.md`))
+  const numbers = all.filter((page) => page.startsWith('adr/')).map((page) => page.slice(0, 'adr/0000'.length))
+  assert.deepEqual(numbers, [...new Set(numbers)])
+})
+
+test('links between all lead somewhere', () => {
   const broken: string[] = []
   for (const page of findFiles(['*.md', 'docs/**/*.md', 'examples/**/*.md'])) {
     const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```[^]*?^```/gm, '')
@@ -36,7 +49,7 @@ test('links between pages lead somewhere', () => {
       if (!existsSync(join(ROOT, dirname(page), target))) broken.push(`${page}: ${target}`)
     }
   }
-  assert.equal(broken.join('\n'), '')
+  expectNone(broken)
 })
 
 const PAGE = [
