@@ -40,7 +40,7 @@ test('the index of the documentation names every page, and decisions have number
   assert.deepEqual(numbers, [...new Set(numbers)])
 })
 
-test('links between all lead somewhere', () => {
+test('links between pages lead somewhere', () => {
   const broken: string[] = []
   for (const page of findFiles(['*.md', 'docs/**/*.md', 'examples/**/*.md'])) {
     const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```[^]*?^```/gm, '')
