@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly commit?: CommitOptions
   /** What keeps state under the memtables (default lsm). */
   readonly engine?: 'lsm' | 'memory'
+  /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
+  readonly recentMaxBytes?: number
   readonly onError?: ErrorPolicy
   /** Crashes of one container in a row before the run gives up (default 5). */
   readonly maxRestarts?: number

@@ -125,7 +125,10 @@ export class ContainerGroup {
       job: job.name,
       task: index,
       tasks: plan.tasks,
-      stores: storeSpecs(plan.topology.nodes).map((spec) => describe(spec)),
+      // What operators keep for themselves (names with `$`) is nobody else's to read.
+      stores: storeSpecs(plan.topology.nodes)
+        .filter((spec) => !spec.name.startsWith('$'))
+        .map((spec) => describe(spec)),
       planHash: plan.hash,
       engine: settings.container.engine,
     })

@@ -22,7 +22,7 @@ const tell = (message: FromContainer): void => parent.postMessage(message)
 const yieldNow = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 async function main(): Promise<void> {
-  const startedMs = performance.now()
+  const startedMs = systemClock.monotonicMs()
   let runner: ContainerRunner
   try {
     const job = await importJob(init.jobUrl)
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     return
   }
   parent?.on('message', (message: ToContainer) => handle(runner, message))
-  tell({ kind: 'ready', restoredMs: performance.now() - startedMs })
+  tell({ kind: 'ready', restoredMs: systemClock.monotonicMs() - startedMs })
   runner.start()
 }
 

@@ -58,6 +58,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
       id: producer.id,
       lastDeltaId: record?.lastDeltaId ?? 0,
       cache: environment.cache,
+      flushThresholdBytes: settings.recentMaxBytes,
       onWarning: (line) => environment.log('warn', line),
     })
   } catch (error) {

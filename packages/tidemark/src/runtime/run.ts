@@ -46,6 +46,8 @@ class RunningApp implements App {
   readonly #job: Job
   readonly #supervisor: Supervisor
   #sender: Promise<AppSender> | null = null
+  /** Someone has asked how the run ends. */
+  #watched = false
 
   constructor(job: Job, supervisor: Supervisor) {
     this.#job = job
@@ -53,6 +55,7 @@ class RunningApp implements App {
   }
 
   get done(): Promise<Summary> {
+    this.#watched = true
     return this.#supervisor.done
   }
 
@@ -61,6 +64,7 @@ class RunningApp implements App {
   }
 
   drain(): Promise<Summary> {
+    this.#watched = true
     return this.#supervisor.drainAs('drain')
   }
 
@@ -70,7 +74,7 @@ class RunningApp implements App {
   ): Promise<void> {
     this.#sender ??= AppSender.open(this.#job.name, this.#supervisor)
     const sender = await this.#sender
-    const timestamp = message.timestamp ?? stream.time?.(message.value) ?? Date.now()
+    const timestamp = message.timestamp ?? stream.time?.(message.value) ?? systemClock.now()
     await sender.send(stream as unknown as StreamDef<unknown, unknown>, {
       key: message.key,
       value: message.value,
@@ -121,7 +125,7 @@ class RunningApp implements App {
     let advanced = Promise.withResolvers<void>()
     port.onAdvanced(() => wake())
     let ended = false
-    this.done.then(
+    this.#supervisor.done.then(
       () => finish(),
       () => finish(),
     )
@@ -154,7 +158,12 @@ class RunningApp implements App {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.drain()
+    try {
+      await this.#supervisor.drainAs('drain')
+    } catch (error) {
+      // Told by `done` or `drain` already: once more, it would hide the first under a SuppressedError.
+      if (!this.#watched) throw error
+    }
   }
 }
 

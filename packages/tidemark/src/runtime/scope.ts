@@ -6,10 +6,10 @@ import type { OutputBuffer } from './output-buffer.ts'
 /** Counters of one task; metrics and progress read them. */
 export class TaskCounters {
   /** Records that belong to no task (no key where one is needed) or that a policy dropped. */
-  dropped = 0
+  dropped: number = 0
   /** Records for a window that was closed. */
-  late = 0
-  readonly user = new Map<string, number>()
+  late: number = 0
+  readonly user: Map<string, number> = new Map<string, number>()
 }
 
 /** What the operators of one task share. */
@@ -34,7 +34,7 @@ export interface TaskScope {
  * would belong to no message.
  */
 export class Gate {
-  open = false
+  open: boolean = false
 
   check(): void {
     if (!this.open) {

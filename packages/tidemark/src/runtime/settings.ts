@@ -31,6 +31,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       engine: engineOf(options.engine ?? 'lsm'),
       timing,
       onError: options.onError ?? 'fail',
+      recentMaxBytes: whole('recentMaxBytes', options.recentMaxBytes ?? 16 * MIB, 1, 1024 * MIB),
       outputMaxBytes: 16 * MIB,
       memtableMaxBytes: 64 * MIB,
       cacheBytes: 128 * MIB,

@@ -23,8 +23,8 @@ export interface SourceGroupOptions {
 }
 
 /**
- * The sources of a run, on the supervisor's thread (a worker has no standard input). Several inputs of one stream are
- * read one after the other, so that the stream is the same in every run; followed ones side by side.
+ * The sources of a run, on the supervisor's thread (a thread other than the first has no standard input). Several inputs
+ * of one stream are read one after the other, so that the stream is the same in every run; followed ones side by side.
  */
 export class SourceGroup {
   readonly #options: SourceGroupOptions

@@ -188,10 +188,9 @@ export class Supervisor {
     for (const { name } of [...this.plan.inputs, ...this.plan.intermediates]) {
       const info = this.streams.get(name) as StreamInfo
       for (let p = 0; p < info.partitions; p++) {
-        lag += Math.max(
-          0,
-          host.offsets.end(info.slot + p) - containers.position(name, p, host.offsets.start(info.slot + p)),
-        )
+        // Where a task stands is not known before it was heard of: then it adds nothing, rather than its whole history.
+        const end = host.offsets.end(info.slot + p)
+        lag += Math.max(0, end - containers.position(name, p, end))
       }
     }
     return {
@@ -210,8 +209,12 @@ export class Supervisor {
     }
   }
 
-  /** Stops inputs, commits what was processed, ends. The same promise however often it is asked. */
+  /**
+   * Stops inputs, commits what was processed, ends. The same promise however often it is asked; after an error it
+   * rejects with that error.
+   */
   drainAs(ended: Summary['ended']): Promise<Summary> {
+    if (this.#phase === 'ended') return this.done
     this.#ending ??= this.#drain(ended)
     return this.#ending
   }
@@ -224,10 +227,9 @@ export class Supervisor {
       )
     }, this.#settings.drainTimeoutMs)
     try {
-      await this.#sources.stop()
-      await this.containers.drain()
-      if (this.#phase !== 'draining') return await this.done
-      await this.#sinks.finish()
+      // A failure on the way (of the deadline, say) settles `done`, though what is waited for may never end.
+      await Promise.race([this.#finishWork(), this.done])
+      if (this.#ended) return await this.done
       await this.#close()
       const summary = this.#summary(ended)
       this.#phase = 'ended'
@@ -238,6 +240,16 @@ export class Supervisor {
       clearTimeout(deadline)
     }
     return this.done
+  }
+
+  async #finishWork(): Promise<void> {
+    await this.#sources.stop()
+    await this.containers.drain()
+    if (!this.#ended) await this.#sinks.finish()
+  }
+
+  get #ended(): boolean {
+    return this.#phase === 'ended'
   }
 
   #summary(ended: Summary['ended']): Summary {
@@ -315,6 +327,13 @@ function checkNames(planned: Plan, run: RunOptions): void {
         `job ${planned.job} has no ${what} stream ${name}. Its ${what} streams: ${known.join(', ') || 'none'}`,
       )
     }
+  }
+  for (const name of deadLettersOf(run)) {
+    if (!inputs.includes(name) && !planned.intermediates.some((i) => i.stream.name === name)) continue
+    throw new TidemarkError(
+      'ERR_OPTION',
+      `onError: the dead-letter stream ${name} is read by job ${planned.job} itself, so that a record which fails would come back for ever. Name another stream`,
+    )
   }
   check(run.inputs ?? {}, inputs, 'input')
   check(run.outputs ?? {}, [...outputs, ...inputs], 'output')

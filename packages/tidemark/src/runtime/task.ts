@@ -273,6 +273,8 @@ export class Task {
           input.advance()
           if (this.#waiting === null && input.finish()) worked = true
         }
+        // Nothing more comes: whoever waits for it need not wait for the interval too.
+        if (worked && input.ended) this.requestCommit()
       })
       if (now() >= deadlineMs) break
     }

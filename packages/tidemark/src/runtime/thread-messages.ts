@@ -19,6 +19,7 @@ export interface ContainerSettings {
   readonly engine: 'lsm' | 'memory'
   readonly timing: CommitTiming
   readonly onError: ErrorPolicy
+  readonly recentMaxBytes: number
   readonly outputMaxBytes: number
   readonly memtableMaxBytes: number
   readonly cacheBytes: number

@@ -57,8 +57,8 @@ const never = (): void => assert.ok(false, 'nothing is killed')
 test('failpoint text: a name, at which hit; none; an unknown one is refused', () => {
   assert.equal(failpointOf(undefined, never), null)
   assert.equal(failpointOf('', never), null)
-  assert.throws(() => failpointOf('journal-after-lunch', never), /journal-after-sync/)
-  assert.throws(() => failpointOf('journal-after-sync:0', never), /:n/)
+  assert.equal(failpointOf('a-step-of-another-part', never), null)
+  assert.throws(() => failpointOf('journal-after-sync:0', never), /count/)
   let kills = 0
   const hook = failpointOf('before-publish:2', () => kills++)
   hook?.('before-publish')
