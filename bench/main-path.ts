@@ -7,7 +7,7 @@ import { generateVisits } from './main-path/generate.ts'
 
 /** Which part of a bare loop's speed the embedded system is to reach with 100 k keys (docs: shared goals). */
 const GOAL = 0.5
-const ROUNDS = Number(process.env["ROUNDS"] ?? 5)
+const ROUNDS = Number(process.env['ROUNDS'] ?? 5)
 
 interface Case {
   readonly name: string

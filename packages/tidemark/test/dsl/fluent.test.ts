@@ -267,6 +267,10 @@ test('steps that get something wrong throw ERR_JOB_DEFINITION', () => {
       ),
     wrong(/aggregate needs/),
   )
+})
+
+test('a store of the other kind throws ERR_JOB_DEFINITION', () => {
+  const wrong = (message: RegExp): object => ({ code: 'ERR_JOB_DEFINITION', message })
   const window = windows('w', { key: string(), value: uint() })
   assert.throws(
     () =>

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { FAILPOINTS } from '../../src/log/embedded/failpoints.ts'
+import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
+import { COMMIT_FAILPOINTS } from '../../src/runtime/committer.ts'
+import { readResults, type Results, runChild } from './fixtures/crash-harness.ts'
+import {
+  assertSame,
+  checkAgainstBatch,
+  firstFlights,
+  JOB,
+  options,
+  root,
+  STORES,
+  STREAMS,
+  summaryOf,
+} from './fixtures/flights-crash.ts'
+
+const ROWS = 12_000
+
+after(() => rmSync(root, { recursive: true, force: true }))
+
+describe('kill -9 at each step of a commit, a flush and a merge (C5, C6)', () => {
+  const someFile = firstFlights(ROWS)
+  let some: Results
+
+  before(async () => {
+    summaryOf(await runChild(JOB, options('some', someFile)))
+    some = await readResults(join(root, 'some'), STORES, STREAMS)
+    await checkAgainstBatch(some, someFile)
+  })
+
+  for (const point of [...COMMIT_FAILPOINTS, ...FAILPOINTS, ...LSM_FAILPOINTS]) {
+    it(`killed at ${point}, early and late`, async () => {
+      const name = `at-${point}`
+      const killed = { failpoint: `${point}:1` }
+      const first = await runChild(JOB, options(name, someFile), killed)
+      assert.equal(first.signal, 'SIGKILL', `${point} was not passed: ${first.stderr}`)
+      const second = await runChild(JOB, options(name, someFile), { failpoint: `${point}:4` })
+      assert.ok(second.signal === 'SIGKILL' || second.code === 0, second.stderr)
+      summaryOf(await runChild(JOB, options(name, someFile)))
+      assertSame(await readResults(join(root, name), STORES, STREAMS), some, point)
+      const again = summaryOf(await runChild(JOB, options(name, someFile)))
+      assert.equal(again.records, 0)
+      assert.equal(again.upToDate, true)
+      rmSync(join(root, name), { recursive: true })
+    })
+  }
+})
