@@ -229,7 +229,7 @@ export class Supervisor {
     try {
       // A failure on the way (of the deadline, say) settles `done`, though what is waited for may never end.
       await Promise.race([this.#finishWork(), this.done])
-      if (this.#ended) return await this.done
+      if (this.#over) return await this.done
       await this.#close()
       const summary = this.#summary(ended)
       this.#phase = 'ended'
@@ -245,10 +245,10 @@ export class Supervisor {
   async #finishWork(): Promise<void> {
     await this.#sources.stop()
     await this.containers.drain()
-    if (!this.#ended) await this.#sinks.finish()
+    if (!this.#over) await this.#sinks.finish()
   }
 
-  get #ended(): boolean {
+  get #over(): boolean {
     return this.#phase === 'ended'
   }
 
@@ -283,7 +283,7 @@ export class Supervisor {
     await this.host.close()
   }
 
-  async #fail(error: Error): Promise<void> {
+  async #fail(cause: Error): Promise<void> {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
     clearInterval(this.#timer)
@@ -292,7 +292,7 @@ export class Supervisor {
     await this.containers.close()
     // The first error is the one to tell; closing after it may well meet the same trouble.
     await Promise.allSettled([this.host.close()])
-    this.#settle.reject(error)
+    this.#settle.reject(cause)
   }
 }
 
