@@ -115,6 +115,8 @@ export class ContainerGroup {
     }
     member.host = jobUrl === null ? new LocalContainer(job, disk, clock, options) : new ThreadContainer(jobUrl, options)
     await ready.promise
+    // It failed while it started: it was not there yet when the others were closed.
+    if (this.#closing) return member.host.close()
     for (const [stream, ends] of this.#ends) member.host.setEnd(stream, ends)
   }
 

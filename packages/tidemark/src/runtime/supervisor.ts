@@ -129,6 +129,8 @@ export class Supervisor {
     const { run } = this.#options
     this.#phase = 'restoring'
     await this.containers.start()
+    // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.
+    if (this.#over) return
     this.#cpuStart = this.#options.cpuSeconds()
     this.#phase = 'running'
     for (const { name, stream } of this.plan.inputs) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import { type App, defineJob, kv, run, type RunOptions, string, uint } from '../../src/index.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
@@ -12,6 +14,8 @@ const root = mkdtempSync(join(tmpdir(), 'tidemark-run-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
 const CRASHING = new URL('./fixtures-crash/crashing.job.ts', import.meta.url)
+const BAD_INIT = new URL('./fixtures-crash/bad-init.job.ts', import.meta.url)
+const INDEX = new URL('../../src/index.ts', import.meta.url)
 const counts = kv('counts', { key: string(), value: uint() })
 
 const counting = defineJob('counting', (job) => job.from(orders).groupByKey().count(counts))
@@ -153,6 +157,22 @@ describe('a run that fails', () => {
     await assert.rejects(app.done, { code: 'ERR_DRAIN_TIMEOUT' })
     await app[Symbol.asyncDispose]()
   })
+})
+
+describe('a job that fails as it starts', () => {
+  for (const how of ['value', 'module']) {
+    it(`done tells, and nothing keeps the process alive (${how})`, async () => {
+      const script = `void (async () => {
+        const { run } = await import(${JSON.stringify(INDEX.href)})
+        const url = new URL(${JSON.stringify(BAD_INIT.href)})
+        const job = ${how === 'value' ? '(await import(url.href)).default' : 'url'}
+        const app = await run(job, ${JSON.stringify(options(how === 'value' ? {} : { containers: 1 }))})
+        await app.done.catch((error) => console.log(error.code, app.progress().phase))
+      })()`
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 10_000 })
+      assert.equal(stdout.trim(), 'ERR_HANDLER_FAILED ended')
+    })
+  }
 })
 
 describe('containers that crash', () => {
