@@ -10,7 +10,7 @@ and crash. The last line is "N passed, N failed, N skipped". Exit code 1 if a te
 `
 
 const MOST_PROCESSES = 4
-const FILE_TIMEOUT_MS = 180_000
+const FILE_TIMEOUT_MS = 420_000
 
 interface Options {
   readonly parts: readonly Part[]

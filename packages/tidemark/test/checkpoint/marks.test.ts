@@ -57,7 +57,10 @@ describe('marks of an intermediate partition', () => {
   it('travels as bytes; damage is ERR_LOG_CORRUPT', () => {
     const bytes = encodeMark(mark(1, -5, 'idle'))
     assert.deepEqual(decodeMark(bytes, 0, bytes.length), mark(1, -5, 'idle'))
-    assert.throws(() => decodeMark(bytes, 1, bytes.length), (e) => isTidemarkError(e, 'ERR_LOG_CORRUPT'))
+    assert.throws(
+      () => decodeMark(bytes, 1, bytes.length),
+      (e) => isTidemarkError(e, 'ERR_LOG_CORRUPT'),
+    )
   })
 })
 
@@ -78,6 +81,9 @@ describe('checkpoint record', () => {
     const damaged = encodeCheckpoint(record).subarray(1)
     assert.throws(() => decodeCheckpoint(damaged, 'task:a/0'), /task:a\/0/)
     const newer = new TextEncoder().encode(JSON.stringify({ ...record, version: 2 }))
-    assert.throws(() => decodeCheckpoint(newer, 'task:a/0'), (e) => isTidemarkError(e, 'ERR_FORMAT_NEWER'))
+    assert.throws(
+      () => decodeCheckpoint(newer, 'task:a/0'),
+      (e) => isTidemarkError(e, 'ERR_FORMAT_NEWER'),
+    )
   })
 })

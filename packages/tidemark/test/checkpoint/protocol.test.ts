@@ -14,7 +14,10 @@ import { isTidemarkError } from '../../src/errors/error.ts'
 
 const timing = { intervalMs: 100, maxDelayMs: 300, timeoutMs: 1000 }
 
-function walk(facts: readonly CommitFact[], from: CommitState = initialCommit(7, 100)): { state: CommitState; decisions: string[] } {
+function walk(
+  facts: readonly CommitFact[],
+  from: CommitState = initialCommit(7, 100),
+): { state: CommitState; decisions: string[] } {
   let state = from
   const decisions: string[] = []
   for (const fact of facts) {
@@ -25,11 +28,7 @@ function walk(facts: readonly CommitFact[], from: CommitState = initialCommit(7,
   return { state, decisions }
 }
 
-const toDeciding: CommitFact[] = [
-  { kind: 'tick', nowMs: 100 },
-  { kind: 'frozen', nowMs: 101 },
-  { kind: 'written' },
-]
+const toDeciding: CommitFact[] = [{ kind: 'tick', nowMs: 100 }, { kind: 'frozen', nowMs: 101 }, { kind: 'written' }]
 
 describe('commit protocol', () => {
   it('goes from due to applied, step by step', () => {
@@ -41,7 +40,10 @@ describe('commit protocol', () => {
   })
 
   it('commits nothing when nothing changed', () => {
-    const { state, decisions } = walk([{ kind: 'tick', nowMs: 100 }, { kind: 'nothing', nowMs: 100 }])
+    const { state, decisions } = walk([
+      { kind: 'tick', nowMs: 100 },
+      { kind: 'nothing', nowMs: 100 },
+    ])
     assert.deepEqual(decisions, ['freeze', 'nothing'])
     assert.equal(state.committedId, 7)
     assert.equal(state.phase, 'idle')
@@ -94,12 +96,20 @@ describe('commit protocol', () => {
   })
 
   it('a request during a commit makes the next one due at once', () => {
-    const { state } = walk([...toDeciding, { kind: 'request', nowMs: 150 }, { kind: 'committed', id: 8 }, { kind: 'applied', nowMs: 160 }])
+    const { state } = walk([
+      ...toDeciding,
+      { kind: 'request', nowMs: 150 },
+      { kind: 'committed', id: 8 },
+      { kind: 'applied', nowMs: 160 },
+    ])
     assert.equal(commitStep(state, { kind: 'tick', nowMs: 160 }, timing).decision, 'freeze')
   })
 
   it('ERR_INVARIANT: an answer for another commit than the one in flight', () => {
-    assert.throws(() => walk([...toDeciding, { kind: 'committed', id: 9 }]), (e) => isTidemarkError(e, 'ERR_INVARIANT'))
+    assert.throws(
+      () => walk([...toDeciding, { kind: 'committed', id: 9 }]),
+      (e) => isTidemarkError(e, 'ERR_INVARIANT'),
+    )
   })
 })
 

@@ -19,6 +19,8 @@ import {
 } from './fixtures/flights-crash.ts'
 
 const ROWS = 12_000
+/** So small that files are written and merged within a short run. */
+const RECENT_BYTES = 2048
 
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -27,7 +29,7 @@ describe('kill -9 at each step of a commit, a flush and a merge (C5, C6)', () =>
   let some: Results
 
   before(async () => {
-    summaryOf(await runChild(JOB, options('some', someFile)))
+    summaryOf(await runChild(JOB, options('some', someFile, RECENT_BYTES)))
     some = await readResults(join(root, 'some'), STORES, STREAMS)
     await checkAgainstBatch(some, someFile)
   })
@@ -36,13 +38,13 @@ describe('kill -9 at each step of a commit, a flush and a merge (C5, C6)', () =>
     it(`killed at ${point}, early and late`, async () => {
       const name = `at-${point}`
       const killed = { failpoint: `${point}:1` }
-      const first = await runChild(JOB, options(name, someFile), killed)
+      const first = await runChild(JOB, options(name, someFile, RECENT_BYTES), killed)
       assert.equal(first.signal, 'SIGKILL', `${point} was not passed: ${first.stderr}`)
-      const second = await runChild(JOB, options(name, someFile), { failpoint: `${point}:4` })
+      const second = await runChild(JOB, options(name, someFile, RECENT_BYTES), { failpoint: `${point}:4` })
       assert.ok(second.signal === 'SIGKILL' || second.code === 0, second.stderr)
-      summaryOf(await runChild(JOB, options(name, someFile)))
+      summaryOf(await runChild(JOB, options(name, someFile, RECENT_BYTES)))
       assertSame(await readResults(join(root, name), STORES, STREAMS), some, point)
-      const again = summaryOf(await runChild(JOB, options(name, someFile)))
+      const again = summaryOf(await runChild(JOB, options(name, someFile, RECENT_BYTES)))
       assert.equal(again.records, 0)
       assert.equal(again.upToDate, true)
       rmSync(join(root, name), { recursive: true })
