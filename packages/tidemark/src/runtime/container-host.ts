@@ -96,6 +96,8 @@ export class LocalContainer implements ContainerHost {
   }
 }
 
+const CLOSE_TIMEOUT_MS = 5000
+
 interface Waiting {
   readonly resolve: (entries: readonly QueryEntry[]) => void
   readonly reject: (error: Error) => void
@@ -203,6 +205,9 @@ export class ThreadContainer implements ContainerHost {
   async close(): Promise<void> {
     this.#closing = true
     this.#send({ kind: 'close' })
+    // A handler in an endless loop never reads the message. Nothing is lost: what is committed is in the log.
+    const timer = setTimeout(() => void this.#worker.terminate(), CLOSE_TIMEOUT_MS)
     await this.#exited
+    clearTimeout(timer)
   }
 }

@@ -60,6 +60,19 @@ export class Supervisor {
       )
     }
     const host = await LogHost.start({ directory: settings.directory, job: options.job.name })
+    const supervisor = await Supervisor.#prepare(options, settings, host)
+    try {
+      await supervisor.#begin()
+    } catch (error) {
+      void supervisor.#fail(error as Error)
+      // Whoever sees the error may open the directory again: containers and log are closed by then.
+      await Promise.allSettled([supervisor.done])
+      throw error
+    }
+    return supervisor
+  }
+
+  static async #prepare(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Supervisor> {
     try {
       const existing = await host.streams()
       const planned = jobPlan(options.job, {
@@ -69,9 +82,7 @@ export class Supervisor {
       })
       checkNames(planned, options.run)
       const streams = await createStreams(host, planned, settings, deadLettersOf(options.run))
-      const supervisor = new Supervisor(options, settings, host, planned, streams)
-      await supervisor.#begin()
-      return supervisor
+      return new Supervisor(options, settings, host, planned, streams)
     } catch (error) {
       await host.close()
       throw error
