@@ -106,7 +106,7 @@ export class Task {
   }
 
   #compile(record: CheckpointRecord | null): Compiled {
-    const { options } = { options: this.#options }
+    const options = this.#options
     const scope: TaskScope = {
       task: options.index,
       tasks: options.tasks,
@@ -130,7 +130,7 @@ export class Task {
   }
 
   #makeInputs(record: CheckpointRecord | null): Input[] {
-    const { options } = { options: this.#options }
+    const options = this.#options
     const inputs: Input[] = []
     for (const { stream, info, kind, producers } of options.inputs) {
       const root = this.#compiled.roots.get(stream.name)
@@ -170,7 +170,7 @@ export class Task {
   }
 
   #makeCommitter(record: CheckpointRecord | null): Committer {
-    const { options } = { options: this.#options }
+    const options = this.#options
     return new Committer({
       task: this.name,
       producer: options.producer.producer,

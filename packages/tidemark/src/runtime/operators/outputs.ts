@@ -28,58 +28,67 @@ function encodeValue(row: Row, serde: Serde<unknown>, writer: ByteWriter, target
   }
 }
 
-/** The last operator of a branch: `to(stream)`. */
-export class SinkOperator extends Operator {
-  readonly #output: OutputStream
+/** Encodes rows for one output stream: what a sink and a repartition have in common. */
+class RowAppender {
+  readonly output: OutputStream
   readonly #key: Serde<unknown>
   readonly #value: Serde<unknown>
-  readonly #writer = new ByteWriter(256)
-  #turn = 0
+  readonly #writer = new ByteWriter(1024)
 
   constructor(output: OutputStream, key: Serde<unknown>, value: Serde<unknown>) {
-    super()
-    this.#output = output
+    this.output = output
     this.#key = key
     this.#value = value
   }
 
-  override process(row: Row): void {
-    const output = this.#output
-    let partition: number
-    if (row.hasKey) {
-      row.encodeKeyAs(this.#key)
-      partition = partitionOf(murmur2(row.keyBytes, row.keyStart, row.keyEnd), output.info.partitions)
-    } else {
-      partition = this.#turn++ % output.info.partitions
-    }
-    if (row.valueIsRawOf(this.#value)) {
+  /** The partition of a row that has a key; its key bytes are valid afterwards. */
+  partitionOfKey(row: Row): number {
+    row.encodeKeyAs(this.#key)
+    return partitionOf(murmur2(row.keyBytes, row.keyStart, row.keyEnd), this.output.info.partitions)
+  }
+
+  /** Appends the row. `asIs`: the value's own bytes will do. */
+  append(row: Row, partition: number, asIs: boolean): void {
+    const { output } = this
+    const { timestamp, keyBytes, keyStart, keyEnd } = row
+    if (asIs) {
       output.append(
         partition,
-        row.timestamp,
-        row.keyBytes,
-        row.keyStart,
-        row.keyEnd,
+        timestamp,
+        keyBytes,
+        keyStart,
+        keyEnd,
         row.valueBytes,
         row.valueStart,
         row.valueEnd,
         null,
       )
     } else if (row.value === null || row.value === undefined) {
-      output.append(partition, row.timestamp, row.keyBytes, row.keyStart, row.keyEnd, EMPTY, 0, -1, null)
+      output.append(partition, timestamp, keyBytes, keyStart, keyEnd, EMPTY, 0, -1, null)
     } else {
-      encodeValue(row, this.#value, this.#writer, `stream ${output.info.name}`)
-      output.append(
-        partition,
-        row.timestamp,
-        row.keyBytes,
-        row.keyStart,
-        row.keyEnd,
-        this.#writer.bytes,
-        0,
-        this.#writer.position,
-        null,
-      )
+      const writer = this.#writer
+      encodeValue(row, this.#value, writer, `stream ${output.info.name}`)
+      output.append(partition, timestamp, keyBytes, keyStart, keyEnd, writer.bytes, 0, writer.position, null)
     }
+  }
+}
+
+/** The last operator of a branch: `to(stream)`. */
+export class SinkOperator extends Operator {
+  readonly #rows: RowAppender
+  readonly #value: Serde<unknown>
+  #turn = 0
+
+  constructor(output: OutputStream, key: Serde<unknown>, value: Serde<unknown>) {
+    super()
+    this.#rows = new RowAppender(output, key, value)
+    this.#value = value
+  }
+
+  override process(row: Row): void {
+    const rows = this.#rows
+    const partition = row.hasKey ? rows.partitionOfKey(row) : this.#turn++ % rows.output.info.partitions
+    rows.append(row, partition, row.valueIsRawOf(this.#value))
   }
 }
 
@@ -89,13 +98,11 @@ export class SinkOperator extends Operator {
  */
 export class RepartitionOperator extends Operator {
   readonly #output: OutputStream
-  readonly #key: Serde<unknown>
-  readonly #value: Serde<unknown>
+  readonly #rows: RowAppender
   readonly #raw: boolean
   readonly #producer: number
   readonly #producers: number
   readonly #dropped: () => void
-  readonly #writer = new ByteWriter(1024)
   #kind: ProducerMark['kind'] = 'watermark'
   #watermarkMs: number | null = null
   #sent: ProducerMark | null = null
@@ -113,8 +120,7 @@ export class RepartitionOperator extends Operator {
   }) {
     super()
     this.#output = options.output
-    this.#key = options.key
-    this.#value = options.value
+    this.#rows = new RowAppender(options.output, options.key, options.value)
     this.#raw = options.raw
     this.#producer = options.producer
     this.#producers = options.producers
@@ -137,37 +143,9 @@ export class RepartitionOperator extends Operator {
       this.#dropped()
       return
     }
-    row.encodeKeyAs(this.#key)
-    const partition = partitionOf(murmur2(row.keyBytes, row.keyStart, row.keyEnd), this.#output.info.partitions)
+    const partition = this.#rows.partitionOfKey(row)
     this.#data = true
-    if (this.#raw && row.valueIsRaw) {
-      this.#output.append(
-        partition,
-        row.timestamp,
-        row.keyBytes,
-        row.keyStart,
-        row.keyEnd,
-        row.valueBytes,
-        row.valueStart,
-        row.valueEnd,
-        null,
-      )
-    } else if (row.value === null || row.value === undefined) {
-      this.#output.append(partition, row.timestamp, row.keyBytes, row.keyStart, row.keyEnd, EMPTY, 0, -1, null)
-    } else {
-      encodeValue(row, this.#value, this.#writer, `stream ${this.stream}`)
-      this.#output.append(
-        partition,
-        row.timestamp,
-        row.keyBytes,
-        row.keyStart,
-        row.keyEnd,
-        this.#writer.bytes,
-        0,
-        this.#writer.position,
-        null,
-      )
-    }
+    this.#rows.append(row, partition, this.#raw && row.valueIsRaw)
   }
 
   override advance(watermarkMs: number): void {

@@ -11,58 +11,44 @@ export function refusePromise(result: unknown, step: string): void {
   }
 }
 
-export class MapOperator extends Operator {
-  readonly #fn: ValueFn
-  readonly #name: string
+/** An operator that calls a function of the user; the name is for errors. */
+abstract class Step extends Operator {
+  protected readonly name: string
+  protected readonly fn: ValueFn
 
   constructor(name: string, fn: ValueFn) {
     super()
-    this.#name = name
-    this.#fn = fn
+    this.name = name
+    this.fn = fn
   }
+}
 
+export class MapOperator extends Step {
   override process(row: Row): void {
-    const result = this.#fn(row.value, row.message)
-    refusePromise(result, this.#name)
+    const result = this.fn(row.value, row.message)
+    refusePromise(result, this.name)
     row.setValue(result)
     this.next.process(row)
   }
 }
 
-export class FilterOperator extends Operator {
-  readonly #fn: ValueFn
-  readonly #name: string
-
-  constructor(name: string, fn: ValueFn) {
-    super()
-    this.#name = name
-    this.#fn = fn
-  }
-
+export class FilterOperator extends Step {
   override process(row: Row): void {
-    const result = this.#fn(row.value, row.message)
+    const result = this.fn(row.value, row.message)
     if (result === true) this.next.process(row)
     else if (result) {
-      refusePromise(result, this.#name)
+      refusePromise(result, this.name)
       this.next.process(row)
     }
   }
 }
 
-export class FlatMapOperator extends Operator {
+export class FlatMapOperator extends Step {
   readonly #save = new RowSave()
-  readonly #fn: ValueFn
-  readonly #name: string
-
-  constructor(name: string, fn: ValueFn) {
-    super()
-    this.#name = name
-    this.#fn = fn
-  }
 
   override process(row: Row): void {
-    const results = this.#fn(row.value, row.message)
-    refusePromise(results, this.#name)
+    const results = this.fn(row.value, row.message)
+    refusePromise(results, this.name)
     row.save(this.#save)
     for (const value of results as Iterable<unknown>) {
       row.restore(this.#save)
@@ -73,37 +59,24 @@ export class FlatMapOperator extends Operator {
 }
 
 /** groupBy: the row goes on under another key. */
-export class RekeyOperator extends Operator {
-  readonly #fn: ValueFn
-  readonly #name: string
+export class RekeyOperator extends Step {
   readonly #serde: Serde<unknown>
 
   constructor(name: string, fn: ValueFn, serde: Serde<unknown>) {
-    super()
-    this.#name = name
-    this.#fn = fn
+    super(name, fn)
     this.#serde = serde
   }
 
   override process(row: Row): void {
-    const key = this.#fn(row.value, row.message)
-    refusePromise(key, this.#name)
+    const key = this.fn(row.value, row.message)
+    refusePromise(key, this.name)
     row.setKey(key, this.#serde)
     this.next.process(row)
   }
 }
 
-export class ForEachOperator extends Operator {
-  readonly #fn: ValueFn
-  readonly #name: string
-
-  constructor(name: string, fn: ValueFn) {
-    super()
-    this.#name = name
-    this.#fn = fn
-  }
-
+export class ForEachOperator extends Step {
   override process(row: Row): void {
-    refusePromise(this.#fn(row.value, row.message), this.#name)
+    refusePromise(this.fn(row.value, row.message), this.name)
   }
 }
