@@ -4,6 +4,9 @@ import { ERRORS } from '../errors/table.ts'
 import { toJson } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
+/** How many causes of causes are shown: a chain may be a ring. */
+const MAX_CAUSES = 8
+
 /** How an error is shown: one JSON object on standard error, or lines for people; with or without the stack. */
 export interface ErrorStyle {
   readonly json: boolean
@@ -38,6 +41,7 @@ function errorText(error: unknown, terminal: Terminal, debug: boolean): string {
       dim('  hint  This is a defect of Tidemark or of the job. Run again with TIDEMARK_DEBUG=1 for the stack.'),
     )
   }
+  for (const cause of causesOf(error)) lines.push(dim(`  cause ${causeText(cause)}`))
   if (debug) lines.push(...stacksOf(error))
   return lines.join('\n')
 }
@@ -51,6 +55,12 @@ function errorJson(error: unknown, exit: number, debug: boolean): string {
       details: known ? error.details : {},
       hint: known ? hintOf(error) : 'Run again with TIDEMARK_DEBUG=1 for the stack.',
       exit,
+      causes: causesOf(error).map((cause) => ({
+        code: isTidemarkError(cause) ? cause.code : null,
+        name: cause.name,
+        message: cause.message,
+        at: placeOf(cause) ?? undefined,
+      })),
       stack: debug ? stacksOf(error).join('\n') : undefined,
     },
   })
@@ -61,12 +71,27 @@ function hintOf(error: TidemarkError): string {
   return typeof hint === 'string' ? hint : ERRORS[error.code].about
 }
 
+/** The causes of an error, the nearest first. */
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = []
+  let at: unknown = error instanceof Error ? error.cause : null
+  for (; at instanceof Error && causes.length < MAX_CAUSES; at = at.cause) causes.push(at)
+  return causes
+}
+
+function causeText(cause: Error): string {
+  const place = placeOf(cause)
+  const what = `${isTidemarkError(cause) ? cause.code : cause.name}: ${cause.message}`
+  return place === null ? what : `${what} (${place})`
+}
+
+/** Where an error was thrown, as its stack has it; of an error of ours that is nobody's concern. */
+function placeOf(cause: Error): string | null {
+  if (isTidemarkError(cause)) return null
+  return /^ {4}at (.*)$/m.exec(cause.stack ?? '')?.[1] ?? null
+}
+
 function stacksOf(error: unknown): string[] {
-  const lines: string[] = []
-  let at: unknown = error
-  while (at instanceof Error) {
-    lines.push(`${lines.length === 0 ? '' : 'caused by: '}${at.stack ?? at.message}`)
-    at = at.cause
-  }
-  return lines
+  if (!(error instanceof Error)) return []
+  return [error, ...causesOf(error)].map((each, i) => `${i === 0 ? '' : 'caused by: '}${each.stack ?? each.message}`)
 }

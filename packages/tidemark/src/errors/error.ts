@@ -45,22 +45,41 @@ export function invariant(condition: boolean, what: string): asserts condition {
 /** An error as it crosses threads: structured clone keeps only name and message of a class instance. */
 export interface WireError {
   readonly code: ErrorCode | null
+  readonly name: string
   readonly message: string
   readonly details: ErrorDetails
   readonly stack: string
+  readonly cause: WireError | null
 }
 
+/** So many causes of causes cross a thread: a chain may be a ring. */
+const MAX_CAUSES = 8
+
+/** An error, or whatever was thrown, as plain data; its causes too, at most 8 deep. */
 export function toWireError(error: unknown): WireError {
-  if (error instanceof TidemarkError) {
-    return { code: error.code, message: error.message, details: error.details, stack: error.stack ?? '' }
-  }
-  if (error instanceof Error) return { code: null, message: error.message, details: {}, stack: error.stack ?? '' }
-  return { code: null, message: String(error), details: {}, stack: '' }
+  return toWire(error, MAX_CAUSES)
 }
 
+function toWire(error: unknown, causes: number): WireError {
+  if (!(error instanceof Error)) {
+    return { code: null, name: 'Error', message: String(error), details: {}, stack: '', cause: null }
+  }
+  const { name, message, stack = '', cause: why } = error
+  const cause = why === undefined || why === null || causes === 0 ? null : toWire(why, causes - 1)
+  if (error instanceof TidemarkError) return { code: error.code, name, message, details: error.details, stack, cause }
+  return { code: null, name, message, details: {}, stack, cause }
+}
+
+/** The error again: a TidemarkError if it was one, else an Error of the same name; stack and causes as they were. */
 export function fromWireError(wire: WireError): Error {
+  const cause = wire.cause === null ? undefined : fromWireError(wire.cause)
   const error =
-    wire.code === null ? new Error(wire.message) : new TidemarkError(wire.code, wire.message, { details: wire.details })
+    wire.code === null
+      ? new Error(wire.message, cause === undefined ? undefined : { cause })
+      : new TidemarkError(wire.code, wire.message, { cause, details: wire.details })
+  if (wire.code === null && wire.name !== 'Error') {
+    Object.defineProperty(error, 'name', { value: wire.name, configurable: true, writable: true })
+  }
   if (wire.stack !== '') error.stack = wire.stack
   return error
 }

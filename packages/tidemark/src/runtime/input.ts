@@ -35,6 +35,8 @@ export class Input {
   readonly origin: Origin
   readonly kind: 'source' | 'intermediate'
   readonly root: Operator
+  /** Monotonic time when it last had records; of the task, which has the clock. */
+  activeAtMs = 0
   readonly #options: InputOptions
   readonly #cursor = new RecordCursor()
   readonly #board = new MarkBoard()

@@ -25,8 +25,11 @@ export interface TaskScope {
   /** Asks for a commit at the next chance. */
   requestCommit(): void
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void
-  /** A handler returned this promise: the task waits for it before it goes on. */
-  await(promise: Promise<unknown>): void
+  /**
+   * A handler returned this promise: the task waits for it before it goes on, and calls `over` once when it has settled,
+   * or when its time is up.
+   */
+  await(promise: Promise<unknown>, over: () => void): void
 }
 
 /**

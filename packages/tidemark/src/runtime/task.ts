@@ -13,6 +13,7 @@ import type { RawStore, TaskState } from '../store/types.ts'
 import { Committer, type Sealed } from './committer.ts'
 import { type Compiled, compile } from './compile.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
 import { Input } from './input.ts'
 import type { Origin } from './message.ts'
 import { OutputBuffer } from './output-buffer.ts'
@@ -71,13 +72,14 @@ export class Task {
   readonly #row: Row
   readonly #deadLetters: DeadLetters | null
   #turn = 0
+  /** What runs, or what the handler at hand was called for. */
+  #caller: Caller = 'init'
   #waiting: Promise<unknown> | null = null
   #failed = false
   #draining = false
   #lastCaptured: string
   #sealedPositions: Readonly<Record<string, number>> = {}
   #committedPositions: Readonly<Record<string, number>>
-  #caughtUpSinceMs: number
 
   constructor(options: TaskOptions) {
     this.#options = options
@@ -90,16 +92,16 @@ export class Task {
     this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.#outputs)
     this.#compiled = this.#compile(record)
     this.inputs = this.#makeInputs(record)
+    for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
     this.#lastCaptured = JSON.stringify(this.#captureInputs())
     this.#committedPositions = this.#positions()
-    this.#caughtUpSinceMs = options.clock.monotonicMs()
   }
 
   /** Runs the job's `init` hooks and tells operators how far event time was: before the first step. */
   start(): void {
-    this.#guarded(() => {
+    this.#guarded('init', () => {
       for (const input of this.inputs) input.announce()
       for (const task of this.#compiled.tasks) task.init()
     })
@@ -118,7 +120,7 @@ export class Task {
       store: (name): RawStore => options.state.store(name),
       requestCommit: () => this.#committer.request(),
       log: (level, text) => options.log(level, `${this.name}: ${text}`),
-      await: (promise) => this.#await(promise),
+      await: (promise, over) => this.#await(promise, over),
     }
     return compile({
       nodes: options.nodes,
@@ -192,14 +194,15 @@ export class Task {
     })
   }
 
-  #await(promise: Promise<unknown>): void {
+  #await(promise: Promise<unknown>, over: () => void): void {
     const { clock, handlerTimeoutMs } = this.#options
     const limit = new AbortController()
     const timeout = clock.sleep(handlerTimeoutMs, limit.signal).then(
       () => {
         throw new TidemarkError(
           'ERR_HANDLER_TIMEOUT',
-          `a handler of ${this.name} did not settle in ${handlerTimeoutMs} ms`,
+          `the handler did not settle in ${handlerTimeoutMs} ms. Let it settle earlier, or raise commit.timeoutMs, of which a handler has nine tenths.`,
+          { details: { timeoutMs: handlerTimeoutMs } },
         )
       },
       () => {},
@@ -208,6 +211,7 @@ export class Task {
       .catch((error: unknown) => this.#handlerFailed(error))
       .finally(() => {
         limit.abort()
+        over()
         if (this.#waiting === waiting) this.#waiting = null
       })
     this.#waiting = waiting
@@ -260,14 +264,14 @@ export class Task {
 
   #process(now: () => number, deadlineMs: number): boolean {
     let worked = false
-    this.#guarded(() => {
+    this.#guarded('timer', () => {
       for (const task of this.#compiled.tasks) while (this.#waiting === null && task.fire()) worked = true
     })
     const { inputs } = this
     for (let i = 0; i < inputs.length && this.#waiting === null && !this.#failed; i++) {
       const input = inputs[(this.#turn + i) % inputs.length] as Input
       if (input.caughtUp && !this.#endDue(input)) continue
-      this.#guarded(() => {
+      this.#guarded('message', () => {
         if (input.process(this.#row, now, deadlineMs, this.#stop) > 0) worked = true
         if (input.kind === 'source') {
           input.advance()
@@ -276,11 +280,11 @@ export class Task {
         // Nothing more comes: whoever waits for it need not wait for the interval too.
         if (worked && input.ended) this.requestCommit()
       })
-      if (now() >= deadlineMs) break
+      input.activeAtMs = now()
+      if (input.activeAtMs >= deadlineMs) break
     }
     this.#turn++
-    if (worked) this.#caughtUpSinceMs = now()
-    else this.#idle(now())
+    this.#idle(now())
     return worked
   }
 
@@ -292,14 +296,18 @@ export class Task {
     return input.kind === 'source' && input.endDue
   }
 
+  /** An input that has had nothing for a while holds no watermark back, however busy the others are. */
   #idle(nowMs: number): void {
-    if (nowMs - this.#caughtUpSinceMs < this.#options.idleMs) return
-    this.#caughtUpSinceMs = nowMs
-    for (const input of this.inputs) if (input.unbounded && input.caughtUp) input.root.idle()
+    for (const input of this.inputs) {
+      if (nowMs - input.activeAtMs < this.#options.idleMs || !input.unbounded || !input.caughtUp) continue
+      input.activeAtMs = nowMs
+      input.root.idle()
+    }
   }
 
   /** Runs user code; what it throws goes by the error policy. */
-  #guarded(run: () => void): void {
+  #guarded(caller: Caller, run: () => void): void {
+    this.#caller = caller
     try {
       run()
     } catch (error) {
@@ -310,13 +318,16 @@ export class Task {
   #handlerFailed(error: unknown): void {
     const policy = this.#options.onError
     if (policy === 'fail' || mustStop(error)) {
-      this.#fail(describe(error, this.#row, this.name))
-    } else if (policy === 'drop') {
-      this.counters.dropped++
-      this.#options.log('warn', `${this.name}: dropped ${this.#row.where()}: ${messageOf(error)}`)
-    } else {
-      this.counters.dropped++
-      this.#deadLetters?.add(this.#row, error)
+      this.#fail(handlerError(error, this.#row, this.#caller, this.name))
+      return
+    }
+    this.counters.dropped++
+    const ofRecord = this.#caller === 'message'
+    // Only a record can be put aside; of a timer or hook nothing is left but the warning.
+    if (policy !== 'drop' && ofRecord) this.#deadLetters?.add(this.#row, error)
+    else {
+      const what = ofRecord ? this.#row.where() : `what its ${this.#caller} did`
+      this.#options.log('warn', `${this.name}: dropped ${what}: ${messageOf(error)}`)
     }
   }
 
@@ -405,7 +416,7 @@ export class Task {
 
   /** The job's `close` hooks, then files. */
   close(): void {
-    if (!this.#failed) this.#guarded(() => this.#compiled.tasks.forEach((t) => t.close()))
+    if (!this.#failed) this.#guarded('close', () => this.#compiled.tasks.forEach((t) => t.close()))
     this.#abort.abort(new TidemarkError('ERR_RUN_ENDED', `${this.name} has ended`))
     for (const input of this.inputs) input.close()
     this.#options.state.close()
@@ -413,30 +424,3 @@ export class Task {
 }
 
 const NO_ORIGIN = { stream: '', partition: 0, key: null, value: null, onKey: null } as unknown as Origin
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-/** Errors that no policy may swallow: they are not about a message. */
-function mustStop(error: unknown): boolean {
-  return (
-    error instanceof TidemarkError &&
-    (error.domain === 'disk' ||
-      error.domain === 'log' ||
-      error.domain === 'internal' ||
-      error.code === 'ERR_STATE_CORRUPT')
-  )
-}
-
-/** Says where: a user's error by itself does not. */
-function describe(error: unknown, row: Row, task: string): Error {
-  if (error instanceof TidemarkError && mustStop(error)) return error
-  const key = row.describeKey()
-  return new TidemarkError(
-    'ERR_HANDLER_FAILED',
-    `${task}: the handler failed at ${row.where()}${key === null ? '' : `, key ${key}`}: ${messageOf(error)}. ` +
-      'Nothing of this message is kept. Mend the handler, or choose another policy (onError: drop, deadLetter), and run again.',
-    { cause: error, details: row.at },
-  )
-}

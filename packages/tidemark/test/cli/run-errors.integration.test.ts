@@ -120,6 +120,29 @@ test('a step that throws: exit 1 with stream, partition and offset', async () =>
   assert.equal(outcome.exit, 1, outcome.error)
   assert.equal(errorOf(outcome).code, 'ERR_HANDLER_FAILED')
   assert.match(errorOf(outcome).message, /visits.*partition.*no bobs/)
+  const [cause, ...more] = errorOf(outcome).causes
+  assert.deepEqual([cause?.code, cause?.name, cause?.message, more], [null, 'Error', 'no bobs', []])
+  assert.match(cause?.at ?? '', /throws\.job\.ts:\d+:\d+/)
+  const plain = await tidemark(
+    ['run', 'throws.job.ts', '--data-dir', join(ROOT, `data-${made++}`), '--in', 'visits=visits.jsonl'],
+    { cwd: ROOT },
+  )
+  assert.match(
+    plain.error,
+    / {2}code {2}ERR_HANDLER_FAILED\n.*\n {2}cause Error: no bobs \(.*throws\.job\.ts:\d+:\d+\)?/,
+  )
+})
+
+test('a step that returns a promise: ERR_STEP_ASYNC, exit 1, with the step', async () => {
+  const job = VISITS_JOB.replace('(visit) => visit.user', 'async (visit) => visit.user').replace(
+    "defineJob('visits'",
+    "defineJob('promises'",
+  )
+  writeFileSync(join(ROOT, 'promises.job.ts'), job)
+  const outcome = await run(join(ROOT, `data-${made++}`), 'promises.job.ts')
+  assert.equal(outcome.exit, 1, outcome.error)
+  assert.equal(errorOf(outcome).code, 'ERR_STEP_ASYNC')
+  assert.match(errorOf(outcome).message, /stream visits, partition \d, offset \d.*: step groupBy-\d returned a promise/)
 })
 
 test('a report that throws: ERR_JOB_REPORT, exit 1, and the run itself is committed', async () => {

@@ -59,8 +59,21 @@ export async function until(
   }
 }
 
+/** What `--json` says of an error. */
+export interface PrintedError {
+  readonly code: string
+  readonly message: string
+  readonly exit: number
+  readonly causes: readonly {
+    readonly code: string | null
+    readonly name: string
+    readonly message: string
+    readonly at?: string
+  }[]
+}
+
 /** The one JSON object on the last line of standard error. */
-export function errorOf(outcome: Outcome): { readonly code: string; readonly message: string; readonly exit: number } {
+export function errorOf(outcome: Outcome): PrintedError {
   const line = outcome.error.trimEnd().split('\n').at(-1) ?? ''
-  return (JSON.parse(line) as { error: { code: string; message: string; exit: number } }).error
+  return (JSON.parse(line) as { error: PrintedError }).error
 }

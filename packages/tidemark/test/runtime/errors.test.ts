@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defineJob, type KeyValueStore, kv, string, uint } from '../../src/index.ts'
+import { defineJob, type KeyValueStore, kv, string, timer, uint } from '../../src/index.ts'
 import { runSettings } from '../../src/runtime/settings.ts'
 import { testJob } from '../../src/testing/index.ts'
 import { lines, order, orders } from './streams.ts'
@@ -45,15 +45,49 @@ describe('errors of handlers', () => {
     const t = testJob(job)
     assert.throws(
       () => t.send(orders, 'ada', order('tea', 1)),
-      (error: Error & { code?: string }) => {
-        const cause = error.cause as { code?: string; message: string }
-        assert.equal(error.code, 'ERR_HANDLER_FAILED')
-        assert.equal(cause.code, 'ERR_STEP_ASYNC')
-        assert.match(cause.message, /step map-1 returned a promise/)
+      (error: Error & { code?: string; details?: object }) => {
+        assert.equal(error.code, 'ERR_STEP_ASYNC')
+        assert.match(error.message, /stream orders, partition 0, offset 0, key ada: step map-1 returned a promise/)
+        assert.deepEqual(error.details, { stream: 'orders', partition: 0, offset: 0, key: 'ada', step: 'map-1' })
         return true
       },
     )
     t.close()
+    const dropping = testJob(job, { onError: 'drop' })
+    assert.throws(() => dropping.send(orders, 'ada', order('tea', 1)), { code: 'ERR_STEP_ASYNC' }, 'no policy hides it')
+    dropping.close()
+  })
+
+  it('a hook or timer that fails is not blamed on the last record, nor is that record put aside', () => {
+    const due = timer('event')
+    const failures = { ...orders, name: 'failures' }
+    const job = defineJob('timing', {
+      inputs: { orders },
+      outputs: { failures },
+      timers: { due },
+      task: {
+        orders: ({ key, value }, { timers }) => timers.due.set(key, value.at + 10),
+        timers: {
+          due: () => {
+            throw new Error('too late')
+          },
+        },
+      },
+    })
+    const t = testJob(job)
+    t.send(orders, 'ada', order('tea', 1, 0))
+    assert.throws(() => t.send(orders, 'bob', order('tea', 1, 50_000)), {
+      code: 'ERR_HANDLER_FAILED',
+      message: /failed at its timer or period: too late/,
+      details: {},
+    })
+    t.close()
+    const aside = testJob(job, { onError: { deadLetter: 'failures' } })
+    aside.send(orders, 'bob', order('tea', 1, 0))
+    aside.send(orders, 'ada', order('tea', 1, 50_000))
+    assert.equal(aside.dropped, 1)
+    assert.deepEqual(aside.messages(failures), [])
+    aside.close()
   })
 
   it('ERR_CONTEXT_CLOSED: stores, outputs and timers are for the time of a handler only', () => {

@@ -31,14 +31,15 @@ export const RUNTIME_ERRORS = {
     domain: 'runtime',
     retry: 'restart',
     exit: EXIT.failed,
-    about: 'An asynchronous handler did not settle in time.',
+    about:
+      'An asynchronous handler did not settle within nine tenths of commit.timeoutMs. The message names the record. Give what it waits for a limit of its own, or raise commit.timeoutMs.',
   },
   ERR_STEP_ASYNC: {
     domain: 'runtime',
     retry: 'never',
     exit: EXIT.failed,
     about:
-      'A step of a pipeline returned a promise. Steps are synchronous; use a low-level task for asynchronous work.',
+      'A step of a pipeline returned a promise. Steps are synchronous; use a low-level task for asynchronous work. No error policy passes over it.',
   },
   ERR_CONTEXT_CLOSED: {
     domain: 'runtime',

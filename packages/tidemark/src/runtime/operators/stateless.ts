@@ -7,7 +7,11 @@ import { Operator } from './operator.ts'
 /** Throws ERR_STEP_ASYNC when a step of a pipeline returned a promise: steps are synchronous. */
 export function refusePromise(result: unknown, step: string): void {
   if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
-    throw new TidemarkError('ERR_STEP_ASYNC', `step ${step} returned a promise: this step is synchronous`)
+    throw new TidemarkError(
+      'ERR_STEP_ASYNC',
+      `step ${step} returned a promise, and steps are synchronous. Do asynchronous work in the handlers of a low-level task.`,
+      { details: { step } },
+    )
   }
 }
 

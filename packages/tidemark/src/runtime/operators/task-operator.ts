@@ -94,7 +94,7 @@ export class TaskOperator {
     }
   }
 
-  /** Runs a handler; if it returns a promise, the context stays open until that settles. */
+  /** Runs a handler; if it returns a promise, the context stays open until that settles or its time is up. */
   #call(
     handler: (first: unknown, second: unknown, third: unknown) => unknown,
     first: unknown,
@@ -111,11 +111,9 @@ export class TaskOperator {
       throw error
     }
     if (result !== undefined && isPromise(result)) {
-      this.#scope.await(
-        result.finally(() => {
-          gate.open = false
-        }),
-      )
+      this.#scope.await(result, () => {
+        gate.open = false
+      })
     } else gate.open = false
   }
 
