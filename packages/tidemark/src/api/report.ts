@@ -9,7 +9,7 @@ import type { StoreDef } from './store-def.ts'
  * `tidemark run` prints the string it returns when a run ends by itself or by drain (not with --json).
  */
 export interface ReportReader {
-  /** Throws ERR_STORE_UNKNOWN if the job has no such store. */
+  /** Throws ERR_UNKNOWN_STORE if the job has no such store. */
   store(store: StoreDef): StoreReader
 }
 

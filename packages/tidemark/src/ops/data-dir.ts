@@ -54,13 +54,13 @@ export class DataDir {
     return this.view.streams()
   }
 
-  /** A stream by its name; ERR_STREAM_UNKNOWN, which lists those there are. */
+  /** A stream by its name; ERR_UNKNOWN_STREAM, which lists those there are. */
   stream(name: string): StreamInfo {
     const stream = this.view.stream(name)
     if (stream !== undefined) return stream
     const names = this.streams().map((each) => each.name)
     const there = names.length === 0 ? ' It has no streams yet.' : suggestion(name, names)
-    throw new TidemarkError('ERR_STREAM_UNKNOWN', `${this.path} has no stream "${name}".${there}`, {
+    throw new TidemarkError('ERR_UNKNOWN_STREAM', `${this.path} has no stream "${name}".${there}`, {
       details: { stream: name },
     })
   }
@@ -86,7 +86,7 @@ export class DataDir {
   }
 
   /**
-   * Opens a store over all tasks, as of the newest commit of each. Close it after use. ERR_STORE_UNKNOWN lists the
+   * Opens a store over all tasks, as of the newest commit of each. Close it after use. ERR_UNKNOWN_STORE lists the
    * stores there are; ERR_STATE_MOVING when the running job replaced its files on every attempt; ERR_STATE_CORRUPT and
    * what the log throws. Keys and values of a serde that only the job knows are given as bytes.
    */
@@ -122,7 +122,7 @@ export class DataDir {
     if (found !== undefined) return found
     const names = stores.map((store) => store.name)
     const there = names.length === 0 ? ' It has no stores yet.' : suggestion(name, names)
-    throw new TidemarkError('ERR_STORE_UNKNOWN', `${this.path} has no store "${name}".${there}`, {
+    throw new TidemarkError('ERR_UNKNOWN_STORE', `${this.path} has no store "${name}".${there}`, {
       details: { store: name },
     })
   }

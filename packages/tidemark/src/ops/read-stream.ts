@@ -32,7 +32,7 @@ const READ_BYTES = 1024 * 1024
 
 /**
  * Reads committed records of a stream as of the data directory's last refresh. `read` goes on where the last call ended,
- * so that calls after a refresh follow the stream. ERR_STREAM_UNKNOWN for a partition that is not there;
+ * so that calls after a refresh follow the stream. ERR_UNKNOWN_STREAM for a partition that is not there;
  * ERR_OFFSET_OUT_OF_RANGE; ERR_LOG_CORRUPT; ERR_SERDE, which names stream, partition and offset.
  */
 export class StreamRead {
@@ -48,7 +48,7 @@ export class StreamRead {
     const { partition } = options
     if (partition !== undefined && partition >= stream.partitions) {
       throw new TidemarkError(
-        'ERR_STREAM_UNKNOWN',
+        'ERR_UNKNOWN_STREAM',
         `stream "${name}" has no partition ${partition}: its partitions are 0 to ${stream.partitions - 1}`,
         { details: { stream: name, partition } },
       )

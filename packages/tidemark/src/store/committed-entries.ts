@@ -13,7 +13,7 @@ export interface StateEntry {
 
 /**
  * All committed entries of a store, in order of the encoded keys (window stores: by key, then start), for tools and
- * queries. The view is that of the call; close it if it is not read to its end. ERR_STORE_UNKNOWN.
+ * queries. The view is that of the call; close it if it is not read to its end. ERR_UNKNOWN_STORE.
  */
 export function committedEntries(
   state: TaskState,

@@ -6,7 +6,7 @@ import { FlushCursor } from './flush-cursor.ts'
 import { mergeMaps } from './merge-maps.ts'
 import type { LayeredStore, StoreContext } from './raw-store.ts'
 import { sortEntries } from './sort-entries.ts'
-import type { FrozenState, RawStore, SortedStore, StateStatistics, StoreDescriptor, TaskState } from './types.ts'
+import type { FrozenState, RawStore, SortedStore, StateStatistics, Steps, StoreDescriptor, TaskState } from './types.ts'
 
 /** A frozen memtable, with what has become of it. */
 class Frozen implements FrozenState {
@@ -64,7 +64,7 @@ export class LayeredState implements TaskState {
     if (store !== undefined) return store
     const known = [...this.#byName.keys()].join(', ')
     throw new TidemarkError(
-      'ERR_STORE_UNKNOWN',
+      'ERR_UNKNOWN_STORE',
       `task ${this.#context.task} has no store ${name}; it declares ${known === '' ? 'none' : known}`,
       { details: { store: name, task: this.#context.task } },
     )
@@ -147,7 +147,7 @@ export class LayeredState implements TaskState {
     return bytes >= this.#flushThresholdBytes
   }
 
-  *flush(): Generator<void, void> {
+  *flush(): Steps {
     invariant(
       !this.#flushRuns && !this.#closed,
       `state of task ${this.#context.task}: flush while one runs, or after close`,
@@ -164,7 +164,7 @@ export class LayeredState implements TaskState {
     }
   }
 
-  *#write(id: number, stores: readonly LayeredStore[]): Generator<void, void> {
+  *#write(id: number, stores: readonly LayeredStore[]): Steps {
     for (const store of stores) store.beginFlush()
     let written = false
     try {

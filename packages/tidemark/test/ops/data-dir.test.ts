@@ -123,8 +123,8 @@ test('job, stores and tasks are known; unknown names list those there are', asyn
       [1, 2, 1],
     ],
   )
-  await assert.rejects(directory.store('count'), { code: 'ERR_STORE_UNKNOWN', message: /Did you mean "counts"\?/ })
-  assert.throws(() => directory.stream('visits'), { code: 'ERR_STREAM_UNKNOWN' })
+  await assert.rejects(directory.store('count'), { code: 'ERR_UNKNOWN_STORE', message: /Did you mean "counts"\?/ })
+  assert.throws(() => directory.stream('visits'), { code: 'ERR_UNKNOWN_STREAM' })
   assert.throws(() => openDataDir('/elsewhere', data.disk), { code: 'ERR_NOT_A_DATA_DIR' })
 })
 

@@ -47,7 +47,7 @@ test('records are read by partition, decoded, from an offset inside a batch too'
   ])
   assert.deepEqual(read(data, { partition: 1, from: 99 }), [])
   assert.throws(() => read(data, { partition: 2 }), {
-    code: 'ERR_STREAM_UNKNOWN',
+    code: 'ERR_UNKNOWN_STREAM',
     message: /no partition 2: .* 0 to 1/,
   })
 })

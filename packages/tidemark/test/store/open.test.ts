@@ -129,7 +129,7 @@ test('C8: a damaged delta, wherever the damage is, opens nothing and says so', (
 test('a store that is not declared any more keeps its data, through a flush, until it is declared again', () => {
   const harness = three()
   const fewer = openTaskState({ task: 'job-0', specs: [OBJECTS], base: harness.base, deltas: harness.deltas, id: 3 })
-  failsWith(() => fewer.store('numbers'), 'ERR_STORE_UNKNOWN', /task job-0 has no store numbers; it declares objects/)
+  failsWith(() => fewer.store('numbers'), 'ERR_UNKNOWN_STORE', /task job-0 has no store numbers; it declares objects/)
   new KeyValueStore<string, { n: number }>(fewer.store('objects')).put('o', { n: 1 })
   const frozen = fewer.freeze(4)
   harness.decide(drain(fewer.delta(frozen)))

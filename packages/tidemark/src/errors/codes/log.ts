@@ -61,12 +61,6 @@ export const LOG_ERRORS = {
     exit: EXIT.usage,
     about: 'A stream has a name or a number of partitions that the log cannot take.',
   },
-  ERR_STREAM_UNKNOWN: {
-    domain: 'log',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: 'A stream or partition that was named does not exist.',
-  },
   ERR_TOO_MANY_PARTITIONS: {
     domain: 'log',
     retry: 'never',

@@ -76,13 +76,14 @@ export const RUNTIME_ERRORS = {
     domain: 'usage',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'The job has no stream of this name. The message lists those it has.',
+    about:
+      'The job or the data directory has no stream of this name, or the stream no such partition. The message lists those there are.',
   },
   ERR_UNKNOWN_STORE: {
     domain: 'usage',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'The job has no store of this name. The message lists those it has.',
+    about: 'The job or the data directory has no store of this name. The message lists those there are.',
   },
   ERR_OPTION: {
     domain: 'usage',

@@ -31,12 +31,6 @@ export const STATE_ERRORS = {
     exit: EXIT.usage,
     about: 'A store is declared otherwise than its data was written. Change the declaration back or use a new name.',
   },
-  ERR_STORE_UNKNOWN: {
-    domain: 'state',
-    retry: 'never',
-    exit: EXIT.usage,
-    about: 'There is no store of this name in the task.',
-  },
   ERR_KEY_TOO_LARGE: {
     domain: 'state',
     retry: 'never',

@@ -433,5 +433,5 @@ function noRoom(directory: string): TidemarkError {
 }
 
 function unknownPartition(stream: number, partition: number): TidemarkError {
-  return new TidemarkError('ERR_STREAM_UNKNOWN', `there is no partition ${partition} of stream number ${stream}.`)
+  return new TidemarkError('ERR_UNKNOWN_STREAM', `there is no partition ${partition} of stream number ${stream}.`)
 }

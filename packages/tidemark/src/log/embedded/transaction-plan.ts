@@ -87,12 +87,12 @@ function measureSize(transaction: Transaction): number {
   return sizeBytes
 }
 
-/** Counts the records of an append; nothing for an empty one. Throws ERR_STREAM_UNKNOWN, ERR_BATCH_CORRUPT. */
+/** Counts the records of an append; nothing for an empty one. Throws ERR_UNKNOWN_STREAM, ERR_BATCH_CORRUPT. */
 function measure(state: LogState, append: Append): Measured[] {
   const target = state.partition(append.stream, append.partition)
   if (target === undefined) {
     throw new TidemarkError(
-      'ERR_STREAM_UNKNOWN',
+      'ERR_UNKNOWN_STREAM',
       `there is no partition ${append.partition} of stream number ${append.stream}: create the stream first.`,
     )
   }

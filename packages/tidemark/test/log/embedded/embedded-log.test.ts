@@ -129,7 +129,7 @@ test('commit: a group is one write and one sync; its members follow each other; 
     [
       ['p', 1, 'committed', undefined],
       ['q', 1, 'committed', undefined],
-      ['p', 2, 'failed', 'ERR_STREAM_UNKNOWN'],
+      ['p', 2, 'failed', 'ERR_UNKNOWN_STREAM'],
       ['p', 2, 'failed', 'ERR_BATCH_CORRUPT'],
       ['p', 2, 'committed', undefined],
       ['p', 3, 'committed', undefined],

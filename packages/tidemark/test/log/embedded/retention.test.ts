@@ -53,7 +53,7 @@ test('trim: drops whole segments before the offset, durably, never the one that 
 test('trim: only intermediate streams, and only partitions that exist', () => {
   const { log, stream } = filled({})
   assert.throws(() => log.trim(stream.id, 0, 5), /retention only/)
-  refuses('ERR_STREAM_UNKNOWN', ['partition 1'], () => filled({ kind: 'intermediate' }).log.trim(0, 1, 5))
+  refuses('ERR_UNKNOWN_STREAM', ['partition 1'], () => filled({ kind: 'intermediate' }).log.trim(0, 1, 5))
 })
 
 test('retention by time: segments whose newest record is older go', () => {
