@@ -18,18 +18,30 @@ export interface Disk {
   remove(path: string): void
   /** Makes renames, links and new names in a directory durable. */
   syncDirectory(path: string): void
+  /** As `syncDirectory`, without blocking the thread: null when it is done, else a promise that settles when it is. */
+  syncDirectoryLater(path: string): Promise<void> | null
 }
 
 export interface DiskFile {
   readonly path: string
   /** Reads up to `length` bytes at `position` into `target` from `offset`; returns the bytes read (short at the end). */
   read(target: Uint8Array, offset: number, length: number, position: number): number
+  /**
+   * As `read`, without blocking the thread: null when all `length` bytes are there already, else a promise of the bytes
+   * read (short at the end). `target` is the disk's until then. `close` takes effect when the promise has settled.
+   */
+  readLater(target: Uint8Array, offset: number, length: number, position: number): Promise<number> | null
   /** Writes all of `bytes` at `position`. */
   write(bytes: Uint8Array, position: number): void
   size(): number
   truncate(sizeBytes: number): void
   /** fdatasync. A failure is never retried: the caller must crash (design/00, principle 7). */
   sync(): void
+  /**
+   * As `sync`, without blocking the thread: null when it is done, else a promise that settles when it is. What is written
+   * meanwhile may or may not be covered. `close` may be called at once: it takes effect when the promise has settled.
+   */
+  syncLater(): Promise<void> | null
   close(): void
 }
 

@@ -151,6 +151,17 @@ export class MemDisk implements Disk {
         this.#before('sync', path)
         inode.sync()
       },
+      syncLater: () => {
+        check('sync')
+        this.#before('sync', path)
+        inode.sync()
+        return null
+      },
+      readLater: (target, offset, length, position) => {
+        check('read')
+        const count = inode.read(target, offset, length, position)
+        return count === length ? null : Promise.resolve(count)
+      },
       close: () => {
         open = false
       },
@@ -220,6 +231,11 @@ export class MemDisk implements Disk {
     if (this.#names.get(path) !== 'directory') throw errno('sync the directory', path, 'ENOENT')
     this.#before('syncDirectory', path)
     this.#names.sync(path)
+  }
+
+  syncDirectoryLater(path: string): null {
+    this.syncDirectory(path)
+    return null
   }
 
   #before(operation: MemDiskOperation, path: string): void {

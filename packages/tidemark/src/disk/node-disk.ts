@@ -12,6 +12,8 @@ class NodeFile implements DiskFile {
   readonly path: string
   readonly #descriptor: number
   #open = true
+  /** Calls under way on libuv's threads: the descriptor stays open until they are over. */
+  #pending = 0
 
   constructor(path: string, descriptor: number) {
     this.path = path
@@ -61,9 +63,35 @@ class NodeFile implements DiskFile {
     }
   }
 
+  syncLater(): Promise<void> | null {
+    return this.#later('sync', (done) => fs.fdatasync(this.#descriptor, (error) => done(error)))
+  }
+
+  readLater(target: Uint8Array, offset: number, length: number, position: number): Promise<number> | null {
+    if (length === 0) return null
+    return this.#later('read', (done) => fs.read(this.#descriptor, target, offset, length, position, done))
+  }
+
+  #later<T = void>(action: string, start: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
+    this.#pending++
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | null, result: T): void => {
+        this.#pending--
+        if (!this.#open && this.#pending === 0) this.#closeDescriptor()
+        if (error === null) resolve(result)
+        else reject(diskError(action, this.path, error))
+      }
+      start(settle)
+    })
+  }
+
   close(): void {
     if (!this.#open) return
     this.#open = false
+    if (this.#pending === 0) this.#closeDescriptor()
+  }
+
+  #closeDescriptor(): void {
     try {
       fs.closeSync(this.#descriptor)
     } catch (error) {
@@ -106,6 +134,18 @@ function syncDirectory(path: string): void {
   })
 }
 
+function syncDirectoryLater(path: string): Promise<void> | null {
+  if (process.platform === 'win32') return null
+  const descriptor = attempt('sync the directory', path, () => fs.openSync(path, fs.constants.O_RDONLY))
+  return new Promise((resolve, reject) => {
+    fs.fsync(descriptor, (error) => {
+      fs.closeSync(descriptor)
+      if (error === null) resolve()
+      else reject(diskError('sync the directory', path, error))
+    })
+  })
+}
+
 /** The machine's own disk. */
 export const nodeDisk: Disk = {
   open: (path, mode) =>
@@ -121,4 +161,5 @@ export const nodeDisk: Disk = {
   link: (from, to) => attempt('make the link', to, () => fs.linkSync(from, to)),
   remove: (path) => attempt('remove', path, () => fs.unlinkSync(path)),
   syncDirectory,
+  syncDirectoryLater,
 }

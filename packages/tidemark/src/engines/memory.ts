@@ -1,5 +1,5 @@
 import { openLsmBase, type LsmBase, type LsmOptions } from '../lsm/lsm-base.ts'
-import type { Base, BaseIterator, ByteRange, SortedStore, StoreDescriptor } from '../store/types.ts'
+import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 
 /** Opens the engine `memory`. Errors as `openLsmBase`; opening reads and verifies all files. */
 export function openMemoryBase(options: Omit<LsmOptions, 'resident'>): MemoryBase {
@@ -47,7 +47,7 @@ export class MemoryBase implements Base {
     return this.#files.scan(store, range)
   }
 
-  write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Generator<void, void> {
+  write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     return this.#files.write(id, descriptors, stores)
   }
 

@@ -1,6 +1,6 @@
 import type { Disk } from '../disk/disk.ts'
 import { invariant, isTidemarkError } from '../errors/error.ts'
-import type { Base, BaseIterator, ByteRange, SortedStore, StoreDescriptor } from '../store/types.ts'
+import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { LsmFailpoint } from './failpoints.ts'
 import { FileSet } from './file-set.ts'
@@ -15,9 +15,10 @@ import {
   writeManifest,
 } from './manifest.ts'
 import { MergeCursor } from './merge-cursor.ts'
-import { type FilePlace, openForReading, openForWriting, type OpenedFiles } from './open-files.ts'
+import { type FilePlace, openForReading, openForWriting, openRetained, type OpenedFiles } from './open-files.ts'
 import { planMerge } from './plan-merge.ts'
 import { ReverseCursor } from './reverse-cursor.ts'
+import { describeRetained, removeRetained, type RetainedState, writeRetained } from './retained.ts'
 import type { Section } from './section.ts'
 import { SortedFile } from './sorted-file.ts'
 import { SortedFileWriter } from './sorted-file-writer.ts'
@@ -30,6 +31,8 @@ export interface LsmOptions {
   readonly cache: BlockCache
   /** For a reader beside the owner, in another thread or process: it changes nothing, `write` throws. */
   readonly readOnly?: boolean
+  /** Read only: opens this retained checkpoint instead of the newest state. */
+  readonly checkpoint?: number
   /** Keeps the files' content in memory: no read goes to the disk after opening. */
   readonly resident?: boolean
   /** Called at the steps named in LSM_FAILPOINTS, for crash tests; what it throws comes out of `write`. */
@@ -46,7 +49,13 @@ export function openLsmBase(options: LsmOptions): LsmBase {
   const { disk, directory, cache } = options
   const place: FilePlace = { disk, directory, cache, resident: options.resident === true }
   const readOnly = options.readOnly === true
-  const opened = readOnly ? openForReading(place, []) : openForWriting(place)
+  const { checkpoint } = options
+  invariant(checkpoint === undefined || readOnly, 'a retained checkpoint is opened read only')
+  const opened = !readOnly
+    ? openForWriting(place)
+    : checkpoint === undefined
+      ? openForReading(place, [])
+      : openRetained(place, checkpoint)
   return new LsmBase(place, readOnly, options.failpoint ?? null, opened)
 }
 
@@ -66,6 +75,8 @@ export class LsmBase implements Base {
   readonly #failpoint: ((name: LsmFailpoint) => void) | null
   #manifest: Manifest
   #set: FileSet
+  /** The checkpoints that are kept, by ascending id. */
+  #retained: readonly Manifest[]
   /** The sections of the store that was asked for last. */
   #lastStore: string | null = null
   #lastSections: readonly Section[] = []
@@ -86,6 +97,7 @@ export class LsmBase implements Base {
     this.#failpoint = failpoint
     this.#manifest = opened.manifest
     this.#set = new FileSet(opened.files)
+    this.#retained = opened.retained
   }
 
   get id(): number {
@@ -145,7 +157,7 @@ export class LsmBase implements Base {
    * state is that of `id`, for readers too; ERR_DISK_FULL leaves the base as it was before the step that failed (`id`
    * tells), and a later write may succeed. After any other error the base can be read but not written: open it again.
    */
-  *write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Generator<void, void> {
+  *write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     this.#startWrite(id)
     try {
       yield* this.#flush(id, descriptors, stores)
@@ -168,7 +180,7 @@ export class LsmBase implements Base {
     this.#writing = true
   }
 
-  *#flush(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Generator<void, void> {
+  *#flush(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     this.#failpoint?.('flush-before-file')
     const made = yield* this.#make(stores, this.#set)
     this.#failpoint?.('flush-after-file')
@@ -178,7 +190,7 @@ export class LsmBase implements Base {
     this.#failpoint?.('flush-after-manifest')
   }
 
-  *#mergeIfDue(): Generator<void, void> {
+  *#mergeIfDue(): Steps {
     const plan = planMerge(this.#manifest.files)
     if (plan === null) return
     const from = plan[0] as number
@@ -193,14 +205,14 @@ export class LsmBase implements Base {
     const { disk } = this.#place
     for (const file of merged) {
       file.whenUnused(() => {
-        if (!this.#closed) disk.remove(file.path)
+        if (!this.#closed && !this.#isRetained(nameOf(file.path))) disk.remove(file.path)
       })
       file.release()
     }
   }
 
   /** Writes a file that no manifest names yet, durable and open; null if there is nothing to write. */
-  *#make(stores: Iterable<SortedStore>, older: FileSet): Generator<void, NewFile | null> {
+  *#make(stores: Iterable<SortedStore>, older: FileSet): Steps<NewFile | null> {
     const { disk, directory } = this.#place
     const name = fileName(this.#manifest.nextFile)
     const path = `${directory}/${name}`
@@ -260,6 +272,53 @@ export class LsmBase implements Base {
     this.#lastStore = null
   }
 
+  /**
+   * Keeps the state of now as checkpoint `id`: its files stay until `release` (C5), through merges and restarts. The
+   * caller has flushed, so that the files hold exactly the state of `id`; an id above the base's own says that nothing
+   * changed since. Durable when it returns. The disk's errors: then it may or may not be retained, and can be again.
+   */
+  retain(id: number, createdAtMs: number): void {
+    const { disk, directory } = this.#place
+    this.#checkOwner()
+    invariant(id >= this.id, `checkpoint ${id} is not older than ${this.id}, which is in ${directory}`)
+    const manifest: Manifest = { ...this.#manifest, id, createdAtMs }
+    writeRetained(disk, directory, manifest)
+    const others = this.#retained.filter((other) => other.id !== id)
+    this.#retained = [...others, manifest].sort((a, b) => a.id - b.id)
+  }
+
+  /** Gives a retained checkpoint up, and removes the files that only it had. Nothing happens if it is not retained. */
+  release(id: number): void {
+    const { disk, directory } = this.#place
+    this.#checkOwner()
+    const manifest = this.#retained.find((retained) => retained.id === id)
+    if (manifest === undefined) return
+    removeRetained(disk, directory, id)
+    this.#retained = this.#retained.filter((retained) => retained !== manifest)
+    const inUse = new Set(this.#set.files.map((file) => nameOf(file.path)))
+    for (const { name } of manifest.files) {
+      if (!inUse.has(name) && !this.#isRetained(name) && disk.exists(`${directory}/${name}`)) {
+        disk.remove(`${directory}/${name}`)
+      }
+    }
+  }
+
+  /** The checkpoints that are kept, by ascending id, with what they cost. */
+  retained(): RetainedState[] {
+    return describeRetained(this.#retained, this.#manifest)
+  }
+
+  #isRetained(name: string): boolean {
+    return this.#retained.some(({ files }) => files.some((file) => file.name === name))
+  }
+
+  #checkOwner(): void {
+    invariant(
+      !this.#readOnly && !this.#closed,
+      `the base of ${this.#place.directory} is open, and written by its owner`,
+    )
+  }
+
   /** Read-only bases: goes on to the newest manifest; true if it is another one. */
   refresh(): boolean {
     invariant(this.#readOnly && !this.#closed, 'only an open read-only base is refreshed')
@@ -296,6 +355,10 @@ export class LsmBase implements Base {
     for (const file of this.#set.files) file.release()
     this.#set = new FileSet([])
   }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 function asError(thrown: unknown): Error {

@@ -5,7 +5,7 @@ import { corrupt, newerFormat } from './format.ts'
 
 export const MANIFEST_NAME = 'MANIFEST'
 export const TEMPORARY_NAME: string = `${MANIFEST_NAME}.tmp`
-const MANIFEST_VERSION = 1
+const MANIFEST_VERSION = 2
 /** Line one: what it is, its version, the CRC of everything else, the length of the rest. */
 const HEAD = /^tidemark-manifest (\d{1,9}) ([0-9a-f]{8}) (\d{1,12})\n/
 const MAX_HEAD_BYTES = 64
@@ -32,6 +32,8 @@ export interface FileEntry {
 /** The state of one checkpoint: a value that is fixed when it is made. */
 export interface Manifest {
   readonly id: number
+  /** Of a retained checkpoint: when it was retained, ms since 1970. Null for the state of now. */
+  readonly createdAtMs: number | null
   /** The number of the next file: one that was named once is never used again. */
   readonly nextFile: number
   readonly descriptors: readonly StoreDescriptor[]
@@ -39,7 +41,7 @@ export interface Manifest {
   readonly files: readonly FileEntry[]
 }
 
-export const EMPTY_MANIFEST: Manifest = { id: 0, nextFile: 1, descriptors: [], files: [] }
+export const EMPTY_MANIFEST: Manifest = { id: 0, createdAtMs: null, nextFile: 1, descriptors: [], files: [] }
 
 /** The names of sorted files: the number in ten digits or more, and `.sorted`. */
 export function fileName(number: number): string {
@@ -57,6 +59,7 @@ export function isOurs(name: string): boolean {
 
 interface WrittenManifest {
   readonly id: number
+  readonly createdAtMs: number | null
   readonly nextFile: number
   readonly descriptors: readonly StoreDescriptor[]
   readonly files: readonly {
@@ -80,6 +83,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const written: WrittenManifest = {
     id: manifest.id,
+    createdAtMs: manifest.createdAtMs,
     nextFile: manifest.nextFile,
     descriptors: manifest.descriptors,
     files: manifest.files.map((file) => ({

@@ -11,6 +11,8 @@ import {
   readManifest,
   writeManifest,
 } from './manifest.ts'
+import type { Steps } from '../store/types.ts'
+import { readRetained, retainedIds } from './retained.ts'
 import { SortedFile } from './sorted-file.ts'
 
 /** A reader beside a writing owner finds files gone, reads the manifest again, and so on: at most so many times. */
@@ -27,14 +29,34 @@ export interface OpenedFiles {
   readonly manifest: Manifest
   /** Newest first; one use of each is the caller's. */
   readonly files: readonly SortedFile[]
+  /** The checkpoints that are kept, by ascending id; only for the owner. */
+  readonly retained: readonly Manifest[]
 }
 
-/** Runs a generator to its end at once. */
-export function runToEnd<T>(steps: Generator<void, T>): T {
+/** Runs a generator to its end at once. It must have nothing to wait for, as is so on a disk in memory. */
+export function runToEnd<T>(steps: Steps<T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value
+    invariant(!(step.value instanceof Promise), 'steps that are run at once wait for nothing')
   }
+}
+
+/** Runs a generator to its end, waiting where it waits. */
+export async function runWaiting<T>(steps: Steps<T>): Promise<T> {
+  let step = steps.next()
+  while (step.done !== true) {
+    if (step.value instanceof Promise) {
+      try {
+        await step.value
+      } catch (error) {
+        step = steps.throw(error)
+        continue
+      }
+    }
+    step = steps.next()
+  }
+  return step.value
 }
 
 /** Opens what the manifest names, removes what it does not. Throws ERR_STATE_CORRUPT, ERR_FORMAT_NEWER. */
@@ -47,13 +69,25 @@ export function openForWriting(place: FilePlace): OpenedFiles {
     manifest = EMPTY_MANIFEST
     writeManifest(disk, directory, manifest, { renaming: false })
   }
-  const named = new Set(manifest.files.map((file) => file.name))
+  const retained = retainedIds(disk, directory).map((id) => readRetained(disk, directory, id))
+  const named = new Set([manifest, ...retained].flatMap(({ files }) => files.map((file) => file.name)))
   for (const name of disk.list(directory)) {
     if (isOurs(name) && !named.has(name)) disk.remove(`${directory}/${name}`)
   }
   const { files, missing } = openAll(place, manifest, [])
   if (missing !== null) throw missingFile(place, manifest, missing)
-  return { manifest, files }
+  return { manifest, files, retained }
+}
+
+/**
+ * Opens the state of a retained checkpoint. ERR_FILE_NOT_FOUND: there is none with this id. ERR_STATE_CORRUPT: it, or one
+ * of its files, is damaged or missing.
+ */
+export function openRetained(place: FilePlace, id: number): OpenedFiles {
+  const manifest = readRetained(place.disk, place.directory, id)
+  const { files, missing } = openAll(place, manifest, [])
+  if (missing !== null) throw missingFile(place, manifest, missing)
+  return { manifest, files, retained: [] }
 }
 
 /**
@@ -67,10 +101,10 @@ export function openForReading(place: FilePlace, reuse: readonly SortedFile[]): 
     const manifest = readManifest(disk, directory)
     if (manifest === null) {
       checkNoFiles(disk, directory)
-      return { manifest: EMPTY_MANIFEST, files: [] }
+      return { manifest: EMPTY_MANIFEST, files: [], retained: [] }
     }
     const { files, missing } = openAll(place, manifest, reuse)
-    if (missing === null) return { manifest, files }
+    if (missing === null) return { manifest, files, retained: [] }
     if (last?.nextFile === manifest.nextFile) throw missingFile(place, manifest, missing)
     last = manifest
   }

@@ -9,7 +9,7 @@ import {
 } from '../checkpoint/protocol.ts'
 import { TidemarkError, fromWireError } from '../errors/error.ts'
 import type { CommitResult, LogPort, Transaction } from '../log/types.ts'
-import type { FrozenState, TaskState } from '../store/types.ts'
+import type { FrozenState, Steps, TaskState } from '../store/types.ts'
 
 /** What a task fixes at freeze, beside its memtables. */
 export interface Sealed {
@@ -56,7 +56,10 @@ export class Committer {
   readonly #options: CommitterOptions
   #protocol: CommitState
   #work: Generator<void, void> | null = null
-  #flush: Generator<void, void> | null = null
+  #flush: Steps | null = null
+  /** What the flush waits for: settles, never rejects. */
+  #flushWaits: Promise<void> | null = null
+  #flushError: { readonly error: unknown } | null = null
   #frozen: FrozenState | null = null
   #sealed: Sealed | null = null
   #delta: Uint8Array | null = null
@@ -119,12 +122,12 @@ export class Committer {
       const work = this.#work
       if (work.next().done === true && this.#work === work) this.#work = null
     }
-    if (this.#flush === null) this.#startFlush()
-    if (this.#flush !== null) {
-      worked = true
-      if (this.#flush.next().done === true) this.#flush = null
-    }
-    return worked
+    return this.#stepFlush() || worked
+  }
+
+  /** Settles when the flush that waits for the disk can go on; null when none waits. Never rejects: `step` throws. */
+  get waiting(): Promise<void> | null {
+    return this.#flushWaits
   }
 
   #startFlush(): void {
@@ -137,7 +140,30 @@ export class Committer {
     this.#flush = this.#flushing()
   }
 
-  *#flushing(): Generator<void, void> {
+  /** One step of the flush, unless it waits for the disk. Throws what the flush throws: the container must end. */
+  #stepFlush(): boolean {
+    if (this.#flush === null) this.#startFlush()
+    const flush = this.#flush
+    if (flush === null || this.#flushWaits !== null) return false
+    const failed = this.#flushError
+    this.#flushError = null
+    const step = failed === null ? flush.next() : flush.throw(failed.error)
+    if (step.done === true) this.#flush = null
+    else if (step.value instanceof Promise) this.#waitFor(step.value)
+    return true
+  }
+
+  #waitFor(promise: Promise<void>): void {
+    this.#flushWaits = promise
+      .catch((error: unknown) => {
+        this.#flushError = { error }
+      })
+      .then(() => {
+        this.#flushWaits = null
+      })
+  }
+
+  *#flushing(): Steps {
     const { state, port, producer, failpoint } = this.#options
     failpoint('flush-before')
     yield* state.flush()

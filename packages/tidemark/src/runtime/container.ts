@@ -102,7 +102,7 @@ export class Container {
     for (const task of tasks) {
       if (task.failed) continue
       dueMs = Math.min(dueMs, task.dueMs)
-      if (task.waiting !== null) void task.waiting.then(() => this.wake())
+      if (task.pause !== null) void task.pause.then(() => this.wake())
     }
     const ms = Math.max(1, Math.min(NAP_MS, dueMs - clock.monotonicMs()))
     const limit = new AbortController()
@@ -194,8 +194,8 @@ export class Container {
       }
       let worked = false
       for (const task of open) if (task.step(clock.monotonicMs() + SLICE_MS)) worked = true
-      if (worked || open.some((t) => t.waiting === null)) await yieldNow()
-      else await Promise.race(open.map((t) => t.waiting ?? Promise.resolve()))
+      if (worked || open.some((t) => t.pause === null)) await yieldNow()
+      else await Promise.race(open.map((t) => t.pause ?? Promise.resolve()))
     }
     this.#options.onStatus(this.status())
   }

@@ -222,6 +222,14 @@ export class Task {
     return this.#waiting
   }
 
+  /** Settles when `step` may have something to do although it had nothing: a handler or the disk has answered. */
+  get pause(): Promise<unknown> | null {
+    const handler = this.#waiting
+    const disk = this.#committer.waiting
+    if (handler === null || disk === null) return handler ?? disk
+    return Promise.race([handler, disk])
+  }
+
   get failed(): boolean {
     return this.#failed
   }

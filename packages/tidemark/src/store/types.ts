@@ -1,5 +1,11 @@
 import type { Discipline, Serde } from '../serde/serde.ts'
 
+/**
+ * Work in steps, each well below a millisecond. A step that yields a promise waits for it: whoever drives the generator
+ * calls `next` only once the promise has settled; a rejection goes in by `throw`.
+ */
+export type Steps<T = void> = Generator<Promise<void> | void, T, void>
+
 /** A store as the job declares it, without its types: what state, tools and checkpoints keep of it. */
 export interface StoreSpec {
   readonly name: string
@@ -108,7 +114,7 @@ export interface TaskState {
   /** True when recent is large enough to be written to a file. */
   readonly wantsFlush: boolean
   /** Writes recent to the base (which may merge files). Afterwards flushedId is the id it had at the start. */
-  flush(): Generator<void, void>
+  flush(): Steps
   /** Bytes, files, hits: for metrics and tools. */
   statistics(): StateStatistics
   /** Releases files. Does not flush. */
@@ -140,7 +146,7 @@ export interface Base {
   /** Entries of one store in byte order, deletions left out; a stable view of the files of now. */
   scan(store: string, range: ByteRange): BaseIterator
   /** Adds sorted entries as the state of checkpoint `id`, durable when the generator ends. */
-  write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Generator<void, void>
+  write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps
   approximateCount(store: string): number
   statistics(): { readonly files: number; readonly bytes: number; readonly entries: number }
   close(): void

@@ -5,7 +5,7 @@ import { murmur2 } from '../../src/hash/murmur2.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
 import { compareBytes } from '../../src/lsm/bytes.ts'
 import { openLsmBase, type LsmBase, type LsmOptions } from '../../src/lsm/lsm-base.ts'
-import type { Base, ByteRange, SortedCursor, SortedStore, StoreDescriptor } from '../../src/store/types.ts'
+import type { Base, ByteRange, SortedCursor, SortedStore, Steps, StoreDescriptor } from '../../src/store/types.ts'
 
 /** A change of one key; null deletes. */
 export interface Change {
@@ -94,10 +94,14 @@ export function applyTo(model: Model, changes: readonly Change[]): void {
   }
 }
 
-export function steps(generator: Generator<void, void>): number {
+export function steps(generator: Steps): number {
   let count = 1
-  while (generator.next().done !== true) count++
-  return count
+  for (;;) {
+    const step = generator.next()
+    if (step.done === true) return count
+    assert.ok(!(step.value instanceof Promise), 'a disk in memory has nothing to wait for')
+    count++
+  }
 }
 
 const NO_DESCRIPTORS: readonly StoreDescriptor[] = []

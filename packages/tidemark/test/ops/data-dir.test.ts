@@ -160,6 +160,7 @@ function behind(data: JobData, times: number, onLate: () => void): Disk {
     link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
     syncDirectory: (path) => disk.syncDirectory(path),
+    syncDirectoryLater: (path) => disk.syncDirectoryLater(path),
   }
 }
 

@@ -1,11 +1,12 @@
 import type { StoredDelta } from '../../src/log/types.ts'
+import { runToEnd } from '../../src/lsm/open-files.ts'
 import { bytes } from '../../src/serde/bytes.ts'
 import { json } from '../../src/serde/json.ts'
 import type { Serde } from '../../src/serde/serde.ts'
 import { string } from '../../src/serde/string.ts'
 import { uint } from '../../src/serde/uint.ts'
 import { type OpenTaskStateOptions, openTaskState } from '../../src/store/open.ts'
-import type { StoreSpec, TaskState } from '../../src/store/types.ts'
+import type { Steps, StoreSpec, TaskState } from '../../src/store/types.ts'
 import { MapBase } from './map-base.ts'
 
 function erased<T>(serde: Serde<T>): Serde<unknown> {
@@ -32,10 +33,8 @@ export const OBJECTS: StoreSpec = kvSpec('objects', string(), json<{ n: number; 
 export const BLOBS: StoreSpec = kvSpec('blobs', string(), bytes())
 
 /** Runs a generator to its end. */
-export function drain<T>(steps: Generator<void, T>): T {
-  let step = steps.next()
-  while (step.done !== true) step = steps.next()
-  return step.value
+export function drain<T>(steps: Steps<T>): T {
+  return runToEnd(steps)
 }
 
 /** A task's state with what outlives it: the base and the committed deltas, as log and disk keep them. */

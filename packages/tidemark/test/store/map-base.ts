@@ -1,6 +1,6 @@
 import { murmur2 } from '../../src/hash/murmur2.ts'
 import { compareBytes } from '../../src/store/compare.ts'
-import type { Base, BaseIterator, ByteRange, SortedStore, StoreDescriptor } from '../../src/store/types.ts'
+import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../../src/store/types.ts'
 
 interface Entry {
   readonly key: Uint8Array
@@ -61,7 +61,7 @@ export class MapBase implements Base {
     }
   }
 
-  *write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Generator<void, void> {
+  *write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     const next = new Map([...this.#stores].map(([name, entries]) => [name, new Map(entries)]))
     for (const { name, count, cursor } of stores) {
       const entries = next.get(name) ?? new Map<string, Entry>()

@@ -5,7 +5,7 @@ import { TidemarkError } from '../../src/errors/error.ts'
 import { CacheBudget } from '../../src/store/cache-budget.ts'
 import { KeyValueStore } from '../../src/store/kv-store.ts'
 import type { StoreIterator } from '../../src/store/store-iterator.ts'
-import type { FrozenState } from '../../src/store/types.ts'
+import type { FrozenState, Steps } from '../../src/store/types.ts'
 import { BLOBS, drain, Harness, NUMBERS, OBJECTS } from './harness.ts'
 
 const DISK_FULL = new TidemarkError('ERR_DISK_FULL', 'no space')
@@ -55,7 +55,7 @@ class Pair {
   committed = copyAll(this.visible)
   frozen: FrozenState | null = null
   steps: Generator<void, unknown>[] = []
-  flush: Generator<void, void> | null = null
+  flush: Steps | null = null
   scans: OpenScan[] = []
   stores: Map<StoreName, KeyValueStore<string, unknown>>
 
