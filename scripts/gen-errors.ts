@@ -16,7 +16,12 @@ const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
   disk: 'The disk is full or failed. What was committed is safe.',
   gaveUp: 'A container crashed too often in a row.',
   internal: 'A defect of Tidemark, or a Node that is too old.',
+  interrupted: 'A second Ctrl-C (SIGINT) ended a run that was draining. What was committed is safe.',
 }
+
+const SIGNALS = `SIGINT, SIGTERM and SIGHUP drain a run, which then ends with 0. Otherwise (another command, or a run
+that has not begun) a signal ends the process as it does any other: shells report 128 and the number of the signal, which is
+130 for SIGINT and 143 for SIGTERM.`
 
 const DOMAINS: Readonly<Record<ErrorDomain, string>> = {
   usage: 'Command line',
@@ -65,6 +70,7 @@ function page(): string {
       '`details` has the same facts by name. The CLI ends with the exit code of its error. Unless a line says otherwise, trying again\n' +
       'without a change fails again.',
     exitTable(),
+    SIGNALS,
     ...sections.filter((part) => part !== null),
   ]
   return `${parts.join('\n\n')}\n`

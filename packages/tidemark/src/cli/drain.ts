@@ -1,10 +1,9 @@
 import type { App } from '../api/app.ts'
+import { EXIT } from '../errors/entry.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** A terminal and a parent (npm) may both pass one Ctrl-C on: signals closer than this are one. */
 const SAME_MS = 300
-/** 128 and the number of SIGINT, as shells have it. */
-const INTERRUPTED = 130
 
 /**
  * The first SIGINT, SIGTERM or SIGHUP drains the run: its `done` then settles. A second SIGINT ends the process at once.
@@ -20,7 +19,7 @@ export function drainOnSignals(app: App, note: (line: string) => void): () => vo
       // The outcome comes by `done`, which the caller awaits.
       app.drain().catch(() => {})
     } else if (signal === 'SIGINT' && now - firstAtMs > SAME_MS) {
-      process.exit(INTERRUPTED)
+      process.exit(EXIT.interrupted)
     }
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)

@@ -37,4 +37,6 @@ export const EXIT = {
   disk: 6,
   gaveUp: 7,
   internal: 70,
+  /** 128 and the number of SIGINT, as shells have it. */
+  interrupted: 130,
 } as const

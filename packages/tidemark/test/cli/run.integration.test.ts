@@ -140,6 +140,19 @@ export default defineJob('slow', {
   assert.equal((await running.done).exit, 130)
 })
 
+test('a signal ends a command that has nothing to commit, as it would any process', async () => {
+  const data = dataDir()
+  assert.equal((await run(data, '--in', 'visits=visits.jsonl', '--json')).exit, 0)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const reading = new Tidemark(['streams', 'read', 'visits', '--data-dir', data, '--follow'])
+    await until('it has printed what there is', () => reading.out.split('\n').length > 3)
+    reading.child.kill(signal)
+    const outcome = await reading.done
+    // A shell makes of this 128 and the number of the signal.
+    assert.deepEqual([outcome.exit, outcome.signal, outcome.error], [null, signal, ''])
+  }
+})
+
 test('a reader that goes away is a quiet end', async () => {
   const data = dataDir()
   const lines = Array.from({ length: 20_000 }, (_, i) => `{"user":"user-${i}","page":"/a-page-with-a-long-name"}\n`)
