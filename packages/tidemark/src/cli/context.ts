@@ -50,8 +50,33 @@ export async function settingsOf(options: Options, context: CliContext): Promise
 }
 
 /** `--data-dir` as commander names it: `dataDir`. */
-function flagName(flag: string): string {
+export function flagName(flag: string): string {
   return flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** A command, what it takes and how it is shown: what all commands that look at a data directory have in common. */
+export interface DataCommand {
+  readonly name: string
+  readonly about: string
+  /** Pairs of a flag and what it does; a third is its default. */
+  readonly flags?: readonly (readonly [flag: string, about: string, fallback?: string])[]
+  readonly arguments?: readonly (readonly [name: string, about: string, fallback?: string])[]
+  readonly examples: readonly string[]
+  /** Follows the examples. */
+  readonly notes?: string
+  /** Called with the arguments and the options; imports what it needs only then. */
+  readonly run: (options: Options, args: readonly string[]) => Promise<void>
+}
+
+/** Adds the command with the flags of the data directory, `--config` and `--json`. */
+export function addDataCommand(parent: Command, spec: DataCommand): void {
+  const command = parent.command(spec.name).description(spec.about)
+  for (const [name, about, fallback] of spec.arguments ?? []) command.argument(name, about, fallback)
+  for (const [flag, about, fallback] of spec.flags ?? []) command.option(flag, about, fallback)
+  withSettings(command, ['dataDir'])
+  examples(command, spec.examples)
+  if (spec.notes !== undefined) command.addHelpText('after', spec.notes)
+  command.action(() => spec.run(command.opts(), command.processedArgs as string[]))
 }
 
 /** Ends a command's help with examples and exit codes of its own. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type CliContext, examples, type Options, withSettings } from '../context.ts'
+import { addDataCommand, type CliContext } from '../context.ts'
 
 const KEY_NOTE = `
 A key is given as text for string stores and as JSON for all others (5, [1,"a"], {"id":7}). A window is given by its start,
@@ -9,53 +9,46 @@ runs.`
 /** `tidemark state get|scan`. */
 export function addState(program: Command, context: CliContext): void {
   const state = program.command('state').description('the committed state of a job')
-  addGet(state, context)
-  addScan(state, context)
-}
-
-function addGet(state: Command, context: CliContext): void {
-  const command = state
-    .command('get')
-    .description('print the value of one key')
-    .option('--store <name>', 'the store')
-    .option('--key <key>', 'the key')
-    .option('--window <start>', 'the window, in a store of windows')
-  withSettings(command, ['dataDir'])
-  examples(command, [
-    'tidemark state get --store visits-by-user --key ada',
-    'tidemark state get --store visits-per-hour --key ada --window 2013-01-01T05:00Z --json',
-  ])
-  command.addHelpText('after', `Exit code 1 when there is no such key (ERR_NO_SUCH_KEY).\n${KEY_NOTE}`)
-  command.action(async (options: Options) => {
-    const { getState } = await import('../state-commands.ts')
-    await getState(options, context)
+  addDataCommand(state, {
+    name: 'get',
+    about: 'print the value of one key',
+    flags: [
+      ['--store <name>', 'the store'],
+      ['--key <key>', 'the key'],
+      ['--window <start>', 'the window, in a store of windows'],
+    ],
+    examples: [
+      'tidemark state get --store visits-by-user --key ada',
+      'tidemark state get --store visits-per-hour --key ada --window 2013-01-01T05:00Z --json',
+    ],
+    notes: `Exit code 1 when there is no such key (ERR_NO_SUCH_KEY).\n${KEY_NOTE}`,
+    run: async (options) => {
+      const { getState } = await import('../state-commands.ts')
+      await getState(options, context)
+    },
   })
-}
-
-function addScan(state: Command, context: CliContext): void {
-  const command = state
-    .command('scan')
-    .description('print the entries of a store in key order, of all tasks')
-    .option('--store <name>', 'the store')
-    .option('--key <key>', 'only this key, with all its windows')
-    .option('--window <start>', 'only the windows that start then')
-    .option('--prefix <text>', 'only keys whose bytes start with this text')
-    .option('--from <key>', 'first key')
-    .option('--to <key>', 'end of keys, not included')
-    .option('--limit <n>', 'at most so many entries')
-    .option('--reverse', 'from the last key to the first')
-  withSettings(command, ['dataDir'])
-  examples(command, [
-    'tidemark state scan --store visits-by-user --limit 10',
-    'tidemark state scan --store visits-by-user --prefix a --json',
-    'tidemark state scan --store visits-per-hour --key ada --reverse --limit 24',
-  ])
-  command.addHelpText(
-    'after',
-    `With --json one object a line: {"key":...,"value":...}, with "window":{"start":ms,"end":ms} for windows.\n${KEY_NOTE}`,
-  )
-  command.action(async (options: Options) => {
-    const { scanState } = await import('../state-commands.ts')
-    await scanState(options, context)
+  addDataCommand(state, {
+    name: 'scan',
+    about: 'print the entries of a store in key order, of all tasks',
+    flags: [
+      ['--store <name>', 'the store'],
+      ['--key <key>', 'only this key, with all its windows'],
+      ['--window <start>', 'only the windows that start then'],
+      ['--prefix <text>', 'only keys whose bytes start with this text'],
+      ['--from <key>', 'first key'],
+      ['--to <key>', 'end of keys, not included'],
+      ['--limit <n>', 'at most so many entries'],
+      ['--reverse', 'from the last key to the first'],
+    ],
+    examples: [
+      'tidemark state scan --store visits-by-user --limit 10',
+      'tidemark state scan --store visits-by-user --prefix a --json',
+      'tidemark state scan --store visits-per-hour --key ada --reverse --limit 24',
+    ],
+    notes: `With --json one object a line: {"key":...,"value":...}, with "window":{"start":ms,"end":ms} for windows.\n${KEY_NOTE}`,
+    run: async (options) => {
+      const { scanState } = await import('../state-commands.ts')
+      await scanState(options, context)
+    },
   })
 }

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type CliContext, type Options, settingsOf } from '../context.ts'
+import { type CliContext, flagName, type Options, settingsOf } from '../context.ts'
 import { listFlag } from '../flag-values.ts'
 import { shorten } from '../import-module.ts'
 import { RUN_SETTINGS } from '../commands/run.ts'
 import { SETTINGS } from '../settings.ts'
 import { FileWatch } from './watch-files.ts'
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
-const REPORT_IMPORTS = new URL('./report-imports.ts', import.meta.url).href
+/** The package runs from its sources in the repository, and compiled where it is installed. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const MAIN = fileURLToPath(new URL(`../main.${EXTENSION}`, import.meta.url))
+const REPORT_IMPORTS = new URL(`./report-imports.${EXTENSION}`, import.meta.url).href
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** `tidemark dev`: runs the job in a child process, drains and starts it again when a file of it changes. */
@@ -103,8 +105,7 @@ function runFlags(options: Options): string[] {
   for (const value of listFlag(options, 'in')) flags.push('--in', value)
   for (const value of listFlag(options, 'out')) flags.push('--out', value)
   for (const spec of SETTINGS) {
-    const name = spec.flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
-    const value = options[name]
+    const value = options[flagName(spec.flag)]
     if (RUN_SETTINGS.includes(spec.key) && typeof value === 'string') flags.push(spec.flag, value)
   }
   if (typeof options['config'] === 'string') flags.push('--config', options['config'])
