@@ -3,6 +3,7 @@ import { crc32c } from '../log/crc/crc32c.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { SortedStore } from '../store/types.ts'
 import { BlockWriter } from './block-writer.ts'
+import type { Compression } from './codec.ts'
 import { FileOutput } from './file-output.ts'
 import { encodeFooter } from './format.ts'
 import { SectionWriter } from './section-writer.ts'
@@ -24,15 +25,18 @@ export class SortedFileWriter {
   readonly #output: FileOutput
   readonly #block = new BlockWriter()
   readonly #sections: SectionWriter[] = []
+  readonly #compression: Compression
   #syncedBytes = 0
 
-  constructor(disk: Disk, path: string) {
+  /** `compression` is of the file's blocks; those that it would hardly make smaller are stored as they are. */
+  constructor(disk: Disk, path: string, compression: Compression = 'none') {
     this.#output = new FileOutput(disk, path)
+    this.#compression = compression
   }
 
   /** Writes the entries of a store, in order; deletions of keys that `older` cannot hold are left out. */
   *store(store: SortedStore, older: OlderKeys): Generator<void, void> {
-    const section = new SectionWriter(store.name, store.count, this.#output, this.#block)
+    const section = new SectionWriter(store.name, store.count, this.#output, this.#block, this.#compression)
     const { cursor } = store
     let left = STEP_ENTRIES
     let stepEnd = this.#output.position + STEP_BYTES
@@ -64,17 +68,12 @@ export class SortedFileWriter {
   /** Writes the metadata and makes the content durable; the name is durable once the directory was synced. */
   *finish(name: string): Generator<void, FileEntry> {
     const output = this.#output
-    const metadataPosition = output.position
+    const metadata = new ByteWriter(4096)
     const stores: SectionEntry[] = []
-    const head = new ByteWriter(64 * 1024)
-    let crc = 0
-    head.varuint(this.#sections.length)
+    metadata.varuint(this.#sections.length)
     for (const section of this.#sections) {
-      const bloom = yield* section.bloom.finish()
-      section.writeMetadata(head, bloom.length)
-      crc = yield* this.#append(head.bytes, head.position, crc)
-      crc = yield* this.#append(bloom, bloom.length, crc)
-      head.reset()
+      yield* section.writeBloom()
+      section.writeMetadata(metadata)
       stores.push({
         name: section.name,
         entries: section.entries,
@@ -83,24 +82,15 @@ export class SortedFileWriter {
         lastKey: section.lastKey,
       })
     }
+    const metadataPosition = output.position
+    const crc = crc32c(metadata.bytes, 0, metadata.position)
+    output.append(metadata.bytes, 0, metadata.position)
     const metadataLength = output.position - metadataPosition
     const footer = encodeFooter({ metadataPosition, metadataLength, metadataCrc: crc })
     output.append(footer, 0, footer.length)
     yield
     output.finish()
     return { name, sizeBytes: output.position, checksum: crc, stores }
-  }
-
-  /** Appends metadata in steps; returns its CRC so far. */
-  *#append(bytes: Uint8Array, length: number, seed: number): Generator<void, number> {
-    let crc = seed
-    for (let at = 0; at < length; at += STEP_BYTES) {
-      const end = Math.min(length, at + STEP_BYTES)
-      crc = crc32c(bytes, at, end, crc)
-      this.#output.append(bytes, at, end)
-      yield
-    }
-    return crc
   }
 
   /** Closes the file if `finish` did not. */
