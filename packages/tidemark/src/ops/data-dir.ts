@@ -11,7 +11,7 @@ import { decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts
 import { serdeOrBytes } from './known-serde.ts'
 import { suggestion } from './nearest.ts'
 import { StoreView, type TaskStore } from './store-view.ts'
-import { taskMeta, type TaskMeta } from './task-meta.ts'
+import { taskMeta, type TaskMeta } from '../runtime/task-meta.ts'
 
 /** A task as the data directory knows it: its claim, and its newest checkpoint (null before the first commit). */
 export interface TaskInfo {

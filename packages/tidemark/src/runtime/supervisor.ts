@@ -8,6 +8,7 @@ import { LogHost } from '../log/embedded/log-host.ts'
 import type { StreamInfo } from '../log/types.ts'
 import { ContainerGroup } from './container-group.ts'
 import { createStreams } from './create-streams.ts'
+import { flushRetired } from './flush-retired.ts'
 import { jobPlan } from './job-plan.ts'
 import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
@@ -139,6 +140,9 @@ export class Supervisor {
   async #begin(): Promise<void> {
     const { run } = this.#options
     this.#phase = 'restoring'
+    const { host, plan } = this
+    const onWarning = (text: string): void => run.onWarning?.(text)
+    await flushRetired({ host, disk: this.#options.disk, tasks: plan.tasks, onWarning })
     await this.containers.start()
     // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.
     if (this.#over) return
