@@ -1,3 +1,4 @@
+import { type JSONScanner, createScanner } from 'jsonc-parser'
 import { findJsonError } from './json-error.ts'
 import type { RowBatch } from './row-batch.ts'
 import type { ParserState, RowParser } from './row-parser.ts'
@@ -16,10 +17,17 @@ import {
 const HINT = '. A .json file must be one array of rows; for one value a line use the format jsonl.'
 const SPACE = /[ \t\r\n]*/y
 const SCALAR_END = /[,\]\s]/g
+const UNEXPECTED_END_OF_STRING = 2
 
 /**
- * A JSON file that is one array: each element is a row. An element is found by its brackets and strings and parsed on
- * its own, so that memory is bounded by the largest element. The position is always after an element (the closing
+ * The scanner would take these for comments, or for the end of a string. It sees spaces instead: only where an element
+ * ends is asked of it, and JSON.parse, which sees the text itself, refuses them where they must not be.
+ */
+const NOT_FOR_SCANNER = /[\r\n/]/g
+
+/**
+ * A JSON file that is one array: each element is a row. The scanner of jsonc-parser finds where an element ends, and it
+ * is parsed on its own, so that memory is bounded by the largest element. The position is always after an element (the closing
  * bracket is read again), so that a file that was written anew with more elements goes on where it ended.
  */
 export class JsonArrayParser implements RowParser {
@@ -30,6 +38,8 @@ export class JsonArrayParser implements RowParser {
   /** Line feeds were counted up to this index of the current text. */
   #countedTo = 0
   #countedLine = 1
+  /** The tokens of the current text. */
+  #tokens = createScanner('')
 
   constructor(name: string, state: ParserState | null) {
     this.#name = name
@@ -52,6 +62,7 @@ export class JsonArrayParser implements RowParser {
     const decoded = decodeText(bytes.subarray(0, end))
     const { text, mode } = decoded
     out.setText(text, mode, this.#column)
+    this.#tokens = createScanner(text.replace(NOT_FOR_SCANNER, ' '))
     this.#countedTo = 0
     this.#countedLine = this.#line
     let taken = 0
@@ -87,7 +98,7 @@ export class JsonArrayParser implements RowParser {
       return -1
     }
     if (first && text[at] === ']') return this.#close(decoded, at + 1)
-    const end = elementEnd(text, at, final)
+    const end = elementEnd(this.#tokens, text, at, final)
     if (end < 0) {
       if (final) throw this.#broken(decoded, at, 'this element is never closed')
       return -1
@@ -146,7 +157,7 @@ function skipSpace(text: string, from: number): number {
 }
 
 /** The index after the value that begins at `start`; -1 if it is not whole. Finds the end only: JSON.parse checks it. */
-function elementEnd(text: string, start: number, final: boolean): number {
+function elementEnd(tokens: JSONScanner, text: string, start: number, final: boolean): number {
   const first = text[start]
   if (first !== '{' && first !== '[' && first !== '"') {
     SCALAR_END.lastIndex = start
@@ -154,19 +165,16 @@ function elementEnd(text: string, start: number, final: boolean): number {
     if (end === null) return final ? text.length : -1
     return end.index
   }
+  tokens.setPosition(start)
   let depth = 0
-  let inString = false
-  for (let at = start; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (inString) {
-      if (code === 0x5c) at++
-      else if (code === 0x22) inString = false
-      if (inString || depth > 0) continue
-      return at + 1
-    }
-    if (code === 0x22) inString = true
-    else if (code === 0x7b || code === 0x5b) depth++
-    else if ((code === 0x7d || code === 0x5d) && --depth === 0) return at + 1
-  }
-  return -1
+  do {
+    tokens.scan()
+    const at = tokens.getTokenOffset()
+    const error: number = tokens.getTokenError()
+    if (at === text.length || error === UNEXPECTED_END_OF_STRING) return -1
+    const char = text[at]
+    if (char === '{' || char === '[') depth++
+    else if (char === '}' || char === ']') depth--
+  } while (depth > 0)
+  return tokens.getPosition()
 }

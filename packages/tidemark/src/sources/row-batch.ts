@@ -67,9 +67,22 @@ export class RowBatch {
     const start = this.#starts[i] as number
     const lineStart = this.#text.lastIndexOf('\n', start - 1)
     const column = start === 0 || lineStart < 0 ? this.#column + start : start - lineStart
-    const end = Math.min(this.#ends[i] as number, start + ROW_TEXT_LIMIT)
-    return { error, line: this.lines[i] as number, column, text: readable(this.#text.slice(start, end), this.#mode) }
+    return {
+      error,
+      line: this.lines[i] as number,
+      column,
+      text: shownText(this.#text, this.#mode, start, this.#ends[i] as number),
+    }
   }
+}
+
+/** As much of text[start, end) as is kept, for people. Raw bytes are not cut inside a character. */
+export function shownText(text: string, mode: TextMode, start: number, end: number): string {
+  let shownEnd = start + ROW_TEXT_LIMIT
+  if (end <= shownEnd) return readable(text.slice(start, end), mode)
+  const floor = mode === 'raw' ? shownEnd - 3 : shownEnd
+  while (shownEnd > floor && (text.charCodeAt(shownEnd) & 0xc0) === 0x80) shownEnd--
+  return readable(text.slice(start, shownEnd), mode)
 }
 
 /** Text for people: raw bytes are shown as UTF-8 with replacement characters. */

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { TidemarkError } from '../errors/error.ts'
-import { type MalformedRow, ROW_TEXT_LIMIT, type TextMode, readable } from './row-batch.ts'
+import { type MalformedRow, type TextMode, readable, shownText } from './row-batch.ts'
 
 /** A piece of input as a string. In modes `ascii` and `raw` one unit is one byte. */
 export interface DecodedText {
@@ -77,7 +77,7 @@ export function malformedAt(
     error,
     line: place.line + countLines(text, start, at),
     column: before + (lineStart === 0 ? (place.column ?? 1) : 1),
-    text: readable(text.slice(start, Math.min(place.end, start + ROW_TEXT_LIMIT)), mode),
+    text: shownText(text, mode, start, place.end),
   }
 }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { cutAt, readPieces } from './support.ts'
 
@@ -24,17 +23,19 @@ const table = fc
           })
           .join(','),
       )
-      return lines.join(end) + (lastEnd ? end : '')
+      return {
+        text: lines.join(end) + (lastEnd ? end : ''),
+        values: rows.map((row) => Object.fromEntries(row.map((value, i) => [`c${i}`, value]))),
+      }
     }),
   )
 
-test('rows are those that csv-parse reads, however the bytes arrive', () => {
+test('rows are those that were written, however the bytes arrive', () => {
   fc.assert(
-    fc.property(table, fc.array(fc.nat(), { maxLength: 12 }), fc.integer({ min: 1, max: 40 }), (text, cuts, chunk) => {
-      const expected = parse(text, { columns: true, bom: true, skip_empty_lines: true })
+    fc.property(table, fc.array(fc.nat(), { maxLength: 12 }), fc.integer({ min: 1, max: 40 }), ({ text, values }, cuts, chunk) => {
       const rows = readPieces('csv', cutAt(Buffer.from(text), cuts), { chunkBytes: chunk })
       assert.deepEqual(rows.bad, [])
-      assert.deepEqual(rows.values, expected)
+      assert.deepEqual(rows.values, values)
       assert.equal(rows.positions.at(-1)?.byte, Buffer.byteLength(text))
     }),
     { numRuns: 500 },

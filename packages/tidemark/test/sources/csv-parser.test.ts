@@ -96,3 +96,19 @@ test('a header may span lines and follow blank lines', () => {
   assert.deepEqual(rows.values, [{ 'a\nb': '1', c: '2' }])
   assert.deepEqual(rows.lines, [4])
 })
+
+test('a field of many lines in quotes that arrives in small pieces', () => {
+  const field = `${'a line with ""quotes""\n'.repeat(40)}${'a line without\r\n'.repeat(40)}`
+  const rows = readText('csv', `a,b\n"${field}",2\n3,4\n`, { chunkBytes: 16 })
+  assert.deepEqual(rows.bad, [])
+  assert.deepEqual(rows.values, [
+    { a: field.replaceAll('""', '"'), b: '2' },
+    { a: '3', b: '4' },
+  ])
+  assert.deepEqual(rows.lines, [2, 83])
+})
+
+test('the text of a malformed row is cut between characters', () => {
+  const rows = readText('csv', `a,b\nx${'€'.repeat(30_000)}\n`)
+  assert.equal(rows.bad[0]?.text, `x${'€'.repeat(21_845)}`)
+})

@@ -20,6 +20,26 @@ test('a malformed element names its place and the others are read', () => {
   ])
 })
 
+test('what is not JSON costs its own element only: line ends in strings, comments, stray quotes and escapes', () => {
+  const cases = [
+    '"a\nb"',
+    '{"a":"x\r\ny}"}',
+    '{"a":1 // "}"\n}',
+    '[1, /* "x" */ 2]',
+    '1".5',
+    '{"a":"\\x\\/"}',
+    '//',
+    '"\t"',
+  ]
+  const rows = readText('json', `[${cases.map((text, i) => `${i},\n${text}`).join(',')}]`)
+  const numbers = cases.map((_, i) => i)
+  assert.deepEqual(rows.values, numbers)
+  assert.deepEqual(
+    rows.bad.map(({ text }) => text),
+    cases,
+  )
+})
+
 test('the column of a malformed element is right when its line began in an earlier piece', () => {
   const rows = readPieces('json', [Buffer.from('[{"ä":1}, {"b":2}, '), Buffer.from('nope]')])
   assert.deepEqual([rows.bad[0]?.line, rows.bad[0]?.column], [1, 20])
