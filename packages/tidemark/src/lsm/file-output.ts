@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from '../disk/disk.ts'
+import type { Steps } from '../store/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 
 const BUFFER_BYTES = 128 * 1024
@@ -43,15 +44,16 @@ export class FileOutput {
     this.#buffer.reset()
   }
 
-  /** Makes what was written so far durable, up to the last full buffer. */
-  syncWritten(): void {
-    this.#file.sync()
+  /** Makes what was written so far durable, up to the last full buffer. Null when it is, else what to wait for. */
+  syncWritten(): Promise<void> | null {
+    return this.#file.syncLater()
   }
 
   /** Writes the rest, makes the file durable and closes it. Its name is durable when the directory was synced. */
-  finish(): void {
+  *finish(): Steps {
     this.#flush()
-    this.#file.sync()
+    const wait = this.#file.syncLater()
+    if (wait !== null) yield wait
     this.close()
   }
 

@@ -1,7 +1,7 @@
 import type { Disk } from '../disk/disk.ts'
 import { crc32c } from '../log/crc/crc32c.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
-import type { SortedStore } from '../store/types.ts'
+import type { SortedCursor, SortedStore, Steps } from '../store/types.ts'
 import { BlockWriter } from './block-writer.ts'
 import type { Compression } from './codec.ts'
 import { FileOutput } from './file-output.ts'
@@ -26,6 +26,7 @@ export class SortedFileWriter {
   readonly #block = new BlockWriter()
   readonly #sections: SectionWriter[] = []
   readonly #compression: Compression
+  #section: SectionWriter | null = null
   #syncedBytes = 0
 
   /** `compression` is of the file's blocks; those that it would hardly make smaller are stored as they are. */
@@ -35,29 +36,52 @@ export class SortedFileWriter {
   }
 
   /** Writes the entries of a store, in order; deletions of keys that `older` cannot hold are left out. */
-  *store(store: SortedStore, older: OlderKeys): Generator<void, void> {
-    const section = new SectionWriter(store.name, store.count, this.#output, this.#block, this.#compression)
+  *store(store: SortedStore, older: OlderKeys): Steps {
+    this.begin(store.name, store.count)
     const { cursor } = store
     let left = STEP_ENTRIES
     let stepEnd = this.#output.position + STEP_BYTES
     while (cursor.next()) {
       const dead = !cursor.present && !older.mayContain(cursor.keyBytes, cursor.keyStart, cursor.keyEnd, cursor.hash)
-      if (!dead) section.add(cursor)
+      if (!dead) this.add(cursor)
       if (--left > 0 && this.#output.position < stepEnd) continue
-      yield* this.#syncSome()
+      yield* this.syncSome()
       yield
       left = STEP_ENTRIES
       stepEnd = this.#output.position + STEP_BYTES
     }
-    section.endEntries()
-    if (section.entries > 0) this.#sections.push(section)
+    this.end()
   }
 
-  *#syncSome(): Generator<void, void> {
+  /** Begins the entries of a store; `add` them in order, then `end`. There are at most `maxEntries`. */
+  begin(name: string, maxEntries: number): void {
+    this.#section = new SectionWriter(name, maxEntries, this.#output, this.#block, this.#compression)
+  }
+
+  /** Appends the entry that a cursor is at. */
+  add(cursor: SortedCursor): void {
+    this.#section?.add(cursor)
+  }
+
+  end(): void {
+    const section = this.#section
+    this.#section = null
+    section?.endEntries()
+    if (section !== null && section.entries > 0) this.#sections.push(section)
+  }
+
+  /** Syncs now and then as the file grows: call it every few hundred entries. */
+  *syncSome(): Steps {
     if (this.#output.position - this.#syncedBytes < SYNC_BYTES) return
     yield
-    this.#output.syncWritten()
     this.#syncedBytes = this.#output.position
+    const wait = this.#output.syncWritten()
+    if (wait !== null) yield wait
+  }
+
+  /** Bytes so far. */
+  get sizeBytes(): number {
+    return this.#output.position
   }
 
   /** True if nothing was written: there is no need of a file. */
@@ -66,7 +90,7 @@ export class SortedFileWriter {
   }
 
   /** Writes the metadata and makes the content durable; the name is durable once the directory was synced. */
-  *finish(name: string): Generator<void, FileEntry> {
+  *finish(name: string): Steps<FileEntry> {
     const output = this.#output
     const metadata = new ByteWriter(4096)
     const stores: SectionEntry[] = []
@@ -89,7 +113,7 @@ export class SortedFileWriter {
     const footer = encodeFooter({ metadataPosition, metadataLength, metadataCrc: crc })
     output.append(footer, 0, footer.length)
     yield
-    output.finish()
+    yield* output.finish()
     return { name, sizeBytes: output.position, checksum: crc, stores }
   }
 
