@@ -3,7 +3,8 @@
  * Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007), with double hashing inside the line (Kirsch,
  * Mitzenmacher, "Less Hashing, Same Performance", 2006). At 10 bits a key about 1 absent key in 80 passes.
  */
-const LINE_BYTES = 64
+export const BLOOM_LINE_BYTES = 64
+const LINE_BYTES = BLOOM_LINE_BYTES
 const LINE_BIT_MASK = LINE_BYTES * 8 - 1
 const BITS_PER_KEY = 10
 const PROBES = 6
@@ -22,17 +23,15 @@ function linesFor(keys: number): number {
  * Spreads a murmur2 hash over all its bits again (the finalizer of MurmurHash3, by Austin Appleby): the low bits of all
  * keys of a task are alike, as they chose its partition.
  */
-function spread(hash: number): number {
+export function spreadHash(hash: number): number {
   let h = hash ^ (hash >>> 16)
   h = Math.imul(h, 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return h ^ (h >>> 16)
 }
 
-/** False only if no key with this murmur2 hash was added to the filter of `lines` lines at bytes[start, ...). */
-export function bloomHas(bytes: Uint8Array, start: number, lines: number, hash: number): boolean {
-  const h = spread(hash)
-  const line = start + (((h >>> 0) * lines * 2 ** -32) | 0) * LINE_BYTES
+/** Whether the line at bytes[line, ...) has all bits of a key with this spread hash. */
+export function bloomLineHas(bytes: Uint8Array, line: number, h: number): boolean {
   const inLine = Math.imul(h, 0x9e3779b1)
   const step = ((inLine >>> 9) & LINE_BIT_MASK) | 1
   let bit = inLine >>> 23
@@ -41,6 +40,24 @@ export function bloomHas(bytes: Uint8Array, start: number, lines: number, hash: 
     bit = (bit + step) & LINE_BIT_MASK
   }
   return true
+}
+
+/** False only if no key with this murmur2 hash was added to the filter of `lines` lines at bytes[start, ...). */
+export function bloomHas(bytes: Uint8Array, start: number, lines: number, hash: number): boolean {
+  const h = spreadHash(hash)
+  return bloomLineHas(bytes, start + (((h >>> 0) * lines * 2 ** -32) | 0) * LINE_BYTES, h)
+}
+
+/** At least 4 KiB a partition. */
+const LEAST_PARTITION_SHIFT = 6
+/** A filter has at most so many partitions, so that what stays in memory of it is bounded. */
+const MAX_PARTITIONS = 1024
+
+/** Lines of a partition of a filter are 2 to this power. */
+export function partitionShift(lines: number): number {
+  let shift = LEAST_PARTITION_SHIFT
+  while (lines > MAX_PARTITIONS * 2 ** shift) shift++
+  return shift
 }
 
 /** Makes a filter for at most `maxKeys` keys, and sizes it for those that came. */
@@ -58,7 +75,7 @@ export class BloomBuilder {
   }
 
   add(hash: number): void {
-    const h = spread(hash)
+    const h = spreadHash(hash)
     const line = (((h >>> 0) * this.#lines * 2 ** -32) | 0) * LINE_BYTES
     const inLine = Math.imul(h, 0x9e3779b1)
     const step = ((inLine >>> 9) & LINE_BIT_MASK) | 1

@@ -9,6 +9,11 @@ export interface BlockSource {
   readonly blockStart: number
   readonly blockEnd: number
   load(block: number): void
+  /** Makes the large value whose reference is at block[at, ...) available in valueBytes[valueStart, valueEnd). */
+  loadLarge(block: Uint8Array, at: number): void
+  readonly valueBytes: Uint8Array
+  readonly valueStart: number
+  readonly valueEnd: number
 }
 
 /** A cursor over entries of one section, deletions included. What the fields say holds until the next call. */
@@ -23,6 +28,7 @@ export abstract class EntryCursor {
   protected readonly section: Section
   protected readonly source: BlockSource
   protected readonly entry: EntryReader = new EntryReader()
+  /** Where the reference of a large value is in `valueBytes`; -1 when the value is there itself. */
   #large = -1
   #view: Uint8Array
 
@@ -47,11 +53,11 @@ export abstract class EntryCursor {
   /** Loads the value if it has a block of its own: only for entries that are shown, as it may be large. */
   resolve(): void {
     if (this.#large < 0) return
-    const { section } = this
-    section.loadLarge(this.#large)
-    this.valueBytes = section.valueBytes
-    this.valueStart = section.valueStart
-    this.valueEnd = section.valueEnd
+    const { source } = this
+    source.loadLarge(this.valueBytes, this.#large)
+    this.valueBytes = source.valueBytes
+    this.valueStart = source.valueStart
+    this.valueEnd = source.valueEnd
     this.#large = -1
   }
 
@@ -68,9 +74,9 @@ export abstract class EntryCursor {
     this.keyEnd = length
   }
 
-  protected takeValue(block: Uint8Array, tag: number, valueStart: number, valueEnd: number, ordinal: number): void {
+  protected takeValue(block: Uint8Array, tag: number, valueStart: number, valueEnd: number): void {
     this.present = tag !== TAG_DELETION
-    this.#large = tag === TAG_LARGE ? ordinal : -1
+    this.#large = tag === TAG_LARGE ? valueStart : -1
     this.valueBytes = block
     this.valueStart = valueStart
     this.valueEnd = valueEnd

@@ -1,4 +1,4 @@
-import { TAG_INLINE, TAG_LARGE } from './format.ts'
+import { LARGE_REFERENCE_BYTES, TAG_INLINE, TAG_LARGE } from './format.ts'
 
 /**
  * Reads the head of an entry of a data block. The fields are of the entry last read: how many bytes its key shares with
@@ -9,9 +9,8 @@ export class EntryReader {
   tag = 0
   keyStart = 0
   keyEnd = 0
-  /** The value; for a large one its ordinal, which is in `ordinal` too. */
+  /** The value is in front of this, from `keyEnd` on; of a large value its reference. */
   valueEnd = 0
-  ordinal = 0
   #at = 0
 
   read(bytes: Uint8Array, position: number): void {
@@ -37,13 +36,8 @@ export class EntryReader {
     this.keyStart = this.#at
     this.keyEnd = this.#at + unshared
     this.valueEnd = this.keyEnd
-    if (this.tag === TAG_LARGE) {
-      this.#at = this.keyEnd
-      this.ordinal = this.#varuint(bytes)
-      this.valueEnd = this.#at
-    } else if (this.tag >= TAG_INLINE) {
-      this.valueEnd += this.tag - TAG_INLINE
-    }
+    if (this.tag === TAG_LARGE) this.valueEnd += LARGE_REFERENCE_BYTES
+    else if (this.tag >= TAG_INLINE) this.valueEnd += this.tag - TAG_INLINE
   }
 
   /** An unsigned LEB128 of at most 32 bits. */

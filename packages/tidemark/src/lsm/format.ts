@@ -2,8 +2,10 @@ import { crc32c } from '../log/crc/crc32c.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { readUint32 } from './bytes.ts'
 
-/** The sorted file format, version 1: docs/internals/sorted-file.md describes every byte. */
-export const FORMAT_VERSION = 1
+/** The sorted file format, version 2: docs/internals/sorted-file.md describes every byte. */
+export const FORMAT_VERSION = 2
+/** Version 1 was never published: it is refused. */
+const OLDEST_VERSION = 2
 
 /** "TMSORTED". */
 const MAGIC = Uint8Array.of(0x54, 0x4d, 0x53, 0x4f, 0x52, 0x54, 0x45, 0x44)
@@ -14,6 +16,10 @@ const AT = { metadataPosition: 0, metadataLength: 8, metadataCrc: 16, version: 2
 
 /** Data blocks end with the first entry that reaches this size. */
 export const BLOCK_BYTES = 4096
+/** The same for blocks that are compressed: a call of the library costs more than the bytes of a small block. */
+export const COMPRESSED_BLOCK_BYTES: number = 16 * 1024
+/** An index partition ends with the first block that makes it this large. */
+export const INDEX_PARTITION_BYTES: number = 8 * 1024
 /** Entries between two restarts, where a key is written whole. */
 export const RESTART_INTERVAL = 8
 /** A restart in a block's table: four bytes of its key, after what the block's keys have in common, and its position. */
@@ -28,10 +34,20 @@ export const TAG_DELETION = 0
 export const TAG_LARGE = 1
 export const TAG_INLINE = 2
 
+/** How a block is stored: as it is, or as a zstd frame. */
+export const CODEC_NONE = 0
+export const CODEC_ZSTD = 1
+
+/**
+ * What an entry holds of a large value: 8 bytes position, 4 bytes stored size, 4 bytes size of the value, 1 byte codec,
+ * 4 bytes CRC of the stored bytes.
+ */
+export const LARGE_REFERENCE_BYTES = 21
+
 export interface Footer {
   readonly metadataPosition: number
   readonly metadataLength: number
-  /** CRC-32C of the metadata, which holds the CRC of every block: it stands for the content of the whole file. */
+  /** CRC-32C of the metadata, from which the CRC of every part can be reached: it stands for the content of the file. */
   readonly metadataCrc: number
 }
 
@@ -58,6 +74,7 @@ export function decodeFooter(bytes: Uint8Array, path: string, position: number):
   }
   const version = readUint32(bytes, AT.version)
   if (version > FORMAT_VERSION) throw newerFormat(path, version, FORMAT_VERSION)
+  if (version < OLDEST_VERSION) throw olderFormat(path, version, OLDEST_VERSION)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const footer = {
     metadataPosition: Number(view.getBigUint64(AT.metadataPosition)),
@@ -88,5 +105,14 @@ export function newerFormat(path: string, version: number, known: number): Tidem
     `${path} has format version ${version}, and this version of Tidemark reads up to ${known}. ` +
       'Nothing was changed: use the version of Tidemark that wrote it, or a later one.',
     { details: { file: path, version, known } },
+  )
+}
+
+function olderFormat(path: string, version: number, oldest: number): TidemarkError {
+  return new TidemarkError(
+    'ERR_FORMAT_OLDER',
+    `${path} has format version ${version}, and this version of Tidemark reads from ${oldest} on. Nothing was changed: ` +
+      'use the version of Tidemark that wrote it, or start on an empty data directory.',
+    { details: { file: path, version, oldest } },
   )
 }

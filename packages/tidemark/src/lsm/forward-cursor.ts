@@ -37,7 +37,7 @@ export class ForwardCursor extends EntryCursor {
         this.#finish()
         return false
       }
-      this.takeValue(bytes, entry.tag, entry.keyEnd, entry.valueEnd, entry.ordinal)
+      this.takeValue(bytes, entry.tag, entry.keyEnd, entry.valueEnd)
       return true
     }
   }
@@ -47,7 +47,7 @@ export class ForwardCursor extends EntryCursor {
   }
 
   #finish(): void {
-    this.#block = this.section.index.blocks
+    this.#block = this.section.blocks
     this.#at = this.#end
   }
 
@@ -55,14 +55,14 @@ export class ForwardCursor extends EntryCursor {
     this.#started = true
     const from = this.#from
     if (from === null) return
-    this.#load(this.section.index.seek(from, 0, from.length))
+    this.#load(this.section.seek(from, 0, from.length))
     const { blockStart, blockEnd } = this.source
     const run = findRun(this.#bytes, blockStart, blockEnd, this.entry, from, 0, from.length)
     if (run > 0) this.#at = runStart(this.#bytes, blockStart, blockEnd, restartCount(this.#bytes, blockEnd), run)
   }
 
   #load(block: number): boolean {
-    if (block >= this.section.index.blocks) return false
+    if (block >= this.section.blocks) return false
     const { source } = this
     source.load(block)
     this.#block = block

@@ -16,13 +16,12 @@ export class ReverseCursor extends EntryCursor {
   #blockStart = 0
   #blockEnd = 0
   #run = 0
-  /** Keys of the run, one behind the other, and where they end; tags, values and ordinals of its entries. */
+  /** Keys of the run, one behind the other, and where they end; tags and values of its entries. */
   #keys = new Uint8Array(1024)
   readonly #keyEnds: number[] = []
   readonly #tags: number[] = []
   readonly #valueStarts: number[] = []
   readonly #valueEnds: number[] = []
-  readonly #ordinals: number[] = []
   /** Entries of the run that are still to come. */
   #left = 0
 
@@ -30,7 +29,7 @@ export class ReverseCursor extends EntryCursor {
     super(section, source)
     this.#from = from
     this.#to = to
-    this.#block = section.index.blocks
+    this.#block = section.blocks
     this.#bytes = source.blockBytes
   }
 
@@ -50,13 +49,7 @@ export class ReverseCursor extends EntryCursor {
       this.#block = 0
       return false
     }
-    this.takeValue(
-      this.#bytes,
-      this.#tags[i] as number,
-      this.#valueStarts[i] as number,
-      this.#valueEnds[i] as number,
-      this.#ordinals[i] as number,
-    )
+    this.takeValue(this.#bytes, this.#tags[i] as number, this.#valueStarts[i] as number, this.#valueEnds[i] as number)
     return true
   }
 
@@ -64,7 +57,7 @@ export class ReverseCursor extends EntryCursor {
     this.#started = true
     const to = this.#to
     if (to === null) return
-    this.#load(this.section.index.seek(to, 0, to.length))
+    this.#load(this.section.seek(to, 0, to.length))
     const run = findRun(this.#bytes, this.#blockStart, this.#blockEnd, this.entry, to, 0, to.length)
     this.#run = run + 1
     if (run < 0) return
@@ -110,7 +103,6 @@ export class ReverseCursor extends EntryCursor {
       this.#tags[count] = entry.tag
       this.#valueStarts[count] = entry.keyEnd
       this.#valueEnds[count] = entry.valueEnd
-      this.#ordinals[count] = entry.ordinal
       count++
       at = entry.valueEnd
     }

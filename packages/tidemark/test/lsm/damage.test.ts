@@ -195,21 +195,32 @@ test('a file of a later format is ERR_FORMAT_NEWER', () => {
   const disk = written()
   const content = readFile(disk, FILE)
   const view = new DataView(content.buffer, content.length - FOOTER_BYTES)
-  view.setUint32(20, 2)
+  view.setUint32(20, 3)
   view.setUint32(24, crc32c(content, content.length - FOOTER_BYTES, content.length - FOOTER_BYTES + 24))
   put(disk, FILE, content)
   assert.equal(readAll(disk, false, CHANGES)?.code, 'ERR_FORMAT_NEWER')
+})
+
+test('a file of a format that is not read any more is ERR_FORMAT_OLDER, and stays', () => {
+  const disk = written()
+  const content = readFile(disk, FILE)
+  const view = new DataView(content.buffer, content.length - FOOTER_BYTES)
+  view.setUint32(20, 1)
+  view.setUint32(24, crc32c(content, content.length - FOOTER_BYTES, content.length - FOOTER_BYTES + 24))
+  put(disk, FILE, content)
+  assert.equal(readAll(disk, false, CHANGES)?.code, 'ERR_FORMAT_OLDER')
+  assert.ok(disk.exists(FILE))
 })
 
 test('a manifest of a later format is ERR_FORMAT_NEWER', () => {
   const disk = written()
   const text = new TextDecoder().decode(encodeManifest(decodeManifest(readFile(disk, MANIFEST), MANIFEST)))
   const body = key(text.slice(text.indexOf('\n') + 1))
-  const crc = crc32c(body, 0, body.length, crc32c(key(`tidemark-manifest 2 ${body.length}\n`)))
+  const crc = crc32c(body, 0, body.length, crc32c(key(`tidemark-manifest 3 ${body.length}\n`)))
   put(
     disk,
     MANIFEST,
-    key(`tidemark-manifest 2 ${crc.toString(16).padStart(8, '0')} ${body.length}\n${new TextDecoder().decode(body)}`),
+    key(`tidemark-manifest 3 ${crc.toString(16).padStart(8, '0')} ${body.length}\n${new TextDecoder().decode(body)}`),
   )
   assert.equal(readAll(disk, false, CHANGES)?.code, 'ERR_FORMAT_NEWER')
   assert.ok(disk.exists(FILE))
@@ -232,7 +243,7 @@ function bloomLine(keys: readonly string[]): Uint8Array {
   return line
 }
 
-test('format version 1 is these bytes: whoever changes them makes a version 2', () => {
+test('format version 2 is these bytes: whoever changes them makes a version 3', () => {
   const disk = new MemDisk({ tracked: false })
   const base = openBaseOn(disk)
   write(base, 1, [{ key: key('ac'), value: key('old') }])
@@ -248,20 +259,25 @@ test('format version 1 is these bytes: whoever changes them makes a version 2', 
     '00 01 02 62',
     // One restart: the next bytes of "ab" after the 0 that all keys share, and its position; common, restarts.
     '61620000 00000000 00000000 00000001',
-    // Metadata: one section "a" of 3 entries, 1 deletion, keys "ab" to "b", interval 8, one block at 0 of 30 bytes.
-    '01 0161 03 01 026162 0162 08 01 00 00 1e CRC 00 40',
+    // Index partition: no separator, at 0, 30 bytes, as they are.
+    '00 00 1e 00 CRC0',
+    'BLOOM',
+    // Metadata: one section "a" of 3 entries, 1 deletion, keys "ab" to "b", interval 8, no large values, 30 bytes stored,
+    // 30 before compression; one partition: no separator, at 30, 8 bytes, 1 block; filter: 1 line, 2^6 to a part, at 38.
+    '01 0161 03 01 026162 0162 08 00 1e 1e 01 00 1e 08 01 CRC1 01 06 26 CRC2',
   ]
   const content = readFile(disk, `${DIRECTORY}/${fileName(2)}`)
-  const blockCrc = crc32c(content, 0, 30).toString(16).padStart(8, '0')
-  const start = golden.join('').replaceAll(' ', '').replace('CRC', blockCrc)
-  assert.equal(hex(content).slice(0, start.length), start)
-  const bloomAt = start.length / 2
-  assert.equal(hex(content.subarray(bloomAt, bloomAt + 64)), hex(bloomLine(['ab', 'ac', 'b'])))
-  const metadataCrc = crc32c(content, 30, bloomAt + 64)
-    .toString(16)
-    .padStart(8, '0')
-  const length = (bloomAt + 64 - 30).toString(16).padStart(16, '0')
-  const footer = `${(30).toString(16).padStart(16, '0')}${length}${metadataCrc}00000001`
+  const crcOf = (start: number, end: number): string => crc32c(content, start, end).toString(16).padStart(8, '0')
+  const body = golden
+    .join('')
+    .replaceAll(' ', '')
+    .replace('CRC0', crcOf(0, 30))
+    .replace('BLOOM', hex(bloomLine(['ab', 'ac', 'b'])))
+    .replace('CRC1', crcOf(30, 38))
+    .replace('CRC2', crcOf(38, 102))
+  assert.equal(hex(content).slice(0, body.length), body)
+  const length = (body.length / 2 - 102).toString(16).padStart(16, '0')
+  const footer = `${(102).toString(16).padStart(16, '0')}${length}${crcOf(102, body.length / 2)}00000002`
   const footerCrc = crc32c(Buffer.from(footer, 'hex')).toString(16).padStart(8, '0')
-  assert.equal(hex(content).slice(start.length + 128), `${footer}${footerCrc}${hex(key('TMSORTED'))}`)
+  assert.equal(hex(content).slice(body.length), `${footer}${footerCrc}${hex(key('TMSORTED'))}`)
 })

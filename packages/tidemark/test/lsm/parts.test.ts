@@ -57,54 +57,99 @@ test('keys of one task, whose hashes have the same rest, spread over the filter 
   assert.ok(passed / absent < 0.02, `rate ${passed / absent}`)
 })
 
-function owner(blocks: number): CacheOwner {
-  return { cachedBlocks: new Array<Uint8Array | null>(blocks).fill(null), cachedReads: new Uint8Array(blocks) }
+const GROUP = {}
+
+/** An owner that holds the sizes of its parts; what hangs on others may not go. */
+class Owner implements CacheOwner {
+  readonly cacheGroup: object
+  readonly cachedReads: Uint8Array
+  readonly held: (number | null)[]
+  bound = false
+
+  constructor(parts: number, group: object = GROUP) {
+    this.cacheGroup = group
+    this.cachedReads = new Uint8Array(parts)
+    this.held = new Array<number | null>(parts).fill(null)
+  }
+
+  evict(index: number): boolean {
+    if (this.bound) return false
+    this.held[index] = null
+    return true
+  }
+
+  offer(cache: BlockCache, index: number, size: number, kind: 0 | 1 | 2 | 3 = 0): void {
+    if (cache.add(this, index, size, kind)) this.held[index] = size
+  }
 }
+
+const anyPart = fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 40 }), fc.nat({ max: 3000 }), fc.constantFrom(0, 1, 2, 3))
 
 test('the cache stays within its bytes, and tells what it holds', () => {
   fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 40 }), fc.nat({ max: 3000 })), { maxLength: 300 }),
-      (adds) => {
-        const cache = new BlockCache({ capacityBytes: 20_000 })
-        const owners = [owner(41), owner(41), owner(41)]
-        for (const [who, index, size] of adds) {
-          const one = owners[who] as CacheOwner
-          if (one.cachedBlocks[index] !== null) one.cachedReads[index] = 1
-          else cache.add(one, index, new Uint8Array(size))
-          const held = owners.flatMap((each) => each.cachedBlocks).filter((block) => block !== null)
-          const { bytes: used, blocks } = cache.statistics()
-          assert.equal(blocks, held.length)
-          assert.ok(used <= 20_000)
-          assert.ok(used >= held.reduce((sum, block) => sum + block.length, 0))
-        }
-        cache.drop(new Set(owners.slice(0, 2)))
-        assert.ok(owners.slice(0, 2).every((each) => each.cachedBlocks.every((block) => block === null)))
-        cache.drop(new Set(owners))
-        assert.deepEqual([cache.statistics().bytes, cache.statistics().blocks], [0, 0])
-      },
-    ),
+    fc.property(fc.array(anyPart, { maxLength: 300 }), (adds) => {
+      const cache = new BlockCache({ capacityBytes: 20_000 })
+      const owners = [new Owner(41), new Owner(41), new Owner(41, {})]
+      for (const [who, index, size, kind] of adds) {
+        const one = owners[who] as Owner
+        if (one.held[index] !== null) one.cachedReads[index] = 1
+        else one.offer(cache, index, size, kind)
+        const held = owners.flatMap((each) => each.held).filter((part) => part !== null)
+        const { bytes: used, blocks, large } = cache.statistics()
+        assert.equal(blocks, held.length)
+        assert.ok(used <= 20_000)
+        assert.ok(used >= held.reduce((sum, part) => sum + part, 0))
+        assert.ok(large.bytes <= 5000, 'large values have a fourth')
+      }
+      cache.drop(GROUP)
+      assert.ok(owners.slice(0, 2).every((each) => each.held.every((part) => part === null)))
+      cache.drop((owners[2] as Owner).cacheGroup)
+      assert.deepEqual([cache.statistics().bytes, cache.statistics().blocks], [0, 0])
+    }),
   )
 })
 
 test('a scan does not displace blocks that are read often', () => {
   const cache = new BlockCache({ capacityBytes: 100 * 1128 })
-  const hot = owner(20)
-  const cold = owner(5000)
-  for (let i = 0; i < 20; i++) cache.add(hot, i, new Uint8Array(1000))
+  const hot = new Owner(20)
+  const cold = new Owner(5000)
+  for (let i = 0; i < 20; i++) hot.offer(cache, i, 1000)
   for (let i = 0; i < 5000; i++) {
     if (i % 10 === 0) hot.cachedReads.fill(1)
-    cache.add(cold, i, new Uint8Array(1000))
+    cold.offer(cache, i, 1000)
   }
-  assert.ok(hot.cachedBlocks.every((block) => block !== null))
+  assert.ok(hot.held.every((part) => part !== null))
   assert.ok(cache.statistics().evictions >= 4900)
+})
+
+test('large values displace each other before they displace blocks', () => {
+  const cache = new BlockCache({ capacityBytes: 1_000_000 })
+  const blocks = new Owner(700)
+  const values = new Owner(500)
+  for (let i = 0; i < 700; i++) blocks.offer(cache, i, 800)
+  for (let i = 0; i < 500; i++) values.offer(cache, i, 70_000, 3)
+  assert.ok(blocks.held.every((part) => part !== null))
+  assert.equal(cache.statistics().large.parts, 3)
+})
+
+test('what others hang on stays until they are gone', () => {
+  const cache = new BlockCache({ capacityBytes: 10 * 1128 })
+  const index = new Owner(1)
+  const blocks = new Owner(100)
+  index.offer(cache, 0, 1000, 1)
+  index.bound = true
+  for (let i = 0; i < 50; i++) blocks.offer(cache, i, 1000)
+  assert.notEqual(index.held[0], null)
+  index.bound = false
+  for (let i = 50; i < 100; i++) blocks.offer(cache, i, 1000)
+  assert.equal(index.held[0], null)
 })
 
 test('a block that is too large for the cache is not kept', () => {
   const cache = new BlockCache({ capacityBytes: 8000 })
-  const one = owner(1)
-  cache.add(one, 0, new Uint8Array(1000))
-  assert.equal(one.cachedBlocks[0], null)
+  const one = new Owner(1)
+  one.offer(cache, 0, 1000)
+  assert.equal(one.held[0], null)
 })
 
 function sizes(...sizesBytes: number[]): { sizeBytes: number }[] {

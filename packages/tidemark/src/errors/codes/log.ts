@@ -31,6 +31,12 @@ export const LOG_ERRORS = {
     exit: EXIT.data,
     about: 'The data was written by a newer version of Tidemark. Use that version or a newer one.',
   },
+  ERR_FORMAT_OLDER: {
+    domain: 'log',
+    retry: 'never',
+    exit: EXIT.data,
+    about: 'The data was written by an older version of Tidemark whose format is not read any more. Use that version.',
+  },
   ERR_DATA_DIR_OTHER_JOB: {
     domain: 'config',
     retry: 'never',
