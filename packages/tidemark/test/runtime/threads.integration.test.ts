@@ -10,6 +10,7 @@ import { type App, run, type RunOptions } from '../../src/index.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { until } from '../cli/spawn.ts'
 import { closed } from './fixtures-threads/closing.job.ts'
+import { due } from './fixtures-threads/two-inputs.job.ts'
 import { type Order, order, orders } from './streams.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-threads-'))
@@ -159,6 +160,23 @@ describe('an input partition with nothing to read', () => {
     await app.send(orders, { key: keyOf(1), value: order('tea', 1, 3000) })
     await until('the record of a closed window is late', () => app.progress().late === 1)
     assert.equal(await closedTea(), 2)
+    await app.drain()
+  })
+
+  it('an input without messages holds event time back for five seconds, however busy the other one is', async () => {
+    const app = await runModule('two-inputs', options())
+    const fired = async (key: string): Promise<unknown> => app.store(due).get(key)
+    await app.send(orders, { key: 'first', value: order('tea', 1, 1000) })
+    await app.send(orders, { key: 'second', value: order('tea', 1, 2000) })
+    await until('the records are processed', () => app.progress().records === 2 && app.progress().lag === 0)
+    assert.equal(await fired('first'), undefined, 'the other input might still have earlier messages')
+    let at = 3000
+    await until('the timer fires', async () => {
+      at += 1000
+      // Never five seconds without a message: the task is not idle, only its other input is.
+      await app.send(orders, { key: 'more', value: order('tea', 1, at) })
+      return (await fired('first')) === 1
+    })
     await app.drain()
   })
 })
