@@ -68,7 +68,9 @@ function handOver(node) {
 process.env.UV_THREADPOOL_SIZE ??= threadPoolSize()
 
 if (majorOf(process.versions.node) >= LOWEST_MAJOR) {
-  await import('../src/cli/main.ts')
+  // In the repository there are the sources; what is installed is compiled.
+  const sources = new URL('../src/cli/main.ts', import.meta.url)
+  await import(existsSync(sources) ? sources.href : '../dist/cli/main.js')
 } else {
   const node = platformNode()
   if (node === undefined) {

@@ -67,7 +67,11 @@ function linkPackage(root: string): string | null {
   if (existsSync(join(modules, 'tidemark'))) return null
   mkdirSync(join(modules, '.bin'), { recursive: true })
   symlinkSync(own, join(modules, 'tidemark'), 'junction')
+  if (process.platform === 'win32') return own
   const command = join(modules, '.bin', 'tidemark')
-  if (process.platform !== 'win32' && !existsSync(command)) symlinkSync('../tidemark/bin/tidemark.mjs', command)
+  if (!existsSync(command)) symlinkSync('../tidemark/bin/tidemark.mjs', command)
+  // As an installed package brings a Node along, so that npm's scripts have it where the machine's own is older.
+  const node = join(modules, '.bin', 'node')
+  if (!existsSync(node)) symlinkSync(process.execPath, node)
   return own
 }

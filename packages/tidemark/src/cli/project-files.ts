@@ -16,7 +16,7 @@ function manifest(name: string, version: string): string {
     version: '0.1.0',
     private: true,
     type: 'module',
-    engines: { node: '>=24' },
+    engines: { node: '>=20' },
     scripts: {
       start: 'tidemark run visits.job.ts',
       test: 'node --test visits.test.ts',

@@ -125,7 +125,8 @@ export class ThreadContainer implements ContainerHost {
       log: options.log,
     }
     this.#events = options.events
-    this.#worker = new Worker(new URL('./container-thread.ts', import.meta.url), {
+    const entry = import.meta.url.endsWith('.ts') ? './container-thread.ts' : './container-thread.js'
+    this.#worker = new Worker(new URL(entry, import.meta.url), {
       name: `container ${options.index}`,
       workerData: init,
       transferList: [options.log.port],

