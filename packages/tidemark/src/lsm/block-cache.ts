@@ -1,3 +1,4 @@
+import type { CachePartStatistics, CacheStatistics } from '../store/base-statistics.ts'
 import { ClockRing } from './clock-ring.ts'
 
 /** What a cached part of a file is: the order of the statistics. */
@@ -16,30 +17,6 @@ export interface CacheOwner {
   readonly cachedReads: Uint8Array
   /** Forgets a part; false if it cannot be missed now, because other cached parts hang on it. */
   evict(index: number): boolean
-}
-
-export interface PartStatistics {
-  readonly bytes: number
-  readonly parts: number
-  readonly hits: number
-  readonly misses: number
-  readonly evictions: number
-}
-
-export interface BlockCacheStatistics {
-  readonly bytes: number
-  readonly capacityBytes: number
-  readonly blocks: number
-  readonly hits: number
-  readonly misses: number
-  readonly evictions: number
-  /** Parts that a prefetch loaded: misses too, but no read waited for them. */
-  readonly prefetched: number
-  /** Data blocks, index partitions, bloom partitions, and values that have a block of their own. */
-  readonly data: PartStatistics
-  readonly index: PartStatistics
-  readonly bloom: PartStatistics
-  readonly large: PartStatistics
 }
 
 /** What a cached part costs beside its bytes, roughly: the object of its array and its places in the tables. */
@@ -124,13 +101,13 @@ export class BlockCache {
     this.#large.drop(group)
   }
 
-  statistics(): BlockCacheStatistics {
+  statistics(): CacheStatistics & { readonly blocks: number } {
     const data = this.#statisticsOf(KIND_DATA)
     const index = this.#statisticsOf(KIND_INDEX)
     const bloom = this.#statisticsOf(KIND_BLOOM)
     const large = this.#statisticsOf(KIND_LARGE)
     const all = [data, index, bloom, large]
-    const sum = (name: keyof PartStatistics): number => all.reduce((total, part) => total + part[name], 0)
+    const sum = (name: keyof CachePartStatistics): number => all.reduce((total, part) => total + part[name], 0)
     return {
       bytes: sum('bytes'),
       capacityBytes: this.#capacityBytes,
@@ -146,7 +123,7 @@ export class BlockCache {
     }
   }
 
-  #statisticsOf(kind: PartKind): PartStatistics {
+  #statisticsOf(kind: PartKind): CachePartStatistics {
     const ring = kind === KIND_LARGE ? this.#large : this.#parts
     const misses = this.#misses[kind] as number
     return {

@@ -1,11 +1,13 @@
+import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { invariant, isTidemarkError } from '../errors/error.ts'
-import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
+import type { BaseStatistics } from '../store/base-statistics.ts'
+import type { Base, BaseIterator, ByteRange, KeyBatch, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
+import { BaseReads } from './base-reads.ts'
 import type { BlockCache } from './block-cache.ts'
+import type { Compression } from './codec.ts'
 import type { LsmFailpoint } from './failpoints.ts'
 import { FileSet } from './file-set.ts'
-import { ForwardCursor } from './forward-cursor.ts'
-import { LsmIterator } from './lsm-iterator.ts'
 import {
   type FileEntry,
   fileName,
@@ -14,10 +16,8 @@ import {
   TEMPORARY_NAME,
   writeManifest,
 } from './manifest.ts'
-import { MergeCursor } from './merge-cursor.ts'
 import { type FilePlace, openForReading, openForWriting, openRetained, type OpenedFiles } from './open-files.ts'
 import { planMerge } from './plan-merge.ts'
-import { ReverseCursor } from './reverse-cursor.ts'
 import { describeRetained, removeRetained, type RetainedState, writeRetained } from './retained.ts'
 import type { Section } from './section.ts'
 import { SortedFile } from './sorted-file.ts'
@@ -35,6 +35,12 @@ export interface LsmOptions {
   readonly checkpoint?: number
   /** Keeps the files' content in memory: no read goes to the disk after opening. */
   readonly resident?: boolean
+  /** How blocks of new files are stored; files are read whatever they were written with. Default: 'none'. */
+  readonly compression?: Compression
+  /** For the age of open iterators in the statistics. */
+  readonly clock?: Clock
+  /** Iterators that may be open at a time; default MAX_ITERATORS. */
+  readonly maxIterators?: number
   /** Called at the steps named in LSM_FAILPOINTS, for crash tests; what it throws comes out of `write`. */
   readonly failpoint?: (name: LsmFailpoint) => void
 }
@@ -47,7 +53,15 @@ export interface LsmOptions {
  */
 export function openLsmBase(options: LsmOptions): LsmBase {
   const { disk, directory, cache } = options
-  const place: FilePlace = { disk, directory, cache, resident: options.resident === true }
+  const reads = new BaseReads(options)
+  const place: FilePlace = {
+    disk,
+    directory,
+    cache,
+    resident: options.resident === true,
+    compression: options.compression ?? 'none',
+    counters: reads.counters,
+  }
   const readOnly = options.readOnly === true
   const { checkpoint } = options
   invariant(checkpoint === undefined || readOnly, 'a retained checkpoint is opened read only')
@@ -56,7 +70,7 @@ export function openLsmBase(options: LsmOptions): LsmBase {
     : checkpoint === undefined
       ? openForReading(place, [])
       : openRetained(place, checkpoint)
-  return new LsmBase(place, readOnly, options.failpoint ?? null, opened)
+  return new LsmBase(place, reads, readOnly, options.failpoint ?? null, opened)
 }
 
 /** A file that was written but that no manifest names yet. */
@@ -71,6 +85,7 @@ export class LsmBase implements Base {
   valueStart = 0
   valueEnd = 0
   readonly #place: FilePlace
+  readonly #reads: BaseReads
   readonly #readOnly: boolean
   readonly #failpoint: ((name: LsmFailpoint) => void) | null
   #manifest: Manifest
@@ -88,11 +103,13 @@ export class LsmBase implements Base {
   /** Use `openLsmBase`. */
   constructor(
     place: FilePlace,
+    reads: BaseReads,
     readOnly: boolean,
     failpoint: ((name: LsmFailpoint) => void) | null,
     opened: OpenedFiles,
   ) {
     this.#place = place
+    this.#reads = reads
     this.#readOnly = readOnly
     this.#failpoint = failpoint
     this.#manifest = opened.manifest
@@ -115,6 +132,7 @@ export class LsmBase implements Base {
 
   get(store: string, key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2 {
     const sections = store === this.#lastStore ? this.#lastSections : this.#select(store)
+    this.#reads.counters.gets++
     for (let i = 0; i < sections.length; i++) {
       const section = sections[i] as Section
       const found = section.get(key, start, end, hash)
@@ -136,20 +154,15 @@ export class LsmBase implements Base {
     return this.#lastSections
   }
 
+  /** ERR_TOO_MANY_ITERATORS when more are open than the base allows. */
   scan(store: string, range: ByteRange): BaseIterator {
     invariant(!this.#closed, `a scan of store '${store}' comes before the base is closed`)
-    const { from, to, reverse, limit } = range
-    const pinned: SortedFile[] = []
-    const cursors: (ForwardCursor | ReverseCursor)[] = []
-    for (const file of this.#set.files) {
-      const section = file.sections.get(store)
-      if (section === undefined) continue
-      file.retain()
-      pinned.push(file)
-      const Cursor = reverse ? ReverseCursor : ForwardCursor
-      cursors.push(new Cursor(section, section, from, to))
-    }
-    return new LsmIterator(new MergeCursor(cursors, reverse), pinned, limit)
+    return this.#reads.scan(this.#set.files, store, range)
+  }
+
+  prefetch(store: string, keys: KeyBatch): Promise<void> | null {
+    invariant(!this.#closed, `a prefetch of store '${store}' comes before the base is closed`)
+    return this.#reads.prefetch(this.#set, store, keys)
   }
 
   /**
@@ -220,7 +233,7 @@ export class LsmBase implements Base {
     let crashed = false
     let writer: SortedFileWriter | null = null
     try {
-      writer = new SortedFileWriter(disk, path)
+      writer = new SortedFileWriter(disk, path, this.#place.compression)
       for (const store of stores) yield* writer.store(store, older.keysOf(store.name))
       if (writer.empty) return null
       const entry = yield* writer.finish(name)
@@ -337,14 +350,8 @@ export class LsmBase implements Base {
     return Math.max(0, count)
   }
 
-  statistics(): { readonly files: number; readonly bytes: number; readonly entries: number } {
-    let bytes = 0
-    let entries = 0
-    for (const file of this.#set.files) {
-      bytes += file.sizeBytes
-      for (const { head } of file.sections.values()) entries += head.entries
-    }
-    return { files: this.#set.files.length, bytes, entries }
+  statistics(): BaseStatistics {
+    return this.#reads.statistics(this.#set.files)
   }
 
   /** Releases the files; iterators keep those that they pin until they are closed. */

@@ -1,19 +1,23 @@
 import type { BaseIterator } from '../store/types.ts'
 import type { MergeCursor } from './merge-cursor.ts'
+import type { OpenIterators } from './open-iterators.ts'
 import type { SortedFile } from './sorted-file.ts'
 
 /** A stable view of the files that it pins, from its creation until it is closed or exhausted. */
 export class LsmIterator implements BaseIterator {
   readonly #cursor: MergeCursor
   readonly #pinned: readonly SortedFile[]
+  readonly #register: OpenIterators
   #left: number
   #open = true
 
   /** Takes over one use of each pinned file. */
-  constructor(cursor: MergeCursor, pinned: readonly SortedFile[], limit: number) {
+  constructor(cursor: MergeCursor, pinned: readonly SortedFile[], limit: number, register: OpenIterators) {
     this.#cursor = cursor
     this.#pinned = pinned
     this.#left = limit
+    this.#register = register
+    register.opened(this)
   }
 
   next(): boolean {
@@ -47,6 +51,7 @@ export class LsmIterator implements BaseIterator {
   close(): void {
     if (!this.#open) return
     this.#open = false
+    this.#register.closed(this)
     for (const file of this.#pinned) file.release()
   }
 }

@@ -1,6 +1,7 @@
 import type { Disk } from '../disk/disk.ts'
 import { invariant, isTidemarkError } from '../errors/error.ts'
 import type { BlockCache } from './block-cache.ts'
+import type { Compression } from './codec.ts'
 import { corrupt } from './format.ts'
 import {
   EMPTY_MANIFEST,
@@ -12,6 +13,7 @@ import {
   writeManifest,
 } from './manifest.ts'
 import type { Steps } from '../store/types.ts'
+import type { ReadCounters } from './read-counters.ts'
 import { readRetained, retainedIds } from './retained.ts'
 import { SortedFile } from './sorted-file.ts'
 
@@ -23,6 +25,9 @@ export interface FilePlace {
   readonly directory: string
   readonly cache: BlockCache
   readonly resident: boolean
+  /** Of new files. */
+  readonly compression: Compression
+  readonly counters: ReadCounters
 }
 
 export interface OpenedFiles {
@@ -151,9 +156,9 @@ function openOne(
   path: string,
   expected: { readonly sizeBytes: number; readonly checksum: number },
 ): SortedFile | null {
-  const { disk, cache, resident } = place
+  const { disk, cache, resident, counters } = place
   try {
-    return runToEnd(SortedFile.open({ disk, path, cache, resident, expected }))
+    return runToEnd(SortedFile.open({ disk, path, cache, counters, resident, expected }))
   } catch (error) {
     if (isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) return null
     throw error

@@ -10,6 +10,11 @@ export interface SectionFile {
   readonly counters: ReadCounters
   /** Reads bytes and verifies them. Throws ERR_STATE_CORRUPT, ERR_DISK_IO. */
   readVerified(position: number, sizeBytes: number, crc: number, store: string): Uint8Array
+  /** As `readVerified`, without keeping this thread waiting. */
+  readVerifiedLater(part: MissingPart): Promise<Uint8Array>
+  /** One use more; the file stays open until each is given back by `release`. */
+  retain(): void
+  release(): void
 }
 
 /** A part of a file that a look-up needs and that is not in memory. */
