@@ -1,5 +1,5 @@
 import { defineJob, json, kv, stream, string, tumbling, uint, windows } from 'tidemark'
-import { barChart } from './bar-chart.ts'
+import { barChart, barWidth } from './bar-chart.ts'
 import type { ReportReader } from 'tidemark'
 
 /** One row of the file; a CSV row is an object of strings. Delays are whole minutes, empty when they are not known. */
@@ -98,5 +98,5 @@ export async function report(reader: ReportReader): Promise<string> {
   const bars = sums.flatMap(({ sum, known }, hour) =>
     known === 0 ? [] : [{ label: `${hour}:00`, value: sum / known }],
   )
-  return `Average departure delay by scheduled hour of day, minutes\n\n${barChart(bars)}`
+  return `Average departure delay by scheduled hour of day, minutes\n\n${barChart(bars, barWidth(process.stdout.columns))}`
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { promisify } from 'node:util'
 import { batch, type BatchResults } from './batch.ts'
-import { barChart } from './bar-chart.ts'
+import { barChart, barWidth } from './bar-chart.ts'
 import type { Delays } from './flights.job.ts'
 
 const BIN = fileURLToPath(new URL('../../packages/tidemark/bin/tidemark.mjs', import.meta.url))
@@ -132,4 +132,12 @@ test('bars are to one scale, and a negative value has none', () => {
   )
   assert.equal(chart, '   a   -1.0\n  bb  ████ 2.0\n   c  ████████ 4.0')
   assert.equal(barChart([]), '')
+})
+
+test('the chart fits the terminal', () => {
+  for (const columns of [40, 60, 80, 200]) {
+    const lines = barChart([{ label: '19:00', value: 24.8 }], barWidth(columns))
+    assert.ok(lines.length < columns, `${columns} columns`)
+  }
+  assert.equal(barWidth(undefined), 48)
 })

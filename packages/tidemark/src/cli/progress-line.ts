@@ -5,6 +5,8 @@ import type { Terminal } from './terminal.ts'
 
 const REWRITE_MS = 200
 const PLAIN_MS = 5000
+/** The run measures its rate over spans of some seconds; until the first is over, it says 0. */
+const FIRST_RATE_MS = 4000
 const STARTING: readonly Progress['phase'][] = ['starting', 'restoring']
 
 /** The line of a run's progress; lag is how many records of streams are not processed yet. */
@@ -12,16 +14,28 @@ export function progressText(progress: Progress, elapsedMs: number): string {
   const parts = [
     progress.phase,
     `${formatCount(progress.records)} records`,
-    `${formatShort(progress.recordsPerSecond)}/s`,
+    `${formatShort(rate(progress, elapsedMs))}/s`,
     // Before the tasks know where they stand, all that the streams hold would count.
     ...(STARTING.includes(progress.phase) ? [] : [`lag ${formatCount(progress.lag)}`]),
-    progress.checkpointAgeMs === null ? 'no checkpoint yet' : `checkpoint ${formatSpan(progress.checkpointAgeMs)} ago`,
+    checkpointText(progress),
   ]
   if (progress.restarts > 0) parts.push(`restarts ${progress.restarts}`)
   if (progress.dropped > 0) parts.push(`dropped ${formatCount(progress.dropped)}`)
   if (progress.late > 0) parts.push(`late ${formatCount(progress.late)}`)
   parts.push(formatSpan(elapsedMs))
   return parts.join('  ')
+}
+
+/** Records per second; in the first seconds, the mean since the start. */
+function rate({ records, recordsPerSecond }: Progress, elapsedMs: number): number {
+  if (recordsPerSecond > 0 || elapsedMs <= 0 || elapsedMs > FIRST_RATE_MS) return recordsPerSecond
+  return Math.round((records * 1000) / elapsedMs)
+}
+
+function checkpointText({ checkpointAgeMs, phase }: Progress): string {
+  if (checkpointAgeMs !== null) return `checkpoint ${formatSpan(checkpointAgeMs)} ago`
+  // A run that found nothing to do needs no checkpoint: the one of the last run holds.
+  return phase === 'ended' ? 'no new checkpoint' : 'no checkpoint yet'
 }
 
 /**

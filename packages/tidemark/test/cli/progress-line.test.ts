@@ -26,6 +26,18 @@ test('the line has records, rate, lag and the last checkpoint, and troubles when
   assert.match(troubled, /no checkpoint yet {2}restarts 2 {2}dropped 7 {2}late 1/)
 })
 
+test('in the first seconds the rate is the mean since the start, and later what the run says', () => {
+  const young = { ...PROGRESS, records: 5000, recordsPerSecond: 0 }
+  assert.match(progressText(young, 1000), / 5,000 records {2}5\.0 k\/s /)
+  assert.match(progressText({ ...young, records: 0 }, 0), / 0 records {2}0\/s /)
+  assert.match(progressText(young, 60_000), / 0\/s /)
+})
+
+test('a run that had nothing to do made no new checkpoint', () => {
+  const text = progressText({ ...PROGRESS, phase: 'ended', checkpointAgeMs: null }, 10)
+  assert.match(text, /no new checkpoint/)
+})
+
 test('on a terminal one line is rewritten and never wraps', () => {
   const terminal = new FakeTerminal({ isTerminal: true, columns: 40 })
   const line = new ProgressLine(terminal, () => PROGRESS)
