@@ -37,7 +37,7 @@ const now = defineJob('changing', (job) => job.from(narrow).groupByKey().count(o
 const KEYS = Array.from({ length: 30 }, (_, i) => `key-${i}`)
 
 async function runBefore(dataDir: string, end: 'fail' | 'drain'): Promise<void> {
-  const app = await run(before, { dataDir, commit: { intervalMs: 20 } })
+  await using app = await run(before, { dataDir, commit: { intervalMs: 20 } })
   const already = app.progress().records
   for (const key of KEYS) await app.send(wide, { key, value: order('tea', 1) })
   await until('all is committed', async () => {
@@ -50,14 +50,13 @@ async function runBefore(dataDir: string, end: 'fail' | 'drain'): Promise<void> 
   else {
     await app.send(wide, { key: 'key-0', value: order('fail', 1) })
     await assert.rejects(app.done, { code: 'ERR_HANDLER_FAILED' })
-    await app[Symbol.asyncDispose]()
   }
 }
 
 /** Runs the job as it is now; returns its warnings. */
 async function runNow(dataDir: string, job: Job = now): Promise<string[]> {
   const warnings: string[] = []
-  const app = await run(job, { dataDir, onWarning: (line) => warnings.push(line) })
+  await using app = await run(job, { dataDir, onWarning: (line) => warnings.push(line) })
   await app.drain()
   return warnings
 }
@@ -113,7 +112,7 @@ test('a run of the new plan does it; nothing is lost, and the old plan goes on f
     stores: { counts },
     task: { wide: ({ key }, { stores }) => void stores.counts.update(key, (n) => (n ?? 0) + 1) },
   })
-  const app = await run(drained, { dataDir, untilEnd: true })
+  await using app = await run(drained, { dataDir, untilEnd: true })
   await app.done
   // The order for `fail` is counted too, now.
   assert.deepEqual(await counted(dataDir), new Map(KEYS.map((key) => [key, key === 'key-0' ? 2 : 1])))

@@ -56,19 +56,18 @@ function keyOf(partition: number): string {
 describe('errors out of a container', () => {
   it('ERR_STEP_ASYNC has its own code, the place and the step, whatever the policy', async () => {
     for (const onError of ['fail', 'drop'] as const) {
-      const app = await runModule('async-step', options({ onError }))
+      await using app = await runModule('async-step', options({ onError }))
       await app.send(orders, { key: 'ada', value: order('tea', 1) })
       await assert.rejects(app.done, {
         code: 'ERR_STEP_ASYNC',
         message: /stream orders, partition 0, offset 0, key ada: step map-1 returned a promise/,
         details: { stream: 'orders', partition: 0, offset: 0, key: 'ada', step: 'map-1' },
       })
-      await app[Symbol.asyncDispose]()
     }
   })
 
   it('ERR_HANDLER_TIMEOUT has its own code and the place', async () => {
-    const app = await runModule('troubled', options({ commit: { intervalMs: 20, timeoutMs: 200 } }))
+    await using app = await runModule('troubled', options({ commit: { intervalMs: 20, timeoutMs: 200 } }))
     await app.send(orders, { key: 'ada', value: order('tea', 1) })
     await app.send(orders, { key: 'bob', value: order('stuck', 1) })
     await assert.rejects(app.done, {
@@ -76,7 +75,6 @@ describe('errors out of a container', () => {
       message: /stream orders, partition 0, offset 1, key bob: the handler did not settle in 180 ms/,
       details: { stream: 'orders', partition: 0, offset: 1, key: 'bob', timeoutMs: 180 },
     })
-    await app[Symbol.asyncDispose]()
   })
 
   it('a handler that is out of time counts as dropped under the policy drop, and the run goes on', async () => {
@@ -102,7 +100,7 @@ describe('errors out of a container', () => {
   })
 
   it('the causes of an error come with it: code or name, message, stack', async () => {
-    const app = await runModule('troubled', options())
+    await using app = await runModule('troubled', options())
     await app.send(orders, { key: 'ada', value: order('throw', 1) })
     await assert.rejects(app.done, (error: Error) => {
       assert.ok(isTidemarkError(error, 'ERR_HANDLER_FAILED'))
@@ -113,7 +111,6 @@ describe('errors out of a container', () => {
       assert.deepEqual([second.name, second.message, second.cause], ['TypeError', 'the pot is empty', undefined])
       return true
     })
-    await app[Symbol.asyncDispose]()
   })
 })
 
@@ -148,7 +145,7 @@ describe('the engine memory', () => {
 
 describe('an input partition with nothing to read', () => {
   it('holds the watermark back for five seconds only; then windows close, and what comes too late is late', async () => {
-    const app = await runModule('closing', options({ containers: 2, partitions: 2 }))
+    await using app = await runModule('closing', options({ containers: 2, partitions: 2 }))
     const busy = keyOf(0)
     await app.send(orders, { key: busy, value: order('tea', 1, 1000) })
     await app.send(orders, { key: busy, value: order('tea', 1, 2000) })
@@ -164,7 +161,7 @@ describe('an input partition with nothing to read', () => {
   })
 
   it('an input without messages holds event time back for five seconds, however busy the other one is', async () => {
-    const app = await runModule('two-inputs', options())
+    await using app = await runModule('two-inputs', options())
     const fired = async (key: string): Promise<unknown> => app.store(due).get(key)
     await app.send(orders, { key: 'first', value: order('tea', 1, 1000) })
     await app.send(orders, { key: 'second', value: order('tea', 1, 2000) })
