@@ -1,4 +1,4 @@
-import type { ByteRange, RawIterator, RawStore, StoreSpec } from '../store/types.ts'
+import type { ByteRange, KeyBatch, RawIterator, RawStore, StoreSpec } from '../store/types.ts'
 import type { Gate } from './scope.ts'
 
 /** A store that can be used only while its context is open. */
@@ -46,6 +46,14 @@ export class GuardedStore implements RawStore {
   approximateCount(): number {
     this.#gate.check()
     return this.#store.approximateCount()
+  }
+
+  prefetch(keys: KeyBatch): Promise<void> | null {
+    return this.#store.prefetch(keys)
+  }
+
+  get wantsPrefetch(): boolean {
+    return this.#store.wantsPrefetch
   }
 
   locate(bytes: Uint8Array, start: number, end: number): boolean {

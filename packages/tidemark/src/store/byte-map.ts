@@ -1,4 +1,5 @@
 import { ByteIndex, firstPlace, segmentMask } from './byte-index.ts'
+import { KeyGroups } from './key-groups.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { UndoLog } from './undo-log.ts'
 
@@ -8,6 +9,8 @@ export const DELETED = 1
 export const ENCODED = 2
 /** Nothing was visible under this key below the map when the entry was made. */
 export const FRESH = 4
+/** The entry has a deadline: it is not there any more when the store's clock has come to it. */
+export const TIMED = 8
 /** The map's own: the value is a number and stands in the record. */
 const NUMBER = 128
 const FLAGS_SHIFT = 24
@@ -23,6 +26,7 @@ const OBJECT_BYTES = 8
  *     4   u32   hash of the key
  *     8   f64   the value, if it is a number; else u32 place in the list of values, u32 bytes it takes
  *     16        the key
+ *               f64   in a map with deadlines: the deadline in ms, in the unit behind the key
  *
  * An entry's number is the place of its record, in units: chunk << 15 | unit in the chunk.
  */
@@ -34,6 +38,19 @@ const UNIT_MASK: number = CHUNK_UNITS - 1
 const FIRST_UNITS = 128
 const VALUES_SHIFT = 12
 const VALUES_MASK: number = (1 << VALUES_SHIFT) - 1
+const PREPARE_ENTRIES = 2048
+
+/** What a map keeps beside its hash table. */
+export interface MapLayout {
+  /** Ready for a first range at any time, at some 60 ns an entry; else the first range has to sort all entries. */
+  readonly ordered: boolean
+  /** How many bytes at the end of each key order the entries of a group (see KeyGroups); 0: there are no groups. */
+  readonly suffixBytes: number
+  /** Each entry has a deadline. */
+  readonly deadlines: boolean
+}
+
+const PLAIN: MapLayout = { ordered: false, suffixBytes: 0, deadlines: false }
 
 /**
  * A hash map from byte keys to values with small flags, by a hash that the caller computes once for all layers
@@ -50,7 +67,11 @@ export class ByteMap {
   bytes = 0
   /** Old values for open views. */
   readonly undo: UndoLog = new UndoLog()
+  readonly #layout: MapLayout
+  /** Units of a record behind its key. */
+  readonly #tailUnits: number
   #order: OrderedIndex | null = null
+  #groups: KeyGroups | null = null
   readonly #index = new ByteIndex()
 
   // Views of the same chunks, as bytes, words and numbers.
@@ -65,8 +86,17 @@ export class ByteMap {
   #valuesUsed = 0
   #freeValues: number[] = []
 
-  constructor() {
+  constructor(layout: MapLayout = PLAIN) {
+    this.#layout = layout
+    this.#tailUnits = layout.deadlines ? 1 : 0
     this.#setChunk(0, FIRST_UNITS)
+    this.#startIndexes()
+  }
+
+  #startIndexes(): void {
+    const { ordered, suffixBytes } = this.#layout
+    this.#order = ordered ? new OrderedIndex(this) : null
+    this.#groups = suffixBytes > 0 ? new KeyGroups(this, suffixBytes) : null
   }
 
   #setChunk(chunk: number, units: number): void {
@@ -115,7 +145,7 @@ export class ByteMap {
     valueBytes: number,
   ): number {
     const length = end - start
-    const units = unitsFor(length)
+    const units = unitsFor(length) + this.#tailUnits
     const chunk = this.#room(units)
     const unit = this.#used[chunk] as number
     this.#used[chunk] = unit + units
@@ -133,6 +163,7 @@ export class ByteMap {
     else this.#setObject(chunk, unit, value, flags, valueBytes, -1)
     this.#index.add(hash, entry + 1)
     if (this.#order !== null) this.#order.insert(entry)
+    if (this.#groups !== null) this.#groups.insert(entry)
     return entry
   }
 
@@ -207,7 +238,9 @@ export class ByteMap {
 
   /** Sets value, flags and the value's bytes of an entry. */
   setAt(entry: number, value: unknown, flags: number, valueBytes: number): void {
-    if (this.undo.views !== 0) this.undo.save(entry, this.valueAt(entry), this.flagsAt(entry))
+    if (this.undo.views !== 0) {
+      this.undo.save(entry, this.valueAt(entry), this.flagsAt(entry), this.deadlineAt(entry))
+    }
     const chunk = entry >>> CHUNK_SHIFT
     const unit = entry & UNIT_MASK
     const words = this.#words[chunk] as Int32Array
@@ -234,6 +267,19 @@ export class ByteMap {
     undo.views = 0
     this.setAt(entry, value, this.flagsAt(entry) & ~ENCODED, this.valueBytesAt(entry))
     undo.views = views
+  }
+
+  /** When the entry ends, ms; infinity in a map without deadlines. */
+  deadlineAt(entry: number): number {
+    if (this.#tailUnits === 0) return Number.POSITIVE_INFINITY
+    const unit = (entry & UNIT_MASK) + unitsFor(this.keyLengthAt(entry))
+    return (this.#numbers[entry >>> CHUNK_SHIFT] as Float64Array)[unit] as number
+  }
+
+  /** To be called right behind `insert` and `setAt`, in a map with deadlines. */
+  setDeadlineAt(entry: number, deadlineMs: number): void {
+    const unit = (entry & UNIT_MASK) + unitsFor(this.keyLengthAt(entry))
+    ;(this.#numbers[entry >>> CHUNK_SHIFT] as Float64Array)[unit] = deadlineMs
   }
 
   hashAt(entry: number): number {
@@ -267,7 +313,7 @@ export class ByteMap {
   /** The entry that came after this one, or -1. */
   nextEntry(entry: number): number {
     const chunk = entry >>> CHUNK_SHIFT
-    const next = entry + unitsFor(this.keyLengthAt(entry))
+    const next = entry + unitsFor(this.keyLengthAt(entry)) + this.#tailUnits
     if (next >>> CHUNK_SHIFT === chunk && (next & UNIT_MASK) < (this.#used[chunk] as number)) return next
     return chunk < this.#chunk ? (chunk + 1) << CHUNK_SHIFT : -1
   }
@@ -282,19 +328,49 @@ export class ByteMap {
     return this.#index.sample(most).map((entryPlusOne) => entryPlusOne - 1)
   }
 
-  /** The entries in order of their keys: sorted at the first call, kept up by inserts from then on. */
+  /** The entries in order of their keys. If none was kept, all are sorted now: see `prepareOrder`. */
   get order(): OrderedIndex {
-    this.#order ??= new OrderedIndex(this)
-    return this.#order
+    this.keepOrder()
+    return this.#order as OrderedIndex
   }
 
-  /** Keeps the order from now on; only worth it while there is little to sort. */
+  /** Keeps an order from now on. */
   keepOrder(): void {
-    this.#order ??= new OrderedIndex(this)
+    if (this.#order !== null) return
+    const order = new OrderedIndex(this)
+    for (let entry = this.firstEntry; entry >= 0; entry = this.nextEntry(entry)) order.insert(entry)
+    this.#order = order
   }
 
+  /** As `keepOrder`, in steps; entries may be added meanwhile. */
+  *prepareOrder(): Generator<void, void> {
+    if (this.#order !== null) return
+    const order = new OrderedIndex(this)
+    let last = -1
+    let next = this.firstEntry
+    for (let done = 1; next >= 0; done++) {
+      order.insert(next)
+      last = next
+      if (done % PREPARE_ENTRIES === 0) yield
+      next = this.nextEntry(last)
+    }
+    this.#order ??= order
+  }
+
+  /** Nobody will ask for ranges any more: entries that are added now are in no order. Open views keep theirs. */
+  dropOrder(): void {
+    this.#order = null
+    this.#groups = null
+  }
+
+  /** True while a range needs no sorting first. */
   get ordered(): boolean {
     return this.#order !== null
+  }
+
+  /** The entries by the first part of their keys, if the map keeps them so. */
+  get groups(): KeyGroups | null {
+    return this.#groups
   }
 
   /** Entries that the index has room for. */
@@ -312,7 +388,7 @@ export class ByteMap {
     this.#freeValues = []
     this.size = 0
     this.bytes = 0
-    this.#order = null
+    this.#startIndexes()
   }
 }
 

@@ -22,6 +22,7 @@ export const SECTION_SORTED = 1
 const STEP_ENTRIES = 512
 const STEP_BYTES = 65_536
 const ENTRY_OVERHEAD_BYTES = 12
+const COPY_BYTES: number = 1024 * 1024
 
 /** The changes of one store. */
 export interface StoreChanges {
@@ -45,7 +46,7 @@ export function* encodeDelta(
     const { policy, changes } = stores[place] as StoreChanges
     if (changes !== null) yield* encoder.section(place, policy, changes)
   }
-  return encoder.entries === 0 ? null : encoder.finish()
+  return encoder.entries === 0 ? null : yield* encoder.finish()
 }
 
 function capacityFor(stores: readonly StoreChanges[]): number {
@@ -112,7 +113,7 @@ class DeltaEncoder {
     }
     const value = this.#value
     value.reset()
-    policy.encode(changes.valueAt(entry), flags, value)
+    policy.encode(changes.valueAt(entry), flags, changes.deadlineAt(entry), value)
     out.varuint(value.position + 1)
     out.raw(value.bytes, 0, value.position)
   }
@@ -122,13 +123,22 @@ class DeltaEncoder {
     this.#summed = this.#out.position
   }
 
-  finish(): Uint8Array {
+  *finish(): Generator<void, Uint8Array> {
     const out = this.#out
     out.varuint(0)
     this.#sum()
     out.i32(this.#crc | 0)
     const used = out.position
     const bytes = out.take(1)
-    return used * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes
+    return used * 2 < bytes.buffer.byteLength ? yield* copyOf(bytes) : bytes
   }
+}
+
+function* copyOf(bytes: Uint8Array): Generator<void, Uint8Array> {
+  const copy = new Uint8Array(bytes.length)
+  for (let at = 0; at < bytes.length; at += COPY_BYTES) {
+    copy.set(bytes.subarray(at, at + COPY_BYTES), at)
+    if (at > 0) yield
+  }
+  return copy
 }

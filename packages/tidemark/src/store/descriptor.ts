@@ -3,9 +3,12 @@ import { serdeByName } from '../serde/by-name.ts'
 import type { ByteReader } from '../serde/byte-reader.ts'
 import type { ByteWriter } from '../serde/byte-writer.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
-import type { StoreDescriptor, StoreSpec } from './types.ts'
+import type { StoreDescriptor, StoreSpec, StoreTtl } from './types.ts'
 
 const DISCIPLINES: readonly Discipline[] = ['immutable', 'frozen', 'copied']
+const TIMES: readonly StoreTtl['time'][] = ['event', 'processing']
+/** In the byte of the discipline: a TTL follows at the end. */
+const HAS_TTL = 0x10
 const KINDS: readonly StoreDescriptor['kind'][] = ['kv', 'windows']
 
 /** A store as it is written down beside its data. */
@@ -20,6 +23,7 @@ export function describe(spec: StoreSpec): StoreDescriptor {
     discipline: spec.value.discipline,
     retentionMs: spec.retentionMs,
     windowSizeMs: spec.windowSizeMs,
+    ttl: spec.ttl ?? null,
   }
 }
 
@@ -37,14 +41,16 @@ export function specWithSerdes(
   serdeOf: (name: string, version: number) => Serde<unknown>,
 ): StoreSpec {
   const { name, kind, retentionMs, windowSizeMs } = descriptor
+  const ttl = descriptor.ttl ?? null
   const key = serdeOf(descriptor.key, descriptor.keyVersion)
   const value = serdeOf(descriptor.value, descriptor.valueVersion)
-  return { name, kind, key, value, retentionMs, windowSizeMs }
+  return { name, kind, key, value, retentionMs, windowSizeMs, ttl }
 }
 
 /**
- * Throws ERR_STORE_MISMATCH if data written under `written` cannot be read as `declared` says. Retention may change; kind,
- * serdes, their versions and the window size may not.
+ * Throws ERR_STORE_MISMATCH if data written under `written` cannot be read as `declared` says. Retention and the
+ * duration of a TTL may change; kind, serdes, their versions, the window size, and whether there is a TTL and by which
+ * time, may not.
  */
 export function assertSameStore(declared: StoreDescriptor, written: StoreDescriptor, task: string): void {
   const now = dataShape(declared)
@@ -63,7 +69,9 @@ function dataShape(store: StoreDescriptor): string {
     store.kind === 'windows'
       ? `, windows of ${store.windowSizeMs === null ? 'any size' : `${store.windowSizeMs} ms`}`
       : ''
-  return `${store.kind} of ${store.key} v${store.keyVersion} to ${store.value} v${store.valueVersion}${size}`
+  const { ttl } = store
+  const ends = ttl === undefined || ttl === null ? '' : ` with a TTL by ${ttl.time} time`
+  return `${store.kind} of ${store.key} v${store.keyVersion} to ${store.value} v${store.valueVersion}${size}${ends}`
 }
 
 /** Appends a descriptor. */
@@ -74,9 +82,13 @@ export function writeDescriptor(store: StoreDescriptor, out: ByteWriter): void {
   out.varuint(store.keyVersion)
   out.text(store.value)
   out.varuint(store.valueVersion)
-  out.u8(DISCIPLINES.indexOf(store.discipline))
+  const ttl = store.ttl ?? null
+  out.u8(DISCIPLINES.indexOf(store.discipline) | (ttl === null ? 0 : HAS_TTL))
   writeOptional(store.retentionMs, out)
   writeOptional(store.windowSizeMs, out)
+  if (ttl === null) return
+  out.u8(TIMES.indexOf(ttl.time))
+  out.varuint(ttl.durationMs)
 }
 
 /** Reads what writeDescriptor wrote; undefined if it is malformed. */
@@ -87,11 +99,19 @@ export function readDescriptor(from: ByteReader): StoreDescriptor | undefined {
   const keyVersion = from.varuint()
   const value = from.text()
   const valueVersion = from.varuint()
-  const discipline = DISCIPLINES[from.u8()]
+  const bits = from.u8()
+  const discipline = DISCIPLINES[bits & ~HAS_TTL]
   const retentionMs = readOptional(from)
   const windowSizeMs = readOptional(from)
-  if (kind === undefined || discipline === undefined) return undefined
-  return { name, kind, key, keyVersion, value, valueVersion, discipline, retentionMs, windowSizeMs }
+  const ttl = (bits & HAS_TTL) === 0 ? null : readTtl(from)
+  if (kind === undefined || discipline === undefined || ttl === undefined) return undefined
+  return { name, kind, key, keyVersion, value, valueVersion, discipline, retentionMs, windowSizeMs, ttl }
+}
+
+function readTtl(from: ByteReader): StoreTtl | undefined {
+  const time = TIMES[from.u8()]
+  const durationMs = from.varuint()
+  return time === undefined ? undefined : { durationMs, time }
 }
 
 function writeOptional(value: number | null, out: ByteWriter): void {

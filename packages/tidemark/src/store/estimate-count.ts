@@ -1,46 +1,86 @@
 import { type ByteMap, DELETED } from './byte-map.ts'
 import type { Base } from './types.ts'
+import type { ValuePolicy } from './value-policy.ts'
 
 const SAMPLES = 256
+const ALL = { from: null, to: null, reverse: false }
 
 /**
  * About how many keys are visible in `layers` (newest first) over a base: what the base says, plus for each layer the
- * keys that it adds and minus those that it deletes, exact up to 256 entries and from as many samples beyond.
+ * keys that it adds and minus those that it deletes, exact up to 256 entries and from as many samples beyond. `nowMs`
+ * (null: no TTL) leaves out what has ended: of the base, by the part that had among its first 256 entries.
  */
-export function estimateCount(layers: readonly (ByteMap | null)[], base: Base, store: string): number {
-  let count = base.approximateCount(store)
+export function estimateCount(
+  layers: readonly (ByteMap | null)[],
+  base: Base,
+  store: string,
+  policy: ValuePolicy,
+  nowMs: number | null,
+): number {
+  const counter = new Counter(base, store, policy, nowMs)
+  let count = counter.ofBase()
   for (let i = 0; i < layers.length; i++) {
     const map = layers[i]
-    if (map !== null && map !== undefined && map.size > 0) count += effectOf(map, layers.slice(i + 1), base, store)
+    if (map !== null && map !== undefined && map.size > 0) count += counter.effectOf(map, layers.slice(i + 1))
   }
   return Math.max(0, Math.round(count))
 }
 
-function effectOf(map: ByteMap, below: readonly (ByteMap | null)[], base: Base, store: string): number {
-  const samples = map.sample(SAMPLES)
-  let effect = 0
-  for (const entry of samples) {
-    const here = (map.flagsAt(entry) & DELETED) === 0
-    const there = isVisible(map, entry, below, base, store)
-    if (here !== there) effect += here ? 1 : -1
-  }
-  return (effect * map.size) / samples.length
-}
+class Counter {
+  readonly #base: Base
+  readonly #store: string
+  readonly #policy: ValuePolicy
+  readonly #nowMs: number | null
 
-function isVisible(
-  of: ByteMap,
-  entry: number,
-  layers: readonly (ByteMap | null)[],
-  base: Base,
-  store: string,
-): boolean {
-  const bytes = of.keyChunkAt(entry)
-  const start = of.keyStartAt(entry)
-  const end = start + of.keyLengthAt(entry)
-  const hash = of.hashAt(entry)
-  for (const map of layers) {
-    const found = map === null ? -1 : map.find(bytes, start, end, hash)
-    if (found >= 0) return ((map as ByteMap).flagsAt(found) & DELETED) === 0
+  constructor(base: Base, store: string, policy: ValuePolicy, nowMs: number | null) {
+    this.#base = base
+    this.#store = store
+    this.#policy = policy
+    this.#nowMs = nowMs
   }
-  return base.get(store, bytes, start, end, hash) === 1
+
+  ofBase(): number {
+    const count = this.#base.approximateCount(this.#store)
+    const nowMs = this.#nowMs
+    if (nowMs === null || count === 0) return count
+    const some = this.#base.scan(this.#store, { ...ALL, limit: SAMPLES })
+    let seen = 0
+    let there = 0
+    while (some.next()) {
+      seen++
+      if (this.#policy.deadlineOf(some.valueBytes, some.valueStart) > nowMs) there++
+    }
+    some.close()
+    return seen === 0 ? 0 : (count * there) / seen
+  }
+
+  effectOf(map: ByteMap, below: readonly (ByteMap | null)[]): number {
+    const samples = map.sample(SAMPLES)
+    let effect = 0
+    for (const entry of samples) {
+      const here = this.#isThere(map, entry)
+      const there = this.#isVisible(map, entry, below)
+      if (here !== there) effect += here ? 1 : -1
+    }
+    return (effect * map.size) / samples.length
+  }
+
+  #isThere(map: ByteMap, entry: number): boolean {
+    if ((map.flagsAt(entry) & DELETED) !== 0) return false
+    return this.#nowMs === null || map.deadlineAt(entry) > this.#nowMs
+  }
+
+  #isVisible(of: ByteMap, entry: number, layers: readonly (ByteMap | null)[]): boolean {
+    const bytes = of.keyChunkAt(entry)
+    const start = of.keyStartAt(entry)
+    const end = start + of.keyLengthAt(entry)
+    const hash = of.hashAt(entry)
+    for (const map of layers) {
+      const found = map === null ? -1 : map.find(bytes, start, end, hash)
+      if (found >= 0) return this.#isThere(map as ByteMap, found)
+    }
+    const base = this.#base
+    if (base.get(this.#store, bytes, start, end, hash) !== 1) return false
+    return this.#nowMs === null || this.#policy.deadlineOf(base.valueBytes, base.valueStart) > this.#nowMs
+  }
 }

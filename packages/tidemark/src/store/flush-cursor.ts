@@ -43,14 +43,14 @@ export class FlushCursor implements SortedCursor {
     this.valueStart = 0
     this.valueEnd = 0
     if (!this.present) return
-    if ((flags & ENCODED) !== 0) {
+    if ((flags & ENCODED) !== 0 && !this.#policy.timed) {
       this.valueBytes = this.#map.valueAt(entry) as Uint8Array
       this.valueEnd = this.valueBytes.length
       return
     }
     const out = this.#out
     out.reset()
-    this.#policy.encode(this.#map.valueAt(entry), flags, out)
+    this.#policy.encode(this.#map.valueAt(entry), flags, this.#map.deadlineAt(entry), out)
     this.valueBytes = out.bytes
     this.valueEnd = out.position
   }

@@ -1,7 +1,8 @@
+import { TidemarkError } from '../errors/error.ts'
 import { DELETED } from './byte-map.ts'
-import type { ByteMap } from './byte-map.ts'
 import { compareBytes } from './compare.ts'
-import { MapCursor } from './map-cursor.ts'
+import type { LayerCursor } from './layer-cursor.ts'
+import type { OpenIterators } from './open-iterators.ts'
 import type { BaseIterator, ByteRange, RawIterator } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
 
@@ -9,7 +10,7 @@ const NO_BYTES = new Uint8Array(0)
 
 /** One sorted source of a LayeredIterator, standing on an entry as long as `valid`. */
 interface Source {
-  readonly cursor: MapCursor
+  readonly cursor: LayerCursor
   valid: boolean
 }
 
@@ -17,11 +18,18 @@ interface Source {
 export class IteratorSources {
   readonly layers: Source[] = []
   readonly base: BaseIterator
+  /** Its place among the open iterators of the task. */
+  owner: OpenIterators | null = null
+  older: IteratorSources | null = null
+  newer: IteratorSources | null = null
+  openedMs = 0
+  /** Closed because it was open for so long; 0: it was not. */
+  expiredAfterMs = 0
   #open = true
 
-  constructor(layers: readonly ByteMap[], base: BaseIterator, range: ByteRange) {
+  constructor(cursors: readonly LayerCursor[], base: BaseIterator) {
     this.base = base
-    for (const layer of layers) this.layers.push({ cursor: new MapCursor(layer, range), valid: false })
+    for (const cursor of cursors) this.layers.push({ cursor, valid: false })
   }
 
   get open(): boolean {
@@ -32,10 +40,22 @@ export class IteratorSources {
   close(): boolean {
     if (!this.#open) return false
     this.#open = false
+    this.owner?.remove(this)
     for (const source of this.layers) source.cursor.close()
     this.base.close()
     return true
   }
+}
+
+export interface LayeredIteratorOptions {
+  /** Of the layers that have something in the range, newest first. */
+  readonly cursors: readonly LayerCursor[]
+  readonly base: BaseIterator
+  readonly policy: ValuePolicy
+  readonly range: ByteRange
+  /** Entries whose deadline is at or before it are left out. */
+  readonly nowMs: number
+  readonly store: string
 }
 
 /**
@@ -50,17 +70,21 @@ export class LayeredIterator implements RawIterator {
   readonly #base: BaseIterator
   readonly #policy: ValuePolicy
   readonly #reverse: boolean
+  readonly #nowMs: number
+  readonly #store: string
   #baseValid = false
   #begun = false
   #left: number
 
-  constructor(layers: readonly ByteMap[], base: BaseIterator, policy: ValuePolicy, range: ByteRange) {
-    this.sources = new IteratorSources(layers, base, range)
+  constructor({ cursors, base, policy, range, nowMs, store }: LayeredIteratorOptions) {
+    this.sources = new IteratorSources(cursors, base)
     this.#layers = this.sources.layers
     this.#base = base
     this.#policy = policy
     this.#reverse = range.reverse
     this.#left = range.limit
+    this.#nowMs = nowMs
+    this.#store = store
   }
 
   next(): boolean {
@@ -69,13 +93,24 @@ export class LayeredIterator implements RawIterator {
       const first = this.#firstSource()
       if (first === null) {
         if (!this.#baseValid) break
-        this.#takeBase()
-        return true
+        if (this.#takeBase()) return true
+        continue
       }
       if (this.#takeSource(first)) return true
     }
+    if (this.sources.expiredAfterMs > 0) throw this.#expired()
     this.close()
     return false
+  }
+
+  #expired(): TidemarkError {
+    const ageMs = this.sources.expiredAfterMs
+    return new TidemarkError(
+      'ERR_ITERATOR_EXPIRED',
+      `an iterator over store ${this.#store} was open for more than ${ageMs} ms and has been closed, since it keeps old ` +
+        'values in memory and files on disk. Read it to its end sooner, or in several ranges',
+      { details: { store: this.#store, ageMs } },
+    )
   }
 
   #begin(): void {
@@ -98,32 +133,38 @@ export class LayeredIterator implements RawIterator {
     return (this.#reverse ? -order : order) < 0 ? null : first
   }
 
-  #compare(a: MapCursor, b: MapCursor): number {
+  #compare(a: LayerCursor, b: LayerCursor): number {
     const order = compareBytes(a.bytes, a.start, a.end, b.bytes, b.start, b.end)
     return this.#reverse ? -order : order
   }
 
-  #takeBase(): void {
+  /** Takes the base's entry; false if it has ended. */
+  #takeBase(): boolean {
     const base = this.#base
-    this.key = base.key.slice()
-    this.value = this.#policy.decode(base.valueBytes, base.valueStart, base.valueEnd)
-    this.#left--
+    const policy = this.#policy
+    const there = !policy.timed || policy.deadlineOf(base.valueBytes, base.valueStart) > this.#nowMs
+    if (there) {
+      this.key = base.key.slice()
+      this.value = policy.decodeStored(base.valueBytes, base.valueStart, base.valueEnd)
+      this.#left--
+    }
     this.#baseValid = base.next()
+    return there
   }
 
-  /** Takes a layer's entry and passes over what it hides; false if it is a deletion. */
+  /** Takes a layer's entry and passes over what it hides; false if it is a deletion, or has ended. */
   #takeSource(first: Source): boolean {
     const { cursor } = first
     const flags = cursor.flags
-    const deleted = (flags & DELETED) !== 0
-    if (!deleted) {
+    const there = (flags & DELETED) === 0 && (!this.#policy.timed || cursor.deadlineMs > this.#nowMs)
+    if (there) {
       this.key = cursor.bytes.slice(cursor.start, cursor.end)
       this.value = this.#policy.expose(cursor.value, flags)
       this.#left--
     }
     this.#skipHidden(first)
     first.valid = cursor.next()
-    return !deleted
+    return there
   }
 
   #skipHidden(first: Source): void {

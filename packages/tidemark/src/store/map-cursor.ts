@@ -42,6 +42,8 @@ export class MapCursor {
       const entry = place < 0 ? -1 : this.#order.at(place)
       if (entry < 0) return false
       this.#place = place
+      // Stepping may have put more of the order together: the place is one of that.
+      this.#orderVersion = this.#order.version
       if (entry >= this.#limit) continue
       this.#entry = entry
       this.#show(entry)
@@ -51,13 +53,9 @@ export class MapCursor {
 
   #step(reverse: boolean): number {
     const order = this.#order
-    if (this.#place === BEFORE_FIRST) {
-      this.#orderVersion = order.version
-      return this.#begin(reverse)
-    }
+    if (this.#place === BEFORE_FIRST) return this.#begin(reverse)
     if (this.#orderVersion !== order.version) {
       // Entries came in between: find the one we stood on again.
-      this.#orderVersion = order.version
       if (this.#entry < 0) return this.#begin(reverse)
       this.#show(this.#entry)
       this.#place = order.seek(this.bytes, this.start, this.end)
@@ -67,7 +65,7 @@ export class MapCursor {
 
   #begin(reverse: boolean): number {
     const { from, to } = this.#range
-    if (!reverse) return from === null ? 0 : this.#order.seek(from, 0, from.length)
+    if (!reverse) return from === null ? this.#order.first : this.#order.seek(from, 0, from.length)
     return this.#order.before(to === null ? this.#order.end : this.#order.seek(to, 0, to.length))
   }
 
@@ -93,6 +91,11 @@ export class MapCursor {
   get value(): unknown {
     const old = this.#map.undo.seenBy(this.#view, this.#entry)
     return old === null ? this.#map.valueAt(this.#entry) : old.value
+  }
+
+  get deadlineMs(): number {
+    const old = this.#map.undo.seenBy(this.#view, this.#entry)
+    return old === null ? this.#map.deadlineAt(this.#entry) : old.deadlineMs
   }
 
   close(): void {

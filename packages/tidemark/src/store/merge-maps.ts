@@ -1,6 +1,6 @@
-import { type ByteMap, DELETED, FRESH } from './byte-map.ts'
+import { type ByteMap, DELETED, FRESH, TIMED } from './byte-map.ts'
 
-const STEP_ENTRIES = 2048
+const STEP_ENTRIES = 512
 
 /**
  * Makes one map of two in steps, `newer` over `older`, by adding the smaller to the larger; returns the one that has all.
@@ -26,7 +26,9 @@ function* addMissing(newer: ByteMap, older: ByteMap): Generator<void, void> {
     const end = start + older.keyLengthAt(entry)
     const hash = older.hashAt(entry)
     if (newer.find(bytes, start, end, hash) < 0) {
-      newer.insert(bytes, start, end, hash, older.valueAt(entry), older.flagsAt(entry), older.valueBytesAt(entry))
+      const flags = older.flagsAt(entry)
+      const added = newer.insert(bytes, start, end, hash, older.valueAt(entry), flags, older.valueBytesAt(entry))
+      if ((flags & TIMED) !== 0) newer.setDeadlineAt(added, older.deadlineAt(entry))
     }
     if (++done % STEP_ENTRIES === 0) yield
   }
@@ -40,12 +42,13 @@ function* overwrite(older: ByteMap, newer: ByteMap, dropFresh: boolean): Generat
     const end = start + newer.keyLengthAt(entry)
     const hash = newer.hashAt(entry)
     const flags = newer.flagsAt(entry)
-    const found = older.find(bytes, start, end, hash)
+    let found = older.find(bytes, start, end, hash)
     if (found >= 0) {
       older.setAt(found, newer.valueAt(entry), flags & ~FRESH, newer.valueBytesAt(entry))
     } else if (!dropFresh || (flags & (DELETED | FRESH)) !== (DELETED | FRESH)) {
-      older.insert(bytes, start, end, hash, newer.valueAt(entry), flags & ~FRESH, newer.valueBytesAt(entry))
+      found = older.insert(bytes, start, end, hash, newer.valueAt(entry), flags & ~FRESH, newer.valueBytesAt(entry))
     }
+    if ((flags & TIMED) !== 0) older.setDeadlineAt(found, newer.deadlineAt(entry))
     if (++done % STEP_ENTRIES === 0) yield
   }
 }

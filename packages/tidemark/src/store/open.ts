@@ -6,7 +6,9 @@ import { CacheBudget } from './cache-budget.ts'
 import { DeltaReader, type DeltaVisitor } from './delta-reader.ts'
 import { assertSameStore, describe, specWithSerdes } from './descriptor.ts'
 import { watchForLeaks } from './leak-watch.ts'
+import { type IteratorLimits, OpenIterators } from './open-iterators.ts'
 import { LayeredStore, type StoreContext } from './raw-store.ts'
+import { type ClockReading, TaskClock } from './task-clock.ts'
 import { LayeredState } from './task-state.ts'
 import type { Base, StoreDescriptor, StoreSpec, TaskState } from './types.ts'
 
@@ -41,6 +43,11 @@ export interface OpenTaskStateOptions {
   readonly cache?: CacheBudget
   /** Development: told about iterators that were dropped without being closed or exhausted. */
   readonly onWarning?: (line: string) => void
+  /** The task's clock as the checkpoint record has it; a store with a TTL needs it. */
+  readonly clock?: ClockReading
+  /** Monotonic, ms: for the age of iterators, which have none without it. */
+  readonly nowMs?: () => number
+  readonly iterators?: IteratorLimits
 }
 
 /**
@@ -66,6 +73,8 @@ export function openTaskState(options: OpenTaskStateOptions): TaskState {
     cache: options.cache ?? new CacheBudget(),
     maxKeyBytes: Math.min(options.limits?.maxKeyBytes ?? MAX_KEY_BYTES, MAX_KEY_BYTES),
     maxValueBytes: options.limits?.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES,
+    clock: new TaskClock(options.clock),
+    iterators: new OpenIterators(task, options.nowMs ?? (() => 0), options.iterators),
     watch: onWarning === undefined ? null : watchForLeaks((store) => onWarning(leakWarning(task, store))),
   }
   const stores = [...specs, ...undeclared.map(passThroughSpec)].map((spec) => new LayeredStore(spec, context))
@@ -83,13 +92,14 @@ export function openTaskState(options: OpenTaskStateOptions): TaskState {
 
 function assertNotAhead({ task, base, deltas, id }: OpenTaskStateOptions): void {
   const newest = deltas.reduce((most, delta) => Math.max(most, delta.id), 0)
-  if (base.id <= id && newest <= id) return
-  const what = base.id > id ? `its files are at ${base.id}` : `there is a delta ${newest}`
+  const newestBase = base.newestId ?? base.id
+  if (newestBase <= id && newest <= id) return
+  const what = newestBase > id ? `its files are at ${newestBase}` : `there is a delta ${newest}`
   throw new TidemarkError(
     'ERR_STATE_AHEAD',
     `state of task ${task}: ${what}, but the committed checkpoint is ${id}. ` +
       'The log is older than the state, or not its own: restore the log, or remove the state files and start again',
-    { details: { task, committed: id, state: Math.max(base.id, newest) } },
+    { details: { task, committed: id, state: Math.max(newestBase, newest) } },
   )
 }
 
@@ -128,7 +138,7 @@ function undeclaredStores(
 /** An undeclared store keeps its bytes as they are. */
 function passThroughSpec(descriptor: StoreDescriptor): StoreSpec {
   const opaque = bytes() as unknown as Serde<unknown>
-  return specWithSerdes(descriptor, () => opaque)
+  return { ...specWithSerdes(descriptor, () => opaque), ttl: null, ranged: false }
 }
 
 function replay(readers: readonly DeltaReader[], stores: readonly LayeredStore[]): void {

@@ -1,15 +1,24 @@
 import { invariant, TidemarkError } from '../errors/error.ts'
 import { murmur2 } from '../hash/murmur2.ts'
-import { ByteMap, DELETED, ENCODED, FRESH } from './byte-map.ts'
-import type { CacheBudget, CacheMember } from './cache-budget.ts'
+import { ByteMap, DELETED, ENCODED, FRESH, type MapLayout, TIMED } from './byte-map.ts'
+import type { CacheBudget } from './cache-budget.ts'
+import { CleanLayer } from './clean-layer.ts'
 import { estimateCount } from './estimate-count.ts'
+import { KeyList } from './key-list.ts'
+import { openCursors } from './layer-cursor.ts'
 import { LayeredIterator } from './layered-iterator.ts'
-import type { Base, ByteRange, RawIterator, RawStore, StoreSpec } from './types.ts'
+import type { OpenIterators } from './open-iterators.ts'
+import type { TaskClock } from './task-clock.ts'
+import { TtlQueue } from './ttl-queue.ts'
+import type { Base, ByteRange, KeyBatch, RawIterator, RawStore, Steps, StoreSpec } from './types.ts'
 import { ValuePolicy } from './value-policy.ts'
+import { timeBytes } from './window-key.ts'
 
 const NO_BYTES = new Uint8Array(0)
 /** Larger maps are not kept for reuse: emptying them would take longer than a step may. */
 const MAX_SPARE_ENTRIES = 200_000
+/** So many reads of the base make it worth to look at the keys of the next batch before. */
+const PREFETCH_READS = 16
 
 /** What all stores of a task share. */
 export interface StoreContext {
@@ -18,6 +27,8 @@ export interface StoreContext {
   readonly cache: CacheBudget
   readonly maxKeyBytes: number
   readonly maxValueBytes: number
+  readonly clock: TaskClock
+  readonly iterators: OpenIterators
   /** Told about each new iterator, in development. */
   readonly watch: ((iterator: LayeredIterator, store: string) => void) | null
 }
@@ -27,21 +38,25 @@ export interface StoreContext {
  * not in the base yet); young, old (clean copies of what the base has); base. A key's hash is computed once per
  * operation and serves all of them.
  */
-export class LayeredStore implements RawStore, CacheMember {
+export class LayeredStore implements RawStore {
   readonly spec: StoreSpec
   readonly policy: ValuePolicy
   stamp = 0
-  active: ByteMap = new ByteMap()
+  active: ByteMap
   frozen: ByteMap | null = null
   /** Committed, and on its way into `recent`, which it hides until it is there. */
   merging: ByteMap | null = null
-  recent: ByteMap = new ByteMap()
+  recent: ByteMap
   /** On its way into the base. */
   flushing: ByteMap | null = null
-  #young = new ByteMap()
-  #old: ByteMap | null = null
-  #cleaning = false
+  /** Copies of what the base has. */
+  readonly clean: CleanLayer
+  /** Knows when entries end; null in a store without a TTL. */
+  readonly ttl: TtlQueue | null
   #spare: ByteMap | null = null
+  readonly #layout: MapLayout
+  /** Reads that had to ask the base since `prefetch` was last asked for. */
+  #baseReads = 0
 
   readonly #context: StoreContext
   readonly #base: Base
@@ -66,6 +81,14 @@ export class LayeredStore implements RawStore, CacheMember {
     this.#base = context.base
     this.#name = spec.name
     this.policy = new ValuePolicy(spec, context.maxValueBytes)
+    const timed = this.policy.timed
+    const ranged = spec.ranged !== false
+    const suffixBytes = spec.kind === 'windows' && ranged ? timeBytes(spec.windowSizeMs) : 0
+    this.#layout = { ordered: ranged, suffixBytes, deadlines: timed }
+    this.active = new ByteMap(this.#layout)
+    this.recent = new ByteMap(this.#layout)
+    this.clean = new CleanLayer(context.cache, timed)
+    this.ttl = spec.ttl === undefined || spec.ttl === null ? null : new TtlQueue(this, spec.ttl, context)
   }
 
   get(bytes: Uint8Array, start: number, end: number): unknown {
@@ -86,11 +109,22 @@ export class LayeredStore implements RawStore, CacheMember {
   #read(map: ByteMap, entry: number): unknown {
     const flags = map.flagsAt(entry)
     if (flags === 0) return map.valueAt(entry)
-    if ((flags & DELETED) !== 0) return undefined
+    if ((flags & DELETED) !== 0 || ((flags & TIMED) !== 0 && this.#ended(map, entry))) return undefined
     if ((flags & ENCODED) === 0) return map.valueAt(entry)
     const value = this.policy.expose(map.valueAt(entry), flags)
     if (this.policy.keepsDecoded) map.decodedAt(entry, value)
     return value
+  }
+
+  /** In a store with a TTL: the entry's time has come. */
+  #ended(map: ByteMap, entry: number): boolean {
+    return map.deadlineAt(entry) <= (this.ttl as TtlQueue).nowMs
+  }
+
+  /** False for a deletion, and for what has ended. */
+  #visible(map: ByteMap, entry: number): boolean {
+    const flags = map.flagsAt(entry)
+    return (flags & DELETED) === 0 && ((flags & TIMED) === 0 || !this.#ended(map, entry))
   }
 
   locate(bytes: Uint8Array, start: number, end: number): boolean {
@@ -110,7 +144,7 @@ export class LayeredStore implements RawStore, CacheMember {
       this.#foundEntry = this.#hitEntry
       return below
     }
-    const there = (active.flagsAt(entry) & DELETED) === 0
+    const there = this.#visible(active, entry)
     this.#foundMap = there ? active : null
     this.#foundEntry = entry
     return there
@@ -128,14 +162,17 @@ export class LayeredStore implements RawStore, CacheMember {
     const kept = policy.admit(value)
     const active = this.active
     let entry = this.#activeEntry
-    if (entry >= 0) {
+    const isNew = entry < 0
+    if (!isNew) {
       active.setAt(entry, kept, policy.flags | (active.flagsAt(entry) & FRESH), policy.bytes)
     } else {
       if (this.#end - this.#start > this.#context.maxKeyBytes) throw this.#keyTooLarge(this.#end - this.#start)
-      const flags = this.#foundMap === null ? policy.flags | FRESH : policy.flags
+      // With a TTL, something may be below although nothing is visible.
+      const flags = this.#foundMap === null && !policy.timed ? policy.flags | FRESH : policy.flags
       entry = active.insert(this.#bytes, this.#start, this.#end, this.#hash, kept, flags, policy.bytes)
       this.#activeEntry = entry
     }
+    if (this.ttl !== null) this.ttl.put(active, entry, isNew)
     this.#foundMap = active
     this.#foundEntry = entry
   }
@@ -144,7 +181,7 @@ export class LayeredStore implements RawStore, CacheMember {
     this.#assertLocated()
     const active = this.active
     if (this.#activeEntry >= 0) {
-      active.setAt(this.#activeEntry, 0, DELETED | (active.flagsAt(this.#activeEntry) & FRESH), 0)
+      this.#deleteAt(this.#activeEntry, this.#bytes, this.#start, this.#end, this.#hash)
     } else if (this.#foundMap !== null) {
       this.#activeEntry = active.insert(this.#bytes, this.#start, this.#end, this.#hash, 0, DELETED, 0)
     }
@@ -161,13 +198,15 @@ export class LayeredStore implements RawStore, CacheMember {
     this.#leave()
     const hash = murmur2(bytes, start, end)
     const active = this.active
-    const entry = active.find(bytes, start, end, hash)
-    if (entry >= 0) {
+    let entry = active.find(bytes, start, end, hash)
+    const isNew = entry < 0
+    if (!isNew) {
       active.setAt(entry, kept, policy.flags | (active.flagsAt(entry) & FRESH), policy.bytes)
-      return
+    } else {
+      if (end - start > this.#context.maxKeyBytes) throw this.#keyTooLarge(end - start)
+      entry = active.insert(bytes, start, end, hash, kept, policy.flags, policy.bytes)
     }
-    if (end - start > this.#context.maxKeyBytes) throw this.#keyTooLarge(end - start)
-    active.insert(bytes, start, end, hash, kept, policy.flags, policy.bytes)
+    if (this.ttl !== null) this.ttl.put(active, entry, isNew)
   }
 
   delete(bytes: Uint8Array, start: number, end: number): void {
@@ -176,10 +215,39 @@ export class LayeredStore implements RawStore, CacheMember {
     const active = this.active
     const entry = active.find(bytes, start, end, hash)
     if (entry >= 0) {
-      active.setAt(entry, 0, DELETED | (active.flagsAt(entry) & FRESH), 0)
+      this.#deleteAt(entry, bytes, start, end, hash)
     } else if (this.#existsBelow(bytes, start, end, hash)) {
       active.insert(bytes, start, end, hash, 0, DELETED, 0)
     }
+  }
+
+  /** Makes an entry of `active` a deletion: one that a commit leaves out, if there is nothing below that it hides. */
+  #deleteAt(entry: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
+    const { active } = this
+    const flags = active.flagsAt(entry)
+    if ((flags & DELETED) !== 0) return
+    const fresh = (flags & FRESH) !== 0 || !this.#existsBelow(bytes, start, end, hash)
+    active.setAt(entry, 0, fresh ? DELETED | FRESH : DELETED, 0)
+  }
+
+  /** Deletes the key if its newest entry has ended; returns whether it had. */
+  removeEnded(bytes: Uint8Array, start: number, end: number): boolean {
+    const ttl = this.ttl as TtlQueue
+    const hash = murmur2(bytes, start, end)
+    for (const map of [this.active, this.frozen, this.merging, this.recent, this.flushing]) {
+      const entry = map === null ? -1 : map.find(bytes, start, end, hash)
+      if (entry < 0) continue
+      const found = map as ByteMap
+      if ((found.flagsAt(entry) & DELETED) !== 0 || !this.#ended(found, entry)) return false
+      this.delete(bytes, start, end)
+      return true
+    }
+    const base = this.#base
+    if (base.get(this.#name, bytes, start, end, hash) !== 1) return false
+    if (this.policy.deadlineOf(base.valueBytes, base.valueStart) > ttl.nowMs) return false
+    this.#leave()
+    this.active.insert(bytes, start, end, hash, 0, DELETED, 0)
+    return true
   }
 
   /** Ends a location. */
@@ -199,7 +267,7 @@ export class LayeredStore implements RawStore, CacheMember {
 
   #found(map: ByteMap, entry: number): boolean {
     this.#hitEntry = entry
-    if ((map.flagsAt(entry) & DELETED) === 0) {
+    if (this.#visible(map, entry)) {
       this.#hitMap = map
       return true
     }
@@ -232,49 +300,52 @@ export class LayeredStore implements RawStore, CacheMember {
   }
 
   #findClean(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
-    const young = this.#young
-    const entry = young.find(bytes, start, end, hash)
-    if (entry >= 0) return this.#found(young, entry)
-    const old = this.#old
-    if (old !== null) {
-      const at = old.find(bytes, start, end, hash)
-      if (at >= 0) {
-        return this.#keepClean(bytes, start, end, hash, old.valueAt(at), old.flagsAt(at), old.valueBytesAt(at))
-      }
-    }
+    const { clean } = this
+    const entry = clean.find(bytes, start, end, hash)
+    if (entry >= 0) return this.#found(clean.map, entry)
     const base = this.#base
     this.#hitMap = null
     if (base.get(this.#name, bytes, start, end, hash) !== 1) return false
+    this.#baseReads++
     const policy = this.policy
     const kept = policy.load(base.valueBytes, base.valueStart, base.valueEnd)
-    return this.#keepClean(bytes, start, end, hash, kept, policy.loadedFlags, policy.bytes)
+    const added = clean.add(bytes, start, end, hash, kept, policy.loadedFlags, policy.bytes, policy.deadlineMs)
+    return this.#found(clean.map, added)
   }
 
-  #keepClean(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    hash: number,
-    value: unknown,
-    flags: number,
-    valueBytes: number,
-  ): boolean {
-    const young = this.#young
-    const before = young.bytes
-    const entry = young.insert(bytes, start, end, hash, value, flags, valueBytes)
-    const cache = this.#context.cache
-    cache.add(young.bytes - before)
-    if (young.bytes * 2 > cache.roomFor(this)) this.#rotate()
-    return this.#found(young, entry)
-  }
-
-  /** True if the key is visible below `active`; decodes nothing. */
+  /** True if there is an entry below `active`, be it one that has ended; decodes nothing. */
   #existsBelow(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
-    for (const map of [this.frozen, this.merging, this.recent, this.flushing, this.#young, this.#old]) {
+    for (const map of [this.frozen, this.merging, this.recent, this.flushing]) {
       const entry = map === null ? -1 : map.find(bytes, start, end, hash)
       if (entry >= 0) return ((map as ByteMap).flagsAt(entry) & DELETED) === 0
     }
-    return this.#base.get(this.#name, bytes, start, end, hash) === 1
+    return this.clean.has(bytes, start, end, hash) || this.#base.get(this.#name, bytes, start, end, hash) === 1
+  }
+
+  prefetch(keys: KeyBatch): Promise<void> | null {
+    const base = this.#base
+    this.#baseReads = 0
+    if (base.prefetch === undefined) return null
+    const missing = new KeyList()
+    for (let i = 0; i < keys.count; i++) {
+      const start = keys.starts[i] as number
+      const end = keys.ends[i] as number
+      const hash = keys.hashes[i] as number
+      if (!this.#inMemory(keys.bytes, start, end, hash)) missing.add(keys.bytes, start, end, hash)
+    }
+    return missing.count === 0 ? null : base.prefetch(this.#name, missing)
+  }
+
+  #inMemory(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
+    if (this.active.find(bytes, start, end, hash) >= 0) return true
+    for (const map of [this.frozen, this.merging, this.recent, this.flushing]) {
+      if (map !== null && map.find(bytes, start, end, hash) >= 0) return true
+    }
+    return this.clean.has(bytes, start, end, hash)
+  }
+
+  get wantsPrefetch(): boolean {
+    return this.#baseReads >= PREFETCH_READS && this.#base.prefetch !== undefined
   }
 
   range(range: ByteRange): RawIterator {
@@ -286,19 +357,32 @@ export class LayeredStore implements RawStore, CacheMember {
   }
 
   #iterate(layers: readonly (ByteMap | null)[], range: ByteRange): RawIterator {
-    const filled = layers.filter((map): map is ByteMap => map !== null && map.size > 0)
-    const iterator = new LayeredIterator(
-      filled,
-      this.#base.scan(this.#name, { ...range, limit: Number.POSITIVE_INFINITY }),
-      this.policy,
+    const { iterators, watch } = this.#context
+    iterators.admit(this.#name)
+    const iterator = new LayeredIterator({
+      cursors: openCursors(layers, range),
+      base: this.#base.scan(this.#name, { ...range, limit: Number.POSITIVE_INFINITY }),
+      policy: this.policy,
       range,
-    )
-    this.#context.watch?.(iterator, this.#name)
+      nowMs: this.ttl === null ? Number.NEGATIVE_INFINITY : this.ttl.nowMs,
+      store: this.#name,
+    })
+    iterators.add(iterator.sources)
+    watch?.(iterator, this.#name)
     return iterator
   }
 
+  /** Sorts what is not in order yet, in steps, so that the next range need not. */
+  *prepareRange(): Steps {
+    for (const map of [this.active, this.frozen, this.merging, this.recent, this.flushing]) {
+      if (map !== null) yield* map.prepareOrder()
+    }
+  }
+
   approximateCount(): number {
-    return estimateCount([this.active, this.frozen, this.merging, this.recent, this.flushing], this.#base, this.#name)
+    const layers = [this.active, this.frozen, this.merging, this.recent, this.flushing]
+    const nowMs = this.ttl === null ? null : this.ttl.nowMs
+    return estimateCount(layers, this.#base, this.#name, this.policy, nowMs)
   }
 
   /** Puts an entry of a committed delta into recent; `valueStart` is -1 for a deletion. */
@@ -310,9 +394,13 @@ export class LayeredStore implements RawStore, CacheMember {
     const valueBytes = deleted ? 0 : policy.bytes
     const hash = murmur2(bytes, start, end)
     const recent = this.recent
-    const entry = recent.find(bytes, start, end, hash)
+    let entry = recent.find(bytes, start, end, hash)
     if (entry >= 0) recent.setAt(entry, kept, flags, valueBytes)
-    else recent.insert(bytes, start, end, hash, kept, flags, valueBytes)
+    else entry = recent.insert(bytes, start, end, hash, kept, flags, valueBytes)
+    if (this.ttl !== null && !deleted) {
+      recent.setDeadlineAt(entry, policy.deadlineMs)
+      this.ttl.expect(bytes, start, end, policy.deadlineMs)
+    }
   }
 
   /** The active map becomes the frozen one. */
@@ -321,10 +409,8 @@ export class LayeredStore implements RawStore, CacheMember {
     const active = this.active
     if (active.size === 0) return
     this.frozen = active
-    this.active = this.#spare ?? new ByteMap()
+    this.active = this.#spare ?? new ByteMap(this.#layout)
     this.#spare = null
-    // Once somebody has asked for ranges, order is kept up from the first entry on.
-    if (active.ordered) this.active.keepOrder()
   }
 
   /** Committed: the frozen map joins recent, at once where that is free. Returns true if a merge is left to do. */
@@ -358,8 +444,7 @@ export class LayeredStore implements RawStore, CacheMember {
   /** `recent` is about to be written to the base. */
   beginFlush(): void {
     this.flushing = this.recent
-    this.recent = new ByteMap()
-    if (this.flushing.ordered) this.recent.keepOrder()
+    this.recent = new ByteMap(this.#layout)
   }
 
   /** The flush failed: `result` has all that was flushing and all that came to `recent` since. */
@@ -368,40 +453,10 @@ export class LayeredStore implements RawStore, CacheMember {
     this.flushing = null
   }
 
-  /** The clean map that what was flushed has to join, while `cleaning`. */
-  beginCleaning(): ByteMap {
-    this.#cleaning = true
-    return this.#young
-  }
-
-  /** What was flushed is in the base, and, with all of `young`, in `result`. */
+  /** What was flushed is in the base, and, with all of the young clean map, in `result`. */
   cleaned(result: ByteMap): void {
-    const before = this.cacheBytes
-    this.#cleaning = false
     this.flushing = null
-    this.#young = result
-    const cache = this.#context.cache
-    cache.add(this.cacheBytes - before)
-    if (result.bytes * 2 > cache.roomFor(this)) this.#rotate()
-  }
-
-  get cacheBytes(): number {
-    return this.#young.bytes + (this.#old === null ? 0 : this.#old.bytes)
-  }
-
-  shrink(): void {
-    this.#rotate()
-  }
-
-  /** Drops the older half of the clean values. */
-  #rotate(): void {
-    const before = this.cacheBytes
-    this.#old = null
-    if (!this.#cleaning) {
-      this.#old = this.#young
-      this.#young = new ByteMap()
-    }
-    this.#context.cache.add(this.cacheBytes - before)
+    this.clean.joined(result)
   }
 
   get activeBytes(): number {

@@ -1,13 +1,16 @@
 import type { ByteMap } from './byte-map.ts'
 import { compareBytes } from './compare.ts'
 
-const RUN_SHIFT = 11
-const RUN = 1 << RUN_SHIFT
-const PREFIX_BYTES = 6
+/** What is sorted in one go: takes well under a millisecond. */
+export const MOST_AT_ONCE = 8192
 /** In one number of 53 bits: five bytes of prefix and the place in the run. */
-const PLACES = RUN
-const DROPPED_BYTE = 256
-const STEP_ENTRIES = 8192
+const PACKED_BYTES = 5
+const PLACES = MOST_AT_ONCE
+/** Groups of equal prefixes up to this size are sorted by comparing keys. */
+const SMALL_GROUP = 12
+const RUN = 2048
+const PREFIX_BYTES = 6
+const STEP_ENTRIES = 4096
 
 /** Orders two entries of a map by their keys. */
 export function compareEntries(map: ByteMap, a: number, b: number): number {
@@ -23,7 +26,85 @@ export function compareEntries(map: ByteMap, a: number, b: number): number {
   )
 }
 
-/** Entries in order of arrival, and a number for each that orders most of them. */
+/**
+ * Sorts up to 8192 entries by key, in place: by the five bytes after what all keys share, with the engine's own sort of
+ * doubles; entries that are equal so far are sorted by what comes behind, in the same way.
+ */
+export function sortAtOnce(map: ByteMap, entries: Int32Array): void {
+  const count = entries.length
+  if (count <= SMALL_GROUP) {
+    sortFew(map, entries)
+    return
+  }
+  const shared = sharedBy(map, entries)
+  const packed = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    packed[i] = prefixOf(map, entries[i] as number, shared, PACKED_BYTES) * PLACES + i
+  }
+  packed.sort()
+  const came = entries.slice()
+  let group = 0
+  for (let i = 0; i < count; i++) {
+    const number = packed[i] as number
+    entries[i] = came[number % PLACES] as number
+    const next = i + 1 < count ? (packed[i + 1] as number) : -PLACES
+    if (Math.floor(number / PLACES) === Math.floor(next / PLACES)) continue
+    if (i > group) sortEqual(map, entries.subarray(group, i + 1), shared)
+    group = i + 1
+  }
+}
+
+/** Entries with the same padded prefix: keys that end within it come first, by length; the others share more bytes. */
+function sortEqual(map: ByteMap, entries: Int32Array, shared: number): void {
+  if (entries.length <= SMALL_GROUP || sharedBy(map, entries) <= shared) sortFew(map, entries)
+  else sortAtOnce(map, entries)
+}
+
+function sortFew(map: ByteMap, entries: Int32Array): void {
+  if (entries.length > SMALL_GROUP) {
+    entries.sort((a, b) => compareEntries(map, a, b))
+    return
+  }
+  for (let i = 1; i < entries.length; i++) {
+    const entry = entries[i] as number
+    let at = i
+    for (; at > 0 && compareEntries(map, entries[at - 1] as number, entry) > 0; at--) {
+      entries[at] = entries[at - 1] as number
+    }
+    entries[at] = entry
+  }
+}
+
+/** How many bytes all keys start with together. */
+function sharedBy(map: ByteMap, entries: Int32Array): number {
+  const first = entries[0] as number
+  const chunk = map.keyChunkAt(first)
+  const start = map.keyStartAt(first)
+  let shared = map.keyLengthAt(first)
+  for (let k = 1; k < entries.length && shared > 0; k++)
+    shared = sharedWith(map, entries[k] as number, chunk, start, shared)
+  return shared
+}
+
+function sharedWith(map: ByteMap, entry: number, chunk: Uint8Array, start: number, shared: number): number {
+  const other = map.keyChunkAt(entry)
+  const otherStart = map.keyStartAt(entry)
+  const most = Math.min(shared, map.keyLengthAt(entry))
+  let i = 0
+  while (i < most && other[otherStart + i] === chunk[start + i]) i++
+  return i
+}
+
+function prefixOf(map: ByteMap, entry: number, shared: number, bytes: number): number {
+  const chunk = map.keyChunkAt(entry)
+  const start = map.keyStartAt(entry) + shared
+  const end = map.keyStartAt(entry) + map.keyLengthAt(entry)
+  let prefix = 0
+  for (let i = start; i < start + bytes; i++) prefix = prefix * 256 + (i < end ? (chunk[i] as number) : 0)
+  return prefix
+}
+
+/** Entries in sorted runs, and a number for each that orders most of them. */
 interface Keyed {
   readonly map: ByteMap
   readonly entries: Int32Array
@@ -31,20 +112,54 @@ interface Keyed {
 }
 
 /**
- * Sorts all entries of a map by key, in steps of well under a millisecond: runs by a numeric prefix (the six bytes after
- * what all keys share) with the engine's own sort of doubles, then merges of two runs each. Equal prefixes are settled
- * by comparing the keys. The map must not grow meanwhile.
+ * Sorts all entries of a map by key, in steps of about a millisecond at most: runs, then merges of two runs each, by the
+ * six bytes after what all keys share, and by the keys where these are equal. The map must not grow meanwhile.
  */
 export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
   const size = map.size
-  const keyed = { map, entries: new Int32Array(size), prefixes: new Float64Array(size) }
-  yield* measure(keyed, yield* sharedLength(map))
+  const entries = new Int32Array(size)
+  const shared = yield* collect(map, entries)
+  for (let start = 0; start < size; start += RUN) {
+    sortAtOnce(map, entries.subarray(start, Math.min(size, start + RUN)))
+    yield
+  }
+  if (size <= RUN) return entries
+  const keyed = { map, entries, prefixes: new Float64Array(size) }
+  yield* measure(keyed, shared)
+  return yield* mergeAll(keyed)
+}
+
+/** Takes the entries in order of arrival; returns how many bytes all keys start with together. */
+function* collect(map: ByteMap, entries: Int32Array): Generator<void, number> {
+  const first = map.firstEntry
+  if (first < 0) return 0
+  const chunk = map.keyChunkAt(first)
+  const start = map.keyStartAt(first)
+  let shared = map.keyLengthAt(first)
+  let i = 0
+  for (let entry = first; entry >= 0; entry = map.nextEntry(entry)) {
+    entries[i] = entry
+    shared = sharedWith(map, entry, chunk, start, shared)
+    if (++i % STEP_ENTRIES === 0) yield
+  }
+  return shared
+}
+
+function* measure({ map, entries, prefixes }: Keyed, shared: number): Generator<void, void> {
+  for (let i = 0; i < entries.length; i++) {
+    prefixes[i] = prefixOf(map, entries[i] as number, shared, PREFIX_BYTES)
+    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+  }
+}
+
+function* mergeAll(keyed: Keyed): Generator<void, Int32Array> {
+  const size = keyed.entries.length
   // Both hold places in `entries`.
   let from = new Int32Array(size)
   let to = new Int32Array(size)
-  for (let start = 0; start < size; start += RUN) {
-    sortRun(keyed, from, start, Math.min(size, start + RUN))
-    yield
+  for (let i = 0; i < size; i++) {
+    from[i] = i
+    if (i % (STEP_ENTRIES * 16) === 0) yield
   }
   for (let width = RUN; width < size; width *= 2) {
     yield* mergeRuns(keyed, from, to, width)
@@ -57,60 +172,6 @@ export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
     if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
   }
   return to
-}
-
-function* sharedLength(map: ByteMap): Generator<void, number> {
-  const first = map.firstEntry
-  if (first < 0) return 0
-  const chunk = map.keyChunkAt(first)
-  const start = map.keyStartAt(first)
-  let shared = map.keyLengthAt(first)
-  let done = 0
-  for (let entry = first; entry >= 0 && shared > 0; entry = map.nextEntry(entry)) {
-    const other = map.keyChunkAt(entry)
-    const otherStart = map.keyStartAt(entry)
-    const most = Math.min(shared, map.keyLengthAt(entry))
-    let i = 0
-    while (i < most && other[otherStart + i] === chunk[start + i]) i++
-    shared = i
-    if (++done % STEP_ENTRIES === 0) yield
-  }
-  return shared
-}
-
-function* measure({ map, entries, prefixes }: Keyed, shared: number): Generator<void, void> {
-  let i = 0
-  for (let entry = map.firstEntry; entry >= 0; entry = map.nextEntry(entry)) {
-    entries[i] = entry
-    prefixes[i] = prefixOf(map, entry, shared)
-    if (++i % STEP_ENTRIES === 0) yield
-  }
-}
-
-function prefixOf(map: ByteMap, entry: number, shared: number): number {
-  const chunk = map.keyChunkAt(entry)
-  const start = map.keyStartAt(entry) + shared
-  const end = map.keyStartAt(entry) + map.keyLengthAt(entry)
-  let prefix = 0
-  for (let i = start; i < start + PREFIX_BYTES; i++) prefix = prefix * 256 + (i < end ? (chunk[i] as number) : 0)
-  return prefix
-}
-
-function sortRun(keyed: Keyed, out: Int32Array, start: number, end: number): void {
-  const packed = new Float64Array(end - start)
-  for (let i = start; i < end; i++) {
-    packed[i - start] = Math.floor((keyed.prefixes[i] as number) / DROPPED_BYTE) * PLACES + (i - start)
-  }
-  packed.sort()
-  let group = start
-  for (let i = start; i < end; i++) {
-    const number = packed[i - start] as number
-    out[i] = start + (number % PLACES)
-    const next = i + 1 < end ? (packed[i + 1 - start] as number) : -PLACES
-    if (Math.floor(number / PLACES) === Math.floor(next / PLACES)) continue
-    if (i > group) out.subarray(group, i + 1).sort((a, b) => compare(keyed, a, b))
-    group = i + 1
-  }
 }
 
 function compare({ map, entries, prefixes }: Keyed, a: number, b: number): number {
@@ -131,5 +192,25 @@ function* mergeRuns(keyed: Keyed, from: Int32Array, to: Int32Array, width: numbe
       to[out] = takeA ? (from[a++] as number) : (from[b++] as number)
       if (++done % STEP_ENTRIES === 0) yield
     }
+  }
+}
+
+/** Sorts any number of entries, at once. */
+export function sortAll(map: ByteMap, entries: Int32Array): void {
+  if (entries.length <= MOST_AT_ONCE) {
+    sortAtOnce(map, entries)
+    return
+  }
+  const half = entries.length >>> 1
+  const left = entries.slice(0, half)
+  const right = entries.slice(half)
+  sortAll(map, left)
+  sortAll(map, right)
+  let a = 0
+  let b = 0
+  for (let out = 0; out < entries.length; out++) {
+    const takeA =
+      a < left.length && (b >= right.length || compareEntries(map, left[a] as number, right[b] as number) <= 0)
+    entries[out] = takeA ? (left[a++] as number) : (right[b++] as number)
   }
 }

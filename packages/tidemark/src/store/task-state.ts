@@ -6,7 +6,11 @@ import { FlushCursor } from './flush-cursor.ts'
 import { mergeMaps } from './merge-maps.ts'
 import type { LayeredStore, StoreContext } from './raw-store.ts'
 import { sortEntries } from './sort-entries.ts'
+import type { TaskClock } from './task-clock.ts'
 import type { FrozenState, RawStore, SortedStore, StateStatistics, Steps, StoreDescriptor, TaskState } from './types.ts'
+
+/** Ended entries that one commit removes at most: each is a deletion in its delta. */
+const MOST_REMOVED = 20_000
 
 /** A frozen memtable, with what has become of it. */
 class Frozen implements FrozenState {
@@ -37,6 +41,8 @@ export class LayeredState implements TaskState {
   /** Moves what was committed last into recent; advanced by whoever needs it done. */
   #merge: Generator<void, void> | null = null
   #flushRuns = false
+  /** Entries removed because they had ended, since the last freeze. */
+  #removed = 0
   #closed = false
 
   constructor(options: {
@@ -56,7 +62,7 @@ export class LayeredState implements TaskState {
     this.flushedId = options.context.base.id
     this.lastDeltaId = options.lastDeltaId
     this.#flushThresholdBytes = options.flushThresholdBytes
-    for (const store of options.stores) this.#context.cache.join(store)
+    for (const store of options.stores) this.#context.cache.join(store.clean)
   }
 
   store(name: string): RawStore {
@@ -96,6 +102,8 @@ export class LayeredState implements TaskState {
     const frozen = new Frozen(next, this.activeBytes)
     for (const store of this.#stores) store.freeze()
     this.#frozen = frozen
+    this.#removed = 0
+    this.#context.iterators.expire()
     return frozen
   }
 
@@ -185,7 +193,7 @@ export class LayeredState implements TaskState {
       }
     }
     for (const store of stores) {
-      store.cleaned(yield* mergeMaps(store.flushing as ByteMap, store.beginCleaning(), false))
+      store.cleaned(yield* mergeMaps(store.flushing as ByteMap, store.clean.beginJoining(), false))
     }
   }
 
@@ -193,10 +201,31 @@ export class LayeredState implements TaskState {
     return [...[...this.#byName.values()].map(({ spec }) => describe(spec)), ...this.#undeclared]
   }
 
+  get clock(): TaskClock {
+    return this.#context.clock
+  }
+
+  expire(most: number): boolean {
+    let more = false
+    for (const store of this.#stores) {
+      if (store.ttl === null) continue
+      const left = Math.min(most, MOST_REMOVED - this.#removed)
+      if (left <= 0) return false
+      this.#removed += store.ttl.expire(left)
+      more = more || store.ttl.due
+    }
+    return more && this.#removed < MOST_REMOVED
+  }
+
+  prepareRange(name: string): Steps {
+    this.store(name)
+    return (this.#byName.get(name) as LayeredStore).prepareRange()
+  }
+
   statistics(): StateStatistics {
     const base = this.#context.base.statistics()
     let cacheBytes = 0
-    for (const store of this.#stores) cacheBytes += store.cacheBytes
+    for (const store of this.#stores) cacheBytes += store.clean.cacheBytes
     return {
       activeBytes: this.activeBytes,
       recentBytes: this.recentBytes,
@@ -210,7 +239,7 @@ export class LayeredState implements TaskState {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const store of this.#stores) this.#context.cache.leave(store)
+    for (const store of this.#stores) this.#context.cache.leave(store.clean)
     this.#context.base.close()
   }
 }

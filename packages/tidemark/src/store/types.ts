@@ -1,10 +1,17 @@
 import type { Discipline, Serde } from '../serde/serde.ts'
+import type { TaskClock } from './task-clock.ts'
 
 /**
  * Work in steps, each well below a millisecond. A step that yields a promise waits for it: whoever drives the generator
  * calls `next` only once the promise has settled; a rejection goes in by `throw`.
  */
 export type Steps<T = void> = Generator<Promise<void> | void, T, void>
+
+/** How long an entry lives after it was last put, and by which clock (see TaskClock). */
+export interface StoreTtl {
+  readonly durationMs: number
+  readonly time: 'event' | 'processing'
+}
 
 /** A store as the job declares it, without its types: what state, tools and checkpoints keep of it. */
 export interface StoreSpec {
@@ -16,6 +23,13 @@ export interface StoreSpec {
   readonly retentionMs: number | null
   /** Windows: the size of a window in ms, when it is fixed; null otherwise. */
   readonly windowSizeMs: number | null
+  /** Entries end so long after they were put; none or null: never. */
+  readonly ttl?: StoreTtl | null
+  /**
+   * A hint, not written down: false for a store that its task only reads by key. Then no order is kept in memory, and
+   * the first range over many unflushed entries has to sort them: `prepareRange` does it in steps.
+   */
+  readonly ranged?: boolean
 }
 
 /** A StoreSpec as it is written down: serdes by name and version. */
@@ -29,14 +43,29 @@ export interface StoreDescriptor {
   readonly discipline: Discipline
   readonly retentionMs: number | null
   readonly windowSizeMs: number | null
+  readonly ttl?: StoreTtl | null
 }
 
-/** How far a range goes: `from` inclusive, `to` exclusive, null for open. */
+/** How far a range goes: `from` inclusive, `to` exclusive, null for open. The bytes must not change until it is closed. */
 export interface ByteRange {
   readonly from: Uint8Array | null
   readonly to: Uint8Array | null
   readonly reverse: boolean
   readonly limit: number
+  /**
+   * All keys of the range start with these first bytes of `from`, the user's key of a window store: such a range is found
+   * by a hash table in memory, and not by an order of all keys.
+   */
+  readonly prefixBytes?: number
+}
+
+/** Keys of a batch of messages: key i is bytes[starts[i], ends[i]), its murmur2 is hashes[i]. Valid during the call. */
+export interface KeyBatch {
+  readonly count: number
+  readonly bytes: Uint8Array
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+  readonly hashes: Int32Array
 }
 
 /**
@@ -56,6 +85,13 @@ export interface RawStore {
   rangeCommitted(range: ByteRange): RawIterator
   approximateCount(): number
   /**
+   * Says that these keys will be read now. Returns a promise that settles when what has to come from a disk is in memory,
+   * or null if nothing has to. A read error is not reported here: the read of the key itself will meet it.
+   */
+  prefetch(keys: KeyBatch): Promise<void> | null
+  /** True if reads have gone below the layers in memory lately, so that a prefetch may be worth its cost. */
+  readonly wantsPrefetch: boolean
+  /**
    * The fastest read-modify-write: finds a key once; `current` reads what was found, `replace` and `remove` change it
    * without another search. The bytes must stay as they are until then. Any other call on this store, and `freeze`,
    * end the location (and change `stamp`); `replace` and `remove` after that throw ERR_INVARIANT. Returns whether there
@@ -72,7 +108,10 @@ export interface RawStore {
   readonly stamp: number
 }
 
-/** A cursor over entries. `next` moves and tells whether there is one; then key and value are valid until the next call. */
+/**
+ * A cursor over entries, all as they were when it was made, whatever is put, committed, merged or flushed meanwhile; what
+ * had not ended by its TTL then is shown, however long it takes. A task may have a bounded number of them open
+ * (ERR_TOO_MANY_ITERATORS), and for a bounded time: `next` throws ERR_ITERATOR_EXPIRED after it. `next` moves and tells whether there is one; then key and value are valid until the next call. */
 export interface RawIterator extends Disposable {
   next(): boolean
   readonly key: Uint8Array
@@ -115,6 +154,15 @@ export interface TaskState {
   readonly wantsFlush: boolean
   /** Writes recent to the base (which may merge files). Afterwards flushedId is the id it had at the start. */
   flush(): Steps
+  /** What time it is for entries with a TTL: whoever runs the task moves it on. */
+  readonly clock: TaskClock
+  /**
+   * Removes entries that have ended, looking at no more than about `most` keys, and no more than a fixed number between
+   * two freezes. Returns true if there is more to do now. Nothing that a reader sees is changed by it.
+   */
+  expire(most: number): boolean
+  /** Makes a range over a store's committed (or all) entries cheap, in steps; only stores with `ranged: false` need it. */
+  prepareRange(store: string): Steps
   /** Bytes, files, hits: for metrics and tools. */
   statistics(): StateStatistics
   /** Releases files. Does not flush. */
@@ -130,10 +178,18 @@ export interface StateStatistics {
   readonly baseEntries: number
 }
 
+/** The time of a task at a checkpoint, ms since 1970; null where it is not known. */
+export interface BaseTime {
+  readonly eventMs: number | null
+  readonly processingMs: number | null
+}
+
 /** What a task's state needs of a storage engine under it: only committed, encoded entries ever reach a Base. */
 export interface Base {
   /** Checkpoint id up to which all deltas are in here; 0 for an empty base. */
   readonly id: number
+  /** Of several engines under one base, the highest id of any; `id` is the lowest. Missing: the same as `id`. */
+  readonly newestId?: number
   readonly descriptors: readonly StoreDescriptor[]
   /**
    * Looks a key up: 0 not here, 1 found, 2 deleted. When found, the encoded value is valueBytes[valueStart, valueEnd)
@@ -143,12 +199,28 @@ export interface Base {
   readonly valueBytes: Uint8Array
   readonly valueStart: number
   readonly valueEnd: number
+  /**
+   * Loads what reads of these keys need, without blocking; null: nothing to wait for. Absent: reads cannot be prepared.
+   * Never rejects: a read of the key itself meets the error again.
+   */
+  prefetch?(store: string, keys: KeyBatch): Promise<void> | null
   /** Entries of one store in byte order, deletions left out; a stable view of the files of now. */
   scan(store: string, range: ByteRange): BaseIterator
   /** Adds sorted entries as the state of checkpoint `id`, durable when the generator ends. */
   write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps
   approximateCount(store: string): number
   statistics(): { readonly files: number; readonly bytes: number; readonly entries: number }
+  /**
+   * Before `write`: the windows of a store that end at `beforeEndMs` or earlier have expired as of that write's
+   * checkpoint, and may go without deletions. Never above what that checkpoint says, or a replay would miss them.
+   */
+  expire?(store: string, beforeEndMs: number): void
+  /** Before `write`: the time of that write's checkpoint, by which entries of stores with TTL may go. */
+  advance?(time: BaseTime): void
+  /** True when files pile up faster than they can be merged: the task is to take no messages. */
+  readonly stalled?: boolean
+  /** True when a `write`, if only of nothing, should come soon: it ends a stall, or throws what went wrong meanwhile. */
+  readonly wantsWrite?: boolean
   close(): void
 }
 

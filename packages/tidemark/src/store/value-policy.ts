@@ -1,7 +1,8 @@
 import { TidemarkError } from '../errors/error.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
-import { ENCODED } from './byte-map.ts'
+import { ENCODED, TIMED } from './byte-map.ts'
+import { DEADLINE_BYTES, readDeadline, writeDeadline } from './deadline.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { StoreSpec } from './types.ts'
 
@@ -18,6 +19,10 @@ const MAX_SCRATCH_BYTES = 1 << 20
 export class ValuePolicy {
   /** Bytes, roughly, of what `admit` or `load` returned last. */
   bytes = 0
+  /** The deadline of what `load` returned last, ms; infinity in a store without a TTL. */
+  deadlineMs: number = Number.POSITIVE_INFINITY
+  /** The store has a TTL: encoded values begin with a deadline. */
+  readonly timed: boolean
   /** Flags that go with what `admit` returns. */
   readonly flags: number
   readonly #store: string
@@ -34,7 +39,8 @@ export class ValuePolicy {
     this.#maxBytes = maxBytes
     const serde = spec.value
     this.#check = serde.check === undefined ? null : (value) => serde.check?.(value)
-    this.flags = this.#discipline === 'copied' ? ENCODED : 0
+    this.timed = spec.ttl !== undefined && spec.ttl !== null
+    this.flags = (this.#discipline === 'copied' ? ENCODED : 0) | (this.timed ? TIMED : 0)
   }
 
   /** Takes a user's value in; returns what is to be kept. ERR_NULL_VALUE, ERR_VALUE_TOO_LARGE, ERR_SERDE. */
@@ -87,7 +93,17 @@ export class ValuePolicy {
     return this.decode(bytes, 0, bytes.length)
   }
 
-  /** A value from committed bytes, as it is handed out. */
+  /** A value of the base, as it is handed out. */
+  decodeStored(bytes: Uint8Array, start: number, end: number): unknown {
+    return this.decode(bytes, this.timed ? start + DEADLINE_BYTES : start, end)
+  }
+
+  /** The deadline of a value of the base that begins at `start`; infinity in a store without a TTL. */
+  deadlineOf(bytes: Uint8Array, start: number): number {
+    return this.timed ? readDeadline(bytes, start) : Number.POSITIVE_INFINITY
+  }
+
+  /** A value from bytes without a deadline, as it is handed out. */
   decode(bytes: Uint8Array, start: number, end: number): unknown {
     try {
       const value = this.#serde.read(bytes, start, end)
@@ -98,8 +114,16 @@ export class ValuePolicy {
     }
   }
 
-  /** What is to be kept for committed bytes; they are copied if need be. `bytes` and `loadedFlags` go with it. */
-  load(bytes: Uint8Array, start: number, end: number): unknown {
+  /**
+   * What is to be kept for committed bytes; they are copied if need be. `bytes`, `deadlineMs` and `loadedFlags` go with
+   * it.
+   */
+  load(bytes: Uint8Array, from: number, end: number): unknown {
+    let start = from
+    if (this.timed) {
+      this.deadlineMs = readDeadline(bytes, from)
+      start += DEADLINE_BYTES
+    }
     if (this.#discipline === 'immutable') {
       this.bytes = end - start + NUMBER_BYTES
       return this.decode(bytes, start, end)
@@ -110,7 +134,7 @@ export class ValuePolicy {
 
   /** Flags of what `load` returns: objects are decoded when they are first asked for. */
   get loadedFlags(): number {
-    return this.#discipline === 'immutable' ? 0 : ENCODED
+    return (this.#discipline === 'immutable' ? 0 : ENCODED) | (this.timed ? TIMED : 0)
   }
 
   /** True if a decoded value may be kept in the place of its bytes. */
@@ -118,8 +142,9 @@ export class ValuePolicy {
     return this.#discipline !== 'copied'
   }
 
-  /** Appends the encoded form of what is kept. */
-  encode(kept: unknown, flags: number, out: ByteWriter): void {
+  /** Appends what goes into a delta or the base for what is kept. */
+  encode(kept: unknown, flags: number, deadlineMs: number, out: ByteWriter): void {
+    if (this.timed) writeDeadline(deadlineMs, out)
     if ((flags & ENCODED) !== 0) {
       out.raw(kept as Uint8Array)
       return

@@ -116,6 +116,11 @@ export class WindowKeys {
   }
 }
 
+/** How many bytes of a window key are its times: the part by which the entries of one user key are ordered. */
+export function timeBytes(windowSizeMs: number | null): number {
+  return windowSizeMs === null ? 2 * TIME_BYTES : TIME_BYTES
+}
+
 function readTime(bytes: Uint8Array, at: number): number {
   const high = readWord(bytes, at) ^ SIGN
   return high * TWO_32 + (readWord(bytes, at + 4) >>> 0)

@@ -94,3 +94,31 @@ test('an iterator that was dropped is reported in development, and what it pinne
   assert.match(warnings[0] as string, /task job-0: an iterator over store numbers was neither closed/)
   assert.equal(harness.base.openScans, 0)
 })
+
+test('a task has a bounded number of open iterators: one more is ERR_TOO_MANY_ITERATORS', () => {
+  const { store } = filled({ iterators: { most: 3 } })
+  const open = [store.entries(), store.entries(), store.entries()]
+  assert.throws(() => store.entries(), { code: 'ERR_TOO_MANY_ITERATORS', message: /job-0: 3 iterators .* numbers/ })
+  open[1]?.close()
+  show(store.entries())
+  open[0]?.close()
+  open[2]?.close()
+  for (let i = 0; i < 10; i++) show(store.entries({ limit: 1 }))
+})
+
+test('an iterator that is open for too long is closed at a commit, and says so: ERR_ITERATOR_EXPIRED', () => {
+  let nowMs = 1000
+  const { harness, store } = filled({ iterators: { ageMs: 500 }, nowMs: () => nowMs })
+  const old = store.entries()
+  assert.equal(old.next().done, false)
+  nowMs += 499
+  harness.commit()
+  const young = store.entries()
+  assert.equal(old.next().done, false)
+  nowMs += 1
+  harness.commit()
+  assert.throws(() => old.next(), { code: 'ERR_ITERATOR_EXPIRED', message: /store numbers .* 500 ms/ })
+  assert.equal(harness.base.openScans, 1)
+  assert.equal(show(young).length, EXPECTED.length)
+  assert.equal(harness.base.openScans, 0)
+})

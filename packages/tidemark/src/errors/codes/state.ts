@@ -55,6 +55,18 @@ export const STATE_ERRORS = {
     exit: EXIT.failed,
     about: 'A null or undefined value was put into a store. Use delete to remove a key.',
   },
+  ERR_TOO_MANY_ITERATORS: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A task has too many iterators over its stores open at once. Close each one.',
+  },
+  ERR_ITERATOR_EXPIRED: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'An iterator over a store was open for too long and has been closed. Read it sooner, or in several ranges.',
+  },
   ERR_WINDOW_INVALID: {
     domain: 'state',
     retry: 'never',

@@ -1,0 +1,44 @@
+import type { ByteMap } from './byte-map.ts'
+import { MOST_AT_ONCE, sortAtOnce } from './sort-entries.ts'
+
+const FIRST_TAIL = 128
+
+/**
+ * Entries of a map in the order they came, sorted a run of 8192 at a time: what it costs to have a large map ready for
+ * its first range, some 60 ns an entry, so that the range need not sort it.
+ */
+export class EntryRuns {
+  /** Sorted by key, each. */
+  readonly runs: Int32Array[] = []
+  readonly #map: ByteMap
+  #tail = new Int32Array(FIRST_TAIL)
+  #used = 0
+
+  constructor(map: ByteMap) {
+    this.#map = map
+  }
+
+  add(entry: number): void {
+    if (this.#used === this.#tail.length) {
+      const grown = new Int32Array(this.#tail.length * 2)
+      grown.set(this.#tail)
+      this.#tail = grown
+    }
+    this.#tail[this.#used++] = entry
+    if (this.#used === MOST_AT_ONCE) this.finish()
+  }
+
+  /** Makes a run of what came since the last one. */
+  finish(): void {
+    if (this.#used === 0) return
+    const run = this.#tail.slice(0, this.#used)
+    sortAtOnce(this.#map, run)
+    this.runs.push(run)
+    this.#used = 0
+  }
+
+  /** Entries that are in runs. */
+  get size(): number {
+    return this.runs.reduce((sum, run) => sum + run.length, 0)
+  }
+}
