@@ -1,5 +1,8 @@
 export type {
   App,
+  CheckpointInfo,
+  CheckpointOptions,
+  CheckpointTier,
   CommitOptions,
   ErrorPolicy,
   InputSpec,
@@ -7,6 +10,8 @@ export type {
   Progress,
   ReadMessage,
   RunOptions,
+  SavepointInfo,
+  SavepointOptions,
 } from './api/app.ts'
 export type { StoreEntry, StoreReader, Summary } from './api/app.ts'
 export { defineConfig } from './api/config.ts'

@@ -30,6 +30,22 @@ export interface CommitOptions {
   readonly timeoutMs?: number
 }
 
+/** One checkpoint is kept for each period, for as long as it is not older than `forMs`. */
+export interface CheckpointTier {
+  readonly periodMs: number
+  readonly forMs: number
+}
+
+export interface CheckpointOptions {
+  /** A checkpoint is retained once in so many ms, if there was a commit (default 60000). */
+  readonly intervalMs?: number
+  /**
+   * Which of the retained ones stay, beside the newest and those that somebody asked for: default one a minute for an
+   * hour and one an hour for a day. An empty list: none is retained unless somebody asks.
+   */
+  readonly retain?: readonly CheckpointTier[]
+}
+
 export interface RunOptions {
   /** Default ./.tidemark */
   readonly dataDir?: string
@@ -43,6 +59,12 @@ export interface RunOptions {
   /** The streams' end offsets at the start count as the end, even without finite inputs. */
   readonly untilEnd?: boolean
   readonly commit?: CommitOptions
+  readonly checkpoint?: CheckpointOptions
+  /**
+   * The directory of a savepoint to start from: state, positions and clocks are as they were then. A data directory that
+   * has started from it already goes on from where it is.
+   */
+  readonly from?: string
   /** What keeps state under the memtables (default lsm). */
   readonly engine?: 'lsm' | 'memory'
   /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
@@ -93,6 +115,34 @@ export interface Summary {
   readonly ended: 'input' | 'drain'
 }
 
+/** A checkpoint of all tasks of a job, kept until it is deleted. */
+export interface CheckpointInfo {
+  /** Its name, for `--checkpoint`. */
+  readonly checkpoint: string
+  readonly atMs: number
+  /** Of each task: the commit that it is. */
+  readonly tasks: readonly { readonly task: number; readonly id: number }[]
+}
+
+export interface SavepointOptions {
+  /** Where to write it: a directory that does not exist or is empty (default: `savepoints/<id>` in the data directory). */
+  readonly to?: string
+  /** How long the job may take to come to the cut, ms (default 60000). */
+  readonly timeoutMs?: number
+}
+
+/** A savepoint: a consistent cut over all tasks, in a directory of its own that the user owns. */
+export interface SavepointInfo {
+  readonly savepoint: string
+  readonly directory: string
+  readonly atMs: number
+  readonly tasks: number
+  readonly files: number
+  readonly bytes: number
+  /** From the request until the sources went on, ms. */
+  readonly pausedMs: number
+}
+
 /** A store of a running job, read from outside: committed values, routed to the owner. */
 export interface StoreReader<K = unknown, V = unknown> {
   /** The value, or undefined; of a windows store, the one of the window that starts there. */
@@ -113,6 +163,18 @@ export interface App extends AsyncDisposable {
   progress(): Progress
   /** Stops inputs, commits what was processed, ends. */
   drain(): Promise<Summary>
+  /**
+   * Commits and keeps a checkpoint of every task until it is deleted. The tasks' checkpoints are each consistent in
+   * itself and no cut over all of them: to start a job from, take a savepoint. Errors: ERR_CHECKPOINT_ENGINE,
+   * ERR_RUN_ENDED.
+   */
+  checkpoint(): Promise<CheckpointInfo>
+  /**
+   * Takes a consistent cut over all tasks and writes it to a directory; sources stand still until the cut is reached.
+   * Errors: ERR_SAVEPOINT_BUSY, ERR_SAVEPOINT_TIMEOUT, ERR_SAVEPOINT_EXISTS, ERR_CHECKPOINT_ENGINE, ERR_RUN_ENDED. After an
+   * error the job goes on, and there is no savepoint.
+   */
+  savepoint(options?: SavepointOptions): Promise<SavepointInfo>
   send<K, V>(
     stream: StreamDef<K, V>,
     message: { readonly key: K; readonly value: V; readonly timestamp?: number },

@@ -16,6 +16,8 @@ export interface ProducerMark {
 export interface Mark extends ProducerMark {
   readonly producer: number
   readonly producers: number
+  /** A barrier: all that the producer sent before the cut of this savepoint has been sent. */
+  readonly savepoint?: string
 }
 
 const encoder = new TextEncoder()
@@ -39,6 +41,8 @@ export function decodeMark(bytes: Uint8Array, start: number, end: number): Mark 
  */
 export class MarkBoard {
   readonly #marks = new Map<number, ProducerMark>()
+  /** The last barrier of each producer. Not part of the checkpoint: a crash ends the savepoint. */
+  readonly #barriers = new Map<number, string>()
   #producers = 0
   #watermarkMs: number = Number.NEGATIVE_INFINITY
 
@@ -51,6 +55,7 @@ export class MarkBoard {
   take(mark: Mark): void {
     this.#producers = mark.producers
     this.#marks.set(mark.producer, { kind: mark.kind, watermarkMs: mark.watermarkMs })
+    if (mark.savepoint !== undefined) this.#barriers.set(mark.producer, mark.savepoint)
     this.#advance()
   }
 
@@ -66,6 +71,13 @@ export class MarkBoard {
     const next = least === Number.POSITIVE_INFINITY ? most : least
     // A producer that was idle may come back behind the others: progress that was promised is not taken back.
     if (next > this.#watermarkMs) this.#watermarkMs = next
+  }
+
+  /** True when every producer's last barrier is that of the savepoint. */
+  barrierComplete(savepoint: string, producers: number): boolean {
+    let count = 0
+    for (const barrier of this.#barriers.values()) if (barrier === savepoint) count++
+    return count >= producers
   }
 
   /** Minus infinity until every producer was heard. */

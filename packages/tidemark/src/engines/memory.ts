@@ -1,4 +1,6 @@
 import { openLsmBase, type LsmBase, type LsmOptions } from '../lsm/lsm-base.ts'
+import type { RetainedState } from '../lsm/retained.ts'
+import type { BaseStatistics } from '../store/base-statistics.ts'
 import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 
 /** Opens the engine `memory`. Errors as `openLsmBase`; opening reads and verifies all files. */
@@ -55,8 +57,20 @@ export class MemoryBase implements Base {
     return this.#files.approximateCount(store)
   }
 
-  statistics(): { readonly files: number; readonly bytes: number; readonly entries: number } {
+  statistics(): BaseStatistics {
     return this.#files.statistics()
+  }
+
+  retain(id: number, createdAtMs: number): void {
+    this.#files.retain(id, createdAtMs)
+  }
+
+  release(id: number): void {
+    this.#files.release(id)
+  }
+
+  retained(): RetainedState[] {
+    return this.#files.retained()
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import { BlockCache } from '../lsm/block-cache.ts'
 import { specWithSerdes } from '../store/descriptor.ts'
 import { openTaskState } from '../store/open.ts'
 import type { StoreDescriptor, TaskState } from '../store/types.ts'
+import { type LineageFile, lineageNumber, readLineage, taskStateName } from '../checkpoint/lineage.ts'
 import { decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
 import { serdeOrBytes } from './known-serde.ts'
 import { suggestion } from './nearest.ts'
@@ -65,12 +66,23 @@ export class DataDir {
     })
   }
 
-  /** The tasks of the job, in order. */
+  /** The lineages of the data, null when it has known only one. ERR_CHECKPOINT_CORRUPT. */
+  lineages(): LineageFile | null {
+    return readLineage(this.#disk, this.path)
+  }
+
+  /** Where a task of the data directory keeps its state files. */
+  stateDirectory(meta: TaskMeta): string {
+    return `${this.path}/state/${taskStateName(meta.lineage, meta.task)}`
+  }
+
+  /** The tasks of the job's current lineage, in order. */
   tasks(): TaskInfo[] {
+    const current = lineageNumber(this.lineages())
     const tasks: TaskInfo[] = []
     for (const producer of this.view.producers()) {
       const meta = taskMeta(producer)
-      if (meta === null) continue
+      if (meta === null || meta.lineage !== current) continue
       const checkpoint =
         producer.checkpoint.length === 0 ? null : decodeCheckpoint(producer.checkpoint, producer.producer)
       tasks.push({ producer, meta, checkpoint })
@@ -131,7 +143,7 @@ export class DataDir {
     const { producer, meta, checkpoint } = task
     const base = openBase(meta.engine, {
       disk: this.#disk,
-      directory: `${this.path}/state/${meta.task}`,
+      directory: this.stateDirectory(meta),
       cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
       readOnly: true,
     })

@@ -9,6 +9,7 @@ import {
 } from '../checkpoint/protocol.ts'
 import { TidemarkError, fromWireError } from '../errors/error.ts'
 import type { CommitResult, LogPort, Transaction } from '../log/types.ts'
+import type { Retainer, RetainRequest } from '../checkpoint/retainer.ts'
 import type { FrozenState, Steps, TaskState } from '../store/types.ts'
 
 /** What a task fixes at freeze, beside its memtables. */
@@ -29,6 +30,8 @@ export interface CommitterOptions {
   readonly state: TaskState
   readonly port: LogPort
   readonly nowMs: () => number
+  /** Keeps checkpoints of the task; null when its engine cannot. */
+  readonly retainer: Retainer | null
   /** Fixes outputs and positions between two messages; null when nothing changed since the last commit. */
   readonly seal: () => Sealed | null
   readonly onCommitted: (id: number) => void
@@ -64,6 +67,8 @@ export class Committer {
   #sealed: Sealed | null = null
   #delta: Uint8Array | null = null
   #lastDeltaId: number
+  /** The encoded record of the commit in flight, and the size of its delta. */
+  #record: { readonly bytes: Uint8Array; readonly deltaBytes: number } | null = null
   #flushWanted = false
 
   constructor(options: CommitterOptions) {
@@ -109,6 +114,12 @@ export class Committer {
     this.#fact({ kind: 'request', nowMs: this.#options.nowMs() })
   }
 
+  /** Commits what is done by now and keeps it as a checkpoint; `request.done` is called when that is durable. */
+  retain(request: RetainRequest): void {
+    this.#options.retainer?.ask(request)
+    this.request()
+  }
+
   /** Write recent to files at the next chance, even if it is small. */
   wantFlush(): void {
     this.#flushWanted = true
@@ -131,10 +142,15 @@ export class Committer {
   }
 
   #startFlush(): void {
-    const { state } = this.#options
-    if (!this.#flushWanted && !state.wantsFlush) return
+    const { state, retainer } = this.#options
+    const retains = retainer?.due === true
+    if (!this.#flushWanted && !state.wantsFlush && !retains) return
     // The merge of the last commit must be over: a flush covers whole commits.
     if (this.#protocol.phase === 'applying' || this.stopped) return
+    if (retains) {
+      this.#flush = retainer.steps(() => this.#flushAll())
+      return
+    }
     this.#flushWanted = false
     if (state.flushedId >= state.id || state.recentBytes === 0) return
     this.#flush = this.#flushing()
@@ -171,6 +187,13 @@ export class Committer {
     port.flushed(producer, state.flushedId)
   }
 
+  /** Writes all that is committed to the base; the checkpoint that the base has then. */
+  *#flushAll(): Steps<number> {
+    const { state } = this.#options
+    if (state.flushedId < state.id) yield* this.#flushing()
+    return state.flushedId
+  }
+
   #fact(fact: CommitFact): void {
     const { state, decision } = commitStep(this.#protocol, fact, this.#options.timing)
     this.#protocol = state
@@ -205,9 +228,10 @@ export class Committer {
   }
 
   #freeze(): void {
-    const { failpoint, nowMs, seal, state } = this.#options
+    const { failpoint, nowMs, retainer, seal, state } = this.#options
     failpoint('commit-before-freeze')
     const sealed = seal()
+    retainer?.froze(sealed === null ? this.#protocol.committedId : this.#protocol.committedId + 1)
     if (sealed === null) {
       this.#fact({ kind: 'nothing', nowMs: nowMs() })
       return
@@ -228,6 +252,9 @@ export class Committer {
   #decide(): void {
     const { failpoint, port, producer, epoch } = this.#options
     const sealed = this.#sealed as Sealed
+    const checkpoint = sealed.checkpoint(this.#lastDeltaId)
+    // A copy: the port takes the bytes over.
+    this.#record = { bytes: checkpoint.slice(), deltaBytes: this.#delta?.length ?? 0 }
     failpoint('commit-before-decide')
     port.commit(
       {
@@ -236,7 +263,7 @@ export class Committer {
         id: this.#protocol.committedId + 1,
         appends: sealed.appends,
         delta: this.#delta,
-        checkpoint: sealed.checkpoint(this.#lastDeltaId),
+        checkpoint,
       },
       (result) => this.#answered(result),
     )
@@ -264,8 +291,10 @@ export class Committer {
   }
 
   *#apply(): Generator<void, void> {
-    const { state, onCommitted, nowMs, failpoint } = this.#options
-    onCommitted(this.#protocol.committedId)
+    const { state, onCommitted, nowMs, failpoint, retainer } = this.#options
+    const { committedId } = this.#protocol
+    if (this.#record !== null) retainer?.committed(committedId, this.#record.bytes, this.#record.deltaBytes)
+    onCommitted(committedId)
     yield* state.commit(this.#frozen as FrozenState)
     this.#frozen = null
     failpoint('commit-after-apply')

@@ -1,4 +1,5 @@
 import type { Job } from '../api/job.ts'
+import { taskProducer } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
@@ -10,7 +11,7 @@ import { storeSpecs } from './compile.ts'
 import type { ContainerStatus, TaskStatus } from './container.ts'
 import { type ContainerHost, type HostOptions, LocalContainer, ThreadContainer } from './container-host.ts'
 import type { RunSettings } from './settings.ts'
-import type { QueryEntry, StoreQuery, TaskGrant } from './thread-messages.ts'
+import type { ContainerRequest, QueryEntry, StoreQuery, TaskCheckpoint, TaskGrant } from './thread-messages.ts'
 
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 10_000
@@ -122,7 +123,8 @@ export class ContainerGroup {
 
   async #claim(index: number): Promise<TaskGrant> {
     const { host, job, plan, settings } = this.#options
-    const producer = `task:${job.name}/${index}`
+    const { lineage } = settings.container
+    const producer = taskProducer(job.name, lineage, index)
     const meta = JSON.stringify({
       job: job.name,
       task: index,
@@ -133,6 +135,7 @@ export class ContainerGroup {
         .map((spec) => describe(spec)),
       planHash: plan.hash,
       engine: settings.container.engine,
+      lineage,
     })
     const state = await host.claim(producer, meta)
     return { index, producer: state, deltas: await host.deltas(producer, state.flushedId) }
@@ -253,6 +256,17 @@ export class ContainerGroup {
 
   requestCommit(): void {
     for (const member of this.#members) member.host?.requestCommit()
+  }
+
+  /** Asks all containers; rejects with the first error, or ERR_RUN_ENDED while one of them is not running. */
+  async ask(request: ContainerRequest): Promise<TaskCheckpoint[]> {
+    const answers = await Promise.all(
+      this.#members.map(({ host, index }) => {
+        if (host !== null && !this.#closing) return host.ask(request)
+        throw new TidemarkError('ERR_RUN_ENDED', `container ${index} is not running now: ask again when it is`)
+      }),
+    )
+    return answers.flat().sort((a, b) => a.task - b.task)
   }
 
   async query(query: StoreQuery): Promise<QueryEntry[]> {

@@ -10,10 +10,12 @@ import { ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import type {
   ContainerInit,
+  ContainerRequest,
   ContainerSettings,
   FromContainer,
   QueryEntry,
   StoreQuery,
+  TaskCheckpoint,
   TaskGrant,
   ToContainer,
 } from './thread-messages.ts'
@@ -34,6 +36,8 @@ export interface ContainerHost {
   requestCommit(): void
   drain(): Promise<void>
   query(query: StoreQuery): Promise<readonly QueryEntry[]>
+  /** Settles when all tasks have done it; rejects when the container is gone before. */
+  ask(request: ContainerRequest): Promise<readonly TaskCheckpoint[]>
   close(): Promise<void>
 }
 
@@ -89,6 +93,10 @@ export class LocalContainer implements ContainerHost {
     return error === null ? Promise.resolve(entries) : Promise.reject(fromWireError(error))
   }
 
+  ask(request: ContainerRequest): Promise<readonly TaskCheckpoint[]> {
+    return this.#runner.container.ask(request)
+  }
+
   close(): Promise<void> {
     this.#runner.close()
     this.#port.close()
@@ -98,8 +106,8 @@ export class LocalContainer implements ContainerHost {
 
 const CLOSE_TIMEOUT_MS = 5000
 
-interface Waiting {
-  readonly resolve: (entries: readonly QueryEntry[]) => void
+interface Waiting<T> {
+  readonly resolve: (answer: readonly T[]) => void
   readonly reject: (error: Error) => void
 }
 
@@ -108,7 +116,8 @@ export class ThreadContainer implements ContainerHost {
   readonly #worker: Worker
   readonly #events: HostEvents
   readonly #exited: Promise<void>
-  readonly #queries = new Map<number, Waiting>()
+  readonly #queries = new Map<number, Waiting<QueryEntry>>()
+  readonly #requests = new Map<number, Waiting<TaskCheckpoint>>()
   #queryId = 0
   #closing = false
   #failed = false
@@ -160,6 +169,13 @@ export class ThreadContainer implements ContainerHost {
       case 'failed':
         this.#failed = true
         return this.#events.onFailed(fromWireError(message.error))
+      case 'asked': {
+        const waiting = this.#requests.get(message.id)
+        this.#requests.delete(message.id)
+        if (message.error === null) waiting?.resolve(message.tasks)
+        else waiting?.reject(fromWireError(message.error))
+        return
+      }
       case 'answer': {
         const waiting = this.#queries.get(message.id)
         this.#queries.delete(message.id)
@@ -174,8 +190,9 @@ export class ThreadContainer implements ContainerHost {
     const cause = this.#error
     const why = cause === null ? `it exited with code ${code}` : cause.message
     const crash = new TidemarkError('ERR_CONTAINER_CRASHED', `a container crashed: ${why}`, { cause })
-    for (const waiting of this.#queries.values()) waiting.reject(crash)
+    for (const waiting of [...this.#queries.values(), ...this.#requests.values()]) waiting.reject(crash)
     this.#queries.clear()
+    this.#requests.clear()
     this.#drained?.()
     if (!this.#closing && !this.#failed) this.#events.onCrashed(crash)
   }
@@ -200,6 +217,14 @@ export class ThreadContainer implements ContainerHost {
       const id = ++this.#queryId
       this.#queries.set(id, { resolve, reject })
       this.#send({ kind: 'query', id, query })
+    })
+  }
+
+  ask(request: ContainerRequest): Promise<readonly TaskCheckpoint[]> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#queryId
+      this.#requests.set(id, { resolve, reject })
+      this.#send({ kind: 'ask', id, request })
     })
   }
 

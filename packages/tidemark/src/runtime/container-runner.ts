@@ -89,7 +89,11 @@ export class ContainerRunner {
 function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void; committed: () => void }): Task[] {
   const { job, settings, port, disk, clock } = options
   const streams = new Map(options.streams.map((s) => [s.name, s]))
-  const plan = jobPlan(job, { existing: options.streams, defaultPartitions: settings.partitions })
+  const plan = jobPlan(job, {
+    existing: options.streams,
+    defaultPartitions: settings.partitions,
+    lineage: settings.lineage,
+  })
   if (plan.tasks !== settings.tasks) {
     throw new TidemarkError(
       'ERR_INVARIANT',

@@ -63,6 +63,14 @@ function handle(runner: ContainerRunner, message: ToContainer): void {
     case 'close':
       runner.close()
       return process.exit(0)
+    case 'ask': {
+      const { id } = message
+      runner.container.ask(message.request).then(
+        (tasks) => tell({ kind: 'asked', id, tasks, error: null }),
+        (error: unknown) => tell({ kind: 'asked', id, tasks: [], error: toWireError(error) }),
+      )
+      return
+    }
     case 'query': {
       const { entries, error } = runner.query(message.query)
       tell({ kind: 'answer', id: message.id, entries, error })

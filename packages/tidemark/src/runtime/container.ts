@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.ts'
 import type { LogPort } from '../log/types.ts'
 import type { Task } from './task.ts'
+import type { ContainerRequest, TaskCheckpoint } from './thread-messages.ts'
 
 /** How long the loop works before it lets the event loop have its turn. */
 const SLICE_MS = 5
@@ -170,6 +171,31 @@ export class Container {
     this.wake()
   }
 
+  /** Does what the supervisor asks of all tasks; settles when the last of them is done. */
+  async ask(request: ContainerRequest): Promise<TaskCheckpoint[]> {
+    const { tasks } = this.#options
+    try {
+      switch (request.kind) {
+        case 'retain':
+          return await this.#waking(tasks.map((task) => task.retain(request.name)))
+        case 'barrier':
+          return await this.#waking(tasks.map((task) => task.stopAt(request.savepoint, request.cuts)))
+        case 'resume':
+          for (const task of tasks) task.resume(request.savepoint)
+          return []
+        case 'release':
+          return tasks.filter((task) => task.release(request.checkpoint)).map((task) => nothingKept(task))
+      }
+    } finally {
+      this.wake()
+    }
+  }
+
+  #waking<T>(work: readonly Promise<T>[]): Promise<T[]> {
+    this.wake()
+    return Promise.all(work)
+  }
+
   requestCommit(): void {
     for (const task of this.#options.tasks) task.requestCommit()
     this.wake()
@@ -205,4 +231,9 @@ export class Container {
     this.wake()
     for (const task of this.#options.tasks) task.close()
   }
+}
+
+/** Names a task whose checkpoint was given up. */
+function nothingKept({ index }: Task): TaskCheckpoint {
+  return { task: index, id: 0, atMs: 0, record: { version: 1, atMs: 0, lastDeltaId: 0, inputs: {}, sent: {} } }
 }

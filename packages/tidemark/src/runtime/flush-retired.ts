@@ -18,6 +18,8 @@ export interface RetiredOptions {
   readonly disk: Disk
   /** How many tasks the job has now: those from this number on are retired. */
   readonly tasks: number
+  /** The current lineage: tasks of another one are retired too (default 1). */
+  readonly lineage?: number
   readonly onWarning: (line: string) => void
 }
 
@@ -30,10 +32,10 @@ export interface RetiredOptions {
  * defects and errors of the log reject.
  */
 export async function flushRetired(options: RetiredOptions): Promise<void> {
-  const { host, tasks } = options
+  const { host, tasks, lineage = 1 } = options
   for (const producer of await host.producers()) {
     const meta = taskMeta(producer)
-    if (meta === null || meta.task < tasks) continue
+    if (meta === null || (meta.task < tasks && meta.lineage === lineage)) continue
     try {
       const deltas = await host.deltas(producer.producer, producer.flushedId)
       if (deltas.length > 0) await flushTask(options, producer, meta, deltas)
@@ -55,7 +57,7 @@ async function flushTask(
   const record = decodeCheckpoint(producer.checkpoint, producer.producer)
   const base = openBase(meta.engine, {
     disk,
-    directory: stateDirectory(host.directory, meta.task),
+    directory: stateDirectory(host.directory, meta.task, meta.lineage),
     cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
   })
   let state: ReturnType<typeof openTaskState>

@@ -46,6 +46,8 @@ export class Input {
   #endedAt: number | null
   #finalEnd: number | null = null
   #loaded = false
+  /** Records from here on wait: the cut of a savepoint. */
+  #cut: number = Number.POSITIVE_INFINITY
   #records = 0
 
   constructor(options: InputOptions) {
@@ -102,6 +104,17 @@ export class Input {
     return this.#finalEnd !== null && this.#position >= this.#finalEnd && this.#endedAt !== this.#position
   }
 
+  /** Processes nothing from this offset on, until it is lifted by infinity. */
+  setCut(offset: number): void {
+    this.#cut = offset
+  }
+
+  /** True when all that comes before the cut of a savepoint has been processed. */
+  atBarrier(savepoint: string): boolean {
+    if (this.kind === 'source') return this.#position >= this.#cut
+    return this.#board.barrierComplete(savepoint, this.#options.producers)
+  }
+
   get unbounded(): boolean {
     return this.kind === 'source' && this.#finalEnd === null
   }
@@ -130,6 +143,7 @@ export class Input {
     const before = this.#position
     let left = RECORDS_PER_LOOK
     for (;;) {
+      if (this.#position >= this.#cut) break
       if (!cursor.next()) {
         if (!this.#nextBatch()) break
         continue

@@ -1,6 +1,7 @@
 import type { OutputSpec } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import { type Plan, plan } from '../dsl/plan.ts'
+import { lineageStream, plannedStream } from '../checkpoint/lineage.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import type { StreamInfo, StreamSpec } from '../log/types.ts'
 import type { StreamDef } from '../api/stream.ts'
@@ -13,15 +14,39 @@ export function jobPlan(
     readonly existing: readonly StreamInfo[]
     readonly defaultPartitions: number
     readonly outputs?: Readonly<Record<string, readonly OutputSpec[]>>
+    /** The number of the current lineage (default 1). */
+    readonly lineage?: number
   },
 ): Plan {
+  const { lineage = 1 } = options
   const partitions: Record<string, number> = {}
-  for (const stream of options.existing) partitions[stream.name] = stream.partitions
-  return plan(job.topology, {
+  for (const { name, partitions: count } of options.existing) partitions[name] = count
+  // The plan knows its intermediate streams by names without a lineage.
+  for (const { name, partitions: count } of options.existing) {
+    if (lineage > 1 && name === lineageStream(plannedStream(name), lineage)) partitions[plannedStream(name)] = count
+  }
+  const planned = plan(job.topology, {
     partitions,
     defaultPartitions: options.defaultPartitions,
     ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
   })
+  return lineage === 1 ? planned : inLineage(planned, lineage)
+}
+
+/** The plan with intermediate streams of a lineage of its own. */
+function inLineage(planned: Plan, lineage: number): Plan {
+  const renamed = (stream: StreamDef<unknown, unknown>): StreamDef<unknown, unknown> => ({
+    ...stream,
+    name: lineageStream(stream.name, lineage),
+  })
+  const nodes = planned.topology.nodes.map((node) =>
+    node.op === 'repartition' ? { ...node, stream: renamed(node.stream) } : node,
+  )
+  const intermediates = planned.intermediates.map((each) => {
+    const stream = renamed(each.stream)
+    return { ...each, name: stream.name, stream }
+  })
+  return { ...planned, topology: { ...planned.topology, nodes }, intermediates }
 }
 
 /** Inputs of the tasks, in the order of the topology: sources first, then each stage's intermediate stream. */

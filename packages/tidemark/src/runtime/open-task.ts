@@ -3,6 +3,9 @@ import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { openBase } from '../engines/engine.ts'
 import { decodeCheckpoint } from '../checkpoint/record.ts'
+import { Retainer, retainingBase } from '../checkpoint/retainer.ts'
+import { taskStateName } from '../checkpoint/lineage.ts'
+import type { Base } from '../store/types.ts'
 import type { BlockCache } from '../lsm/block-cache.ts'
 import type { LogPort, StreamInfo } from '../log/types.ts'
 import type { CacheBudget } from '../store/cache-budget.ts'
@@ -30,8 +33,8 @@ export interface TaskEnvironment {
 }
 
 /** Where a task keeps its state files. */
-export function stateDirectory(dataDir: string, task: number): string {
-  return `${dataDir}/state/${task}`
+export function stateDirectory(dataDir: string, task: number, lineage: number): string {
+  return `${dataDir}/state/${taskStateName(lineage, task)}`
 }
 
 /**
@@ -41,14 +44,16 @@ export function stateDirectory(dataDir: string, task: number): string {
 export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
   const { job, nodes, settings, port, disk, clock } = environment
   const { index, producer } = grant
+  const directory = stateDirectory(port.directory, index, settings.lineage)
   const base = openBase(settings.engine, {
     disk,
-    directory: stateDirectory(port.directory, index),
+    directory,
     cache: environment.blocks,
     failpoint: environment.failpoint,
   })
   const record = producer.id === 0 ? null : decodeCheckpoint(producer.checkpoint, producer.producer)
   let state: ReturnType<typeof openTaskState>
+  let retainer: Retainer | null
   try {
     state = openTaskState({
       task: producer.producer,
@@ -61,6 +66,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
       flushThresholdBytes: settings.recentMaxBytes,
       onWarning: (line) => environment.log('warn', line),
     })
+    retainer = openRetainer(environment, grant, directory, base)
   } catch (error) {
     base.close()
     throw error
@@ -75,6 +81,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
     streams: environment.streams,
     producer,
     state,
+    retainer,
     port,
     disk,
     clock,
@@ -91,6 +98,28 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
     failpoint: environment.failpoint,
     onFailed: environment.onFailed,
     onCommitted: environment.onCommitted,
+  })
+}
+
+/** Null for an engine that cannot keep a checkpoint. */
+function openRetainer(
+  { disk, clock, settings, failpoint }: TaskEnvironment,
+  { producer }: TaskGrant,
+  directory: string,
+  base: Base,
+): Retainer | null {
+  const retaining = retainingBase(base)
+  if (retaining === null) return null
+  return new Retainer({
+    task: producer.producer,
+    disk,
+    directory,
+    base: retaining,
+    settings: settings.retention,
+    now: () => clock.now(),
+    id: producer.id,
+    record: producer.checkpoint,
+    failpoint,
   })
 }
 

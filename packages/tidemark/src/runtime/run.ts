@@ -1,9 +1,20 @@
 import { availableParallelism } from 'node:os'
-import type { App, ReadMessage, RunOptions, StoreEntry, StoreReader, Summary } from '../api/app.ts'
+import type {
+  App,
+  CheckpointInfo,
+  ReadMessage,
+  RunOptions,
+  SavepointInfo,
+  SavepointOptions,
+  StoreEntry,
+  StoreReader,
+  Summary,
+} from '../api/app.ts'
 import { isJob, type Job } from '../api/job.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import type { StreamDef } from '../api/stream.ts'
 import { systemClock } from '../clock/clock.ts'
+import { uniqueId } from '../clock/unique-id.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
@@ -33,6 +44,7 @@ export async function run(job: Job | URL, options: RunOptions = {}): Promise<App
     clock: systemClock,
     defaultContainers: Math.max(1, availableParallelism() - 1),
     cpuSeconds,
+    newId: uniqueId,
   })
   return new RunningApp(value, supervisor)
 }
@@ -66,6 +78,14 @@ class RunningApp implements App {
   drain(): Promise<Summary> {
     this.#watched = true
     return this.#supervisor.drainAs('drain')
+  }
+
+  checkpoint(): Promise<CheckpointInfo> {
+    return this.#supervisor.savepoints.checkpoint()
+  }
+
+  savepoint(options: SavepointOptions = {}): Promise<SavepointInfo> {
+    return this.#supervisor.savepoints.savepoint(options)
   }
 
   async send<K, V>(

@@ -1,5 +1,7 @@
 import type { RunOptions } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
+import type { RetentionSettings } from '../checkpoint/retainer.ts'
+import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ContainerSettings } from './thread-messages.ts'
 
@@ -39,6 +41,8 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       handlerTimeoutMs: Math.max(1, Math.floor(timing.timeoutMs * 0.9)),
       statusIntervalMs: 100,
       seed: 1,
+      retention: retentionSettings(options),
+      lineage: 1,
     },
   }
 }
@@ -55,6 +59,15 @@ function commitTiming(options: RunOptions): CommitTiming {
     )
   }
   return { intervalMs, maxDelayMs, timeoutMs }
+}
+
+function retentionSettings({ checkpoint = {} }: RunOptions): RetentionSettings {
+  const policy = checkpoint.retain ?? DEFAULT_RETENTION
+  for (const { periodMs, forMs } of policy) {
+    whole('checkpoint.retain: periodMs', periodMs, 1, Number.MAX_SAFE_INTEGER)
+    whole('checkpoint.retain: forMs', forMs, 1, Number.MAX_SAFE_INTEGER)
+  }
+  return { intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? 60_000, 1, 2 ** 40), policy }
 }
 
 function engineOf(engine: string): 'lsm' | 'memory' {

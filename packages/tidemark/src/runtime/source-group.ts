@@ -11,6 +11,9 @@ import { formatOf } from '../sources/input-format.ts'
 import type { RowSource } from '../sources/row-source.ts'
 import { StdinSource } from '../sources/stdin-source.ts'
 
+/** How often it is looked whether all sources stand still. */
+const PAUSE_LOOK_MS = 2
+
 export interface SourceGroupOptions {
   readonly host: LogHost
   readonly streams: ReadonlyMap<string, StreamInfo>
@@ -33,6 +36,7 @@ export class SourceGroup {
   readonly #ports: ThreadLogPort[] = []
   #stopping = false
   #abandoned = false
+  #pausing = false
 
   constructor(options: SourceGroupOptions) {
     this.#options = options
@@ -84,6 +88,7 @@ export class SourceGroup {
       producer,
       onError: policy,
       clock,
+      pauseWhile: () => this.#pausing,
       ...(deadLetters === undefined ? {} : { deadLetters }),
     })
     this.#ingests.push(ingest)
@@ -96,6 +101,18 @@ export class SourceGroup {
     if (spec.path === '-') return new StdinSource({ format: spec.format ?? 'jsonl', stream: process.stdin })
     const { format, compression } = formatOf(spec.path, spec.format ?? null)
     return new FileSource({ path: spec.path, format, compression, follow: spec.follow ?? false, clock, onWarning })
+  }
+
+  /** Settles when no source adds anything any more, and all that they have given is committed; until `resume`. */
+  async pause(): Promise<void> {
+    this.#pausing = true
+    while (this.#pausing && !this.#stopping && this.#ingests.some((ingest) => !ingest.paused)) {
+      await this.#options.clock.sleep(PAUSE_LOOK_MS)
+    }
+  }
+
+  resume(): void {
+    this.#pausing = false
   }
 
   /** Commits what was read and ends. */

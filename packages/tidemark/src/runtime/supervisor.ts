@@ -1,5 +1,6 @@
 import type { ErrorPolicy, InputSpec, OutputSpec, Progress, RunOptions, Summary } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
+import type { Lineage } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
@@ -9,10 +10,13 @@ import type { StreamInfo } from '../log/types.ts'
 import { ContainerGroup } from './container-group.ts'
 import { createStreams } from './create-streams.ts'
 import { flushRetired } from './flush-retired.ts'
+import { failpointFromEnvironment } from './failpoint.ts'
 import { jobPlan } from './job-plan.ts'
+import { SavepointLeader } from './savepoint-leader.ts'
 import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
 import { SourceGroup } from './source-group.ts'
+import { chooseLineage } from './start-from.ts'
 
 export interface SupervisorOptions {
   readonly job: Job
@@ -23,6 +27,8 @@ export interface SupervisorOptions {
   readonly clock: Clock
   readonly defaultContainers: number
   readonly cpuSeconds: () => number
+  /** Makes a name that is unique in the world. */
+  readonly newId: () => string
 }
 
 const PROGRESS_WINDOW_MS = 2000
@@ -37,6 +43,7 @@ export class Supervisor {
   readonly host: LogHost
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly containers: ContainerGroup
+  readonly savepoints: SavepointLeader
   readonly done: Promise<Summary>
   readonly #options: SupervisorOptions
   readonly #settings: RunSettings
@@ -75,28 +82,45 @@ export class Supervisor {
 
   static async #prepare(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Supervisor> {
     try {
+      const lineage = await Supervisor.#lineage(options, host)
       const existing = await host.streams()
       const planned = jobPlan(options.job, {
         existing,
         defaultPartitions: settings.partitions,
+        lineage: lineage.number,
         ...(options.run.outputs === undefined ? {} : { outputs: options.run.outputs }),
       })
       checkNames(planned, options.run)
       const streams = await createStreams(host, planned, settings, deadLettersOf(options.run))
-      return new Supervisor(options, settings, host, planned, streams)
+      return new Supervisor(options, settings, host, planned, streams, lineage)
     } catch (error) {
       await host.close()
       throw error
     }
   }
 
+  static #lineage({ job, run, disk, clock, newId }: SupervisorOptions, host: LogHost): Promise<Lineage> {
+    return chooseLineage({
+      job: job.name,
+      from: run.from ?? null,
+      host,
+      disk,
+      clock,
+      newId,
+      failpoint: failpointFromEnvironment(),
+      onWarning: (text) => run.onWarning?.(text),
+    })
+  }
+
   private constructor(
     options: SupervisorOptions,
-    settings: RunSettings,
+    given: RunSettings,
     host: LogHost,
     planned: Plan,
     streams: ReadonlyMap<string, StreamInfo>,
+    lineage: Lineage,
   ) {
+    const settings = { ...given, container: { ...given.container, lineage: lineage.number } }
     this.#options = options
     this.#settings = settings
     this.host = host
@@ -132,6 +156,18 @@ export class Supervisor {
       onEnd: (stream) => this.#ended(stream),
       onFailed: (error) => void this.#fail(error),
     })
+    this.savepoints = new SavepointLeader({
+      plan: planned,
+      host,
+      streams,
+      containers: this.containers,
+      sources: this.#sources,
+      disk: options.disk,
+      clock: options.clock,
+      lineage,
+      failpoint: failpointFromEnvironment(),
+      onEnded: () => this.#look(),
+    })
     this.#sinks = new SinkGroup({ host, streams, disk: options.disk, onFailed: (error) => void this.#fail(error) })
     this.#timer = setInterval(() => this.#tick(), 500)
     void host.failure.then((error) => this.#fail(error))
@@ -142,7 +178,8 @@ export class Supervisor {
     this.#phase = 'restoring'
     const { host, plan } = this
     const onWarning = (text: string): void => run.onWarning?.(text)
-    await flushRetired({ host, disk: this.#options.disk, tasks: plan.tasks, onWarning })
+    const { lineage } = this.#settings.container
+    await flushRetired({ host, disk: this.#options.disk, tasks: plan.tasks, lineage, onWarning })
     await this.containers.start()
     // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.
     if (this.#over) return
@@ -169,7 +206,7 @@ export class Supervisor {
 
   /** Looks whether all input is finite and processed: then the run ends. */
   #look(): void {
-    if (this.#ending !== null || this.#phase !== 'running') return
+    if (this.#ending !== null || this.#phase !== 'running' || this.savepoints.active) return
     if (this.#finite.size < this.plan.inputs.length) return
     for (const { name } of this.plan.inputs) if (!this.#ends.has(name)) return
     if (this.containers.finished((slot) => this.host.offsets.end(slot))) this.drainAs('input').catch(() => {})
@@ -238,6 +275,7 @@ export class Supervisor {
 
   async #drain(ended: Summary['ended']): Promise<Summary> {
     this.#phase = 'draining'
+    this.savepoints.abort(new TidemarkError('ERR_RUN_ENDED', 'the run was drained while it took a savepoint'))
     const deadline = setTimeout(() => {
       void this.#fail(
         new TidemarkError('ERR_DRAIN_TIMEOUT', `the run could not drain within ${this.#settings.drainTimeoutMs} ms`),
@@ -303,6 +341,7 @@ export class Supervisor {
   async #fail(cause: Error): Promise<void> {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
+    this.savepoints.abort(cause)
     clearInterval(this.#timer)
     this.#sources.abandon()
     this.#sinks.close()

@@ -1,3 +1,4 @@
+import { parseTaskProducer } from '../checkpoint/lineage.ts'
 import { ENGINES, type Engine } from '../engines/engine.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ProducerState } from '../log/types.ts'
@@ -6,6 +7,8 @@ import type { StoreDescriptor } from '../store/types.ts'
 /** What a task's claim says of itself, in its producer's meta. */
 export interface TaskMeta {
   readonly job: string
+  /** The number of the lineage that it belongs to. */
+  readonly lineage: number
   readonly task: number
   readonly tasks: number
   readonly stores: readonly StoreDescriptor[]
@@ -13,16 +16,13 @@ export interface TaskMeta {
   readonly engine: Engine
 }
 
-const TASK_PRODUCER = /^task:(.+)\/(\d+)$/
-
 /** The meta of a producer that is a task; null for a producer that is not one (a source, the CLI). */
 export function taskMeta(producer: ProducerState): TaskMeta | null {
-  const name = TASK_PRODUCER.exec(producer.producer)
+  const name = parseTaskProducer(producer.producer)
   if (name === null) return null
   const meta = parse(producer)
   return {
-    job: name[1] as string,
-    task: Number(name[2]),
+    ...name,
     tasks: typeof meta['tasks'] === 'number' ? meta['tasks'] : 1,
     stores: Array.isArray(meta['stores']) ? (meta['stores'] as StoreDescriptor[]) : [],
     planHash: typeof meta['planHash'] === 'string' ? meta['planHash'] : '',

@@ -3,6 +3,8 @@ import type { StreamDef } from '../api/stream.ts'
 import { type CheckpointRecord, decodeCheckpoint, encodeCheckpoint, type InputPosition } from '../checkpoint/record.ts'
 import type { ProducerMark } from '../checkpoint/marks.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
+import type { RetainedName, RetainedRecord } from '../checkpoint/retained-record.ts'
+import type { Retainer } from '../checkpoint/retainer.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
@@ -19,6 +21,8 @@ import type { Origin } from './message.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import { Row } from './row.ts'
 import { TaskCounters, type TaskScope } from './scope.ts'
+import { feedsOf, TaskBarrier } from './task-barrier.ts'
+import type { TaskCheckpoint } from './thread-messages.ts'
 
 /** One input stream of the job, as the plan and the log have it. */
 export interface InputSpecOfTask {
@@ -38,6 +42,7 @@ export interface TaskOptions {
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly producer: ProducerState
   readonly state: TaskState
+  readonly retainer: Retainer | null
   readonly port: LogPort
   readonly disk: Disk
   readonly clock: Clock
@@ -71,6 +76,8 @@ export class Task {
   readonly #committer: Committer
   readonly #row: Row
   readonly #deadLetters: DeadLetters | null
+  /** The task's part in a savepoint. */
+  readonly #barrier: TaskBarrier
   #turn = 0
   /** What runs, or what the handler at hand was called for. */
   #caller: Caller = 'init'
@@ -95,6 +102,7 @@ export class Task {
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
+    this.#barrier = this.#makeBarrier()
     this.#lastCaptured = JSON.stringify(this.#captureInputs())
     this.#committedPositions = this.#positions()
   }
@@ -182,6 +190,7 @@ export class Task {
       firstDueMs: options.firstDueMs,
       timing: options.timing,
       state: options.state,
+      retainer: options.retainer,
       port: options.port,
       nowMs: () => options.clock.monotonicMs(),
       seal: () => this.#seal(),
@@ -191,6 +200,17 @@ export class Task {
       },
       onStopped: (error) => this.#fail(error),
       failpoint: options.failpoint,
+    })
+  }
+
+  #makeBarrier(): TaskBarrier {
+    return new TaskBarrier({
+      task: this.index,
+      inputs: this.inputs,
+      repartitions: this.#compiled.repartitions,
+      feeds: feedsOf(this.#options.nodes),
+      requestCommit: () => this.requestCommit(),
+      retain: (request) => this.#committer.retain(request),
     })
   }
 
@@ -254,7 +274,8 @@ export class Task {
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
     this.#committer.tick()
-    if (this.#failed || this.#held()) return worked
+    this.#barrier.advance()
+    if (this.#failed || this.#barrier.holds || this.#held()) return worked
     if (!this.#draining) worked = this.#process(() => clock.monotonicMs(), deadlineMs) || worked
     return worked
   }
@@ -278,7 +299,7 @@ export class Task {
     const { inputs } = this
     for (let i = 0; i < inputs.length && this.#waiting === null && !this.#failed; i++) {
       const input = inputs[(this.#turn + i) % inputs.length] as Input
-      if (input.caughtUp && !this.#endDue(input)) continue
+      if (this.#barrier.holdsInput(input) || (input.caughtUp && !this.#endDue(input))) continue
       this.#guarded('message', () => {
         if (input.process(this.#row, now, deadlineMs, this.#stop) > 0) worked = true
         if (input.kind === 'source') {
@@ -292,7 +313,7 @@ export class Task {
       if (input.activeAtMs >= deadlineMs) break
     }
     this.#turn++
-    this.#idle(now())
+    if (!this.#barrier.active) this.#idle(now())
     return worked
   }
 
@@ -396,6 +417,39 @@ export class Task {
 
   wantFlush(): void {
     this.#committer.wantFlush()
+  }
+
+  /** Commits what is done by now and keeps it under a name. Rejects with ERR_CHECKPOINT_ENGINE. */
+  async retain(name: RetainedName): Promise<TaskCheckpoint> {
+    this.#checkRetaining()
+    const { id, atMs, record } = await new Promise<RetainedRecord>((done) => {
+      this.#committer.retain({ ...name, done })
+    })
+    return { task: this.index, id, atMs, record }
+  }
+
+  /** Gives up what is kept under a name; true if there was something. */
+  release(checkpoint: string): boolean {
+    return this.#options.retainer?.release(checkpoint) ?? false
+  }
+
+  /** Comes to the cut of a savepoint and stands still there, with all of it committed and kept, until `resume`. */
+  async stopAt(savepoint: string, cuts: Readonly<Record<string, readonly number[]>>): Promise<TaskCheckpoint> {
+    this.#checkRetaining()
+    return this.#barrier.begin(savepoint, cuts)
+  }
+
+  resume(savepoint: string): void {
+    this.#barrier.end(savepoint)
+  }
+
+  #checkRetaining(): void {
+    if (this.#failed) throw new TidemarkError('ERR_RUN_ENDED', `${this.name} has failed`)
+    if (this.#options.retainer !== null) return
+    throw new TidemarkError(
+      'ERR_CHECKPOINT_ENGINE',
+      `${this.name} keeps its state in an engine that cannot keep a checkpoint: choose engine lsm or memory for that`,
+    )
   }
 
   /** Nothing is uncommitted and nothing is under way. */

@@ -1,5 +1,8 @@
 import type { ErrorPolicy, InputSpec } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
+import type { CheckpointRecord } from '../checkpoint/record.ts'
+import type { RetainedName } from '../checkpoint/retained-record.ts'
+import type { RetentionSettings } from '../checkpoint/retainer.ts'
 import type { WireError } from '../errors/error.ts'
 import type { LogPortInit } from '../log/embedded/thread-log-port.ts'
 import type { ProducerState, StoredDelta, StreamInfo } from '../log/types.ts'
@@ -27,6 +30,9 @@ export interface ContainerSettings {
   readonly handlerTimeoutMs: number
   readonly statusIntervalMs: number
   readonly seed: number
+  readonly retention: RetentionSettings
+  /** The number of the data directory's current lineage. */
+  readonly lineage: number
 }
 
 export interface ContainerInit {
@@ -46,12 +52,33 @@ export interface StoreQuery {
   readonly limit?: number
 }
 
+/** What the supervisor asks of all tasks of a container; answered when the last of them is done. */
+export type ContainerRequest =
+  /** Commit, and keep the checkpoint. */
+  | ({ readonly kind: 'retain' } & { readonly name: RetainedName })
+  /** Give up what is kept under a name. */
+  | { readonly kind: 'release'; readonly checkpoint: string }
+  /** Come to the cut of a savepoint, keep the checkpoint there, and stand still. By source stream: the cut's offsets. */
+  | { readonly kind: 'barrier'; readonly savepoint: string; readonly cuts: Readonly<Record<string, readonly number[]>> }
+  /** Go on after a barrier. */
+  | { readonly kind: 'resume'; readonly savepoint: string }
+
+/** The checkpoint that a task has kept. */
+export interface TaskCheckpoint {
+  readonly task: number
+  /** 0 if the task has committed nothing yet. */
+  readonly id: number
+  readonly atMs: number
+  readonly record: CheckpointRecord
+}
+
 export type ToContainer =
   | { readonly kind: 'end'; readonly stream: string; readonly ends: readonly number[] }
   | { readonly kind: 'commit' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'close' }
   | { readonly kind: 'query'; readonly id: number; readonly query: StoreQuery }
+  | { readonly kind: 'ask'; readonly id: number; readonly request: ContainerRequest }
 
 export type FromContainer =
   | { readonly kind: 'ready'; readonly restoredMs: number }
@@ -59,6 +86,12 @@ export type FromContainer =
   | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'drained' }
   | { readonly kind: 'log'; readonly level: string; readonly text: string }
+  | {
+      readonly kind: 'asked'
+      readonly id: number
+      readonly tasks: readonly TaskCheckpoint[]
+      readonly error: WireError | null
+    }
   | {
       readonly kind: 'answer'
       readonly id: number

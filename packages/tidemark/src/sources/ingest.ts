@@ -87,6 +87,9 @@ export class Ingest {
   #failure: Error | null = null
   #wake: (() => void) | null = null
   #stopping = false
+  /** It has seen that it is to pause, and has nothing more to add to what it has sent. */
+  #pausing = false
+  #over = false
   #rows = 0
   #committedRows = 0
   #bytes = 0
@@ -122,6 +125,11 @@ export class Ingest {
     }
   }
 
+  /** Standing still: it reads nothing, and all that it has read is committed. Also once it has ended. */
+  get paused(): boolean {
+    return this.#over || (this.#pausing && this.#inFlight === 0)
+  }
+
   /** Ends `run` soon, after committing what was read. */
   stop(): void {
     this.#stopping = true
@@ -137,6 +145,7 @@ export class Ingest {
       await this.#drained(0)
     } finally {
       while (this.#inFlight > 0) await this.#turn()
+      this.#over = true
       await source.close()
     }
     const ends = Array.from({ length: info.partitions }, (_, p) => log.offsets.end(info.slot + p))
@@ -147,9 +156,12 @@ export class Ingest {
   async #step(): Promise<boolean> {
     if (this.#options.pauseWhile?.() === true) {
       await this.#commit()
+      this.#pausing = true
       await this.#waiter.wait(PAUSE_MS)
+      if (this.#failure !== null) throw this.#failure
       return false
     }
+    this.#pausing = false
     const state = await this.#options.source.next(this.#batch)
     this.#take()
     if (state === 'end') return true

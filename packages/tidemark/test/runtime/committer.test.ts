@@ -61,6 +61,7 @@ class Stand {
       firstDueMs: 1000,
       timing: { intervalMs: 1000, maxDelayMs: 2000, timeoutMs: 5000 },
       state: state as unknown as TaskState,
+      retainer: null,
       port: port as unknown as LogPort,
       nowMs: () => this.nowMs,
       seal: () => (this.changed ? { appends: [], checkpoint: (last) => new Uint8Array([last]) } : null),

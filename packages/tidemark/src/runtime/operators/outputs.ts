@@ -107,6 +107,8 @@ export class RepartitionOperator extends Operator {
   #watermarkMs: number | null = null
   #sent: ProducerMark | null = null
   #data = false
+  /** The savepoint whose barrier goes out with the next commit. */
+  #barrier: string | null = null
 
   constructor(options: {
     readonly output: OutputStream
@@ -163,11 +165,17 @@ export class RepartitionOperator extends Operator {
     this.#kind = 'end'
   }
 
+  /** All that comes before the cut of a savepoint has come through here: the next commit tells those downstream. */
+  barrier(savepoint: string): void {
+    this.#barrier = savepoint
+  }
+
   /** True when the next commit has a mark to send. */
   get markDue(): boolean {
     const sent = this.#sent
     return (
       this.#data ||
+      this.#barrier !== null ||
       (sent === null
         ? this.#kind !== 'watermark' || this.#watermarkMs !== null
         : sent.kind !== this.#kind || sent.watermarkMs !== this.#watermarkMs)
@@ -182,6 +190,7 @@ export class RepartitionOperator extends Operator {
         watermarkMs: this.#watermarkMs,
         producer: this.#producer,
         producers: this.#producers,
+        ...(this.#barrier === null ? {} : { savepoint: this.#barrier }),
       }
       const bytes = encodeMark(mark)
       const timestamp = Math.max(0, this.#watermarkMs ?? 0)
@@ -190,6 +199,7 @@ export class RepartitionOperator extends Operator {
       }
       this.#sent = { kind: this.#kind, watermarkMs: this.#watermarkMs }
       this.#data = false
+      this.#barrier = null
     }
     return this.#sent
   }

@@ -1,0 +1,99 @@
+import type { Disk } from '../disk/disk.ts'
+import { TidemarkError } from '../errors/error.ts'
+import { decodeManifest, isFileName, MANIFEST_NAME, writeManifest } from '../lsm/manifest.ts'
+import type { BlobStore } from './blob-store.ts'
+import { damagedFile } from './framed-file.ts'
+import type { CheckpointRecord } from './record.ts'
+import { renamed, type Savepoint, type SavepointTask, TASK_MANIFEST, taskPrefix } from './savepoint-format.ts'
+
+/** The steps of a start from a savepoint between which a crash is tested (invariant S5). */
+export const RESTORE_FAILPOINTS = [
+  'restore-before-pending',
+  'restore-after-pending',
+  'restore-after-streams',
+  'restore-after-files',
+  'restore-after-task',
+  'restore-after-sources',
+  'restore-before-lineage',
+  'restore-after-lineage',
+] as const
+
+export type RestoreFailpoint = (typeof RESTORE_FAILPOINTS)[number]
+
+/** Sees that all of a savepoint's files are there and as long as it says: ERR_CHECKPOINT_CORRUPT names the first that is not. */
+export async function checkSavepointFiles(blobs: BlobStore, savepoint: Savepoint): Promise<void> {
+  for (const { task, files } of savepoint.tasks) {
+    for (const { name, sizeBytes } of files) {
+      const path = taskPrefix(task) + name
+      const found = await blobs.size(path)
+      if (found === null)
+        throw damagedFile(`${blobs.where}/${path}`, `savepoint ${savepoint.id} lists it, and it is missing`)
+      if (found !== sizeBytes) throw damagedFile(`${blobs.where}/${path}`, `it has ${found} bytes, not ${sizeBytes}`)
+    }
+  }
+}
+
+/**
+ * Puts a task's state of a savepoint into a state directory, as the state of checkpoint `id`: links or copies, each
+ * verified when it is read (files by their checksums, at opening and block by block). What was in the directory goes.
+ * The manifest comes last: before it there is no state (C8).
+ */
+export async function installTask(
+  blobs: BlobStore,
+  task: SavepointTask,
+  disk: Disk,
+  directory: string,
+  id: number,
+): Promise<void> {
+  disk.makeDirectory(directory)
+  for (const name of disk.list(directory)) {
+    if (isFileName(name) || name === MANIFEST_NAME) disk.remove(`${directory}/${name}`)
+  }
+  const name = taskPrefix(task.task) + TASK_MANIFEST
+  const bytes = await blobs.get(name)
+  if (bytes === null) throw damagedFile(`${blobs.where}/${name}`, 'it is missing')
+  const manifest = decodeManifest(bytes, `${blobs.where}/${name}`)
+  const listed = new Map(task.files.map((file) => [file.name, file]))
+  for (const file of manifest.files) {
+    if (listed.get(file.name)?.checksum !== file.checksum) {
+      throw damagedFile(`${blobs.where}/${name}`, `it names ${file.name}, which the savepoint does not list`)
+    }
+    await blobs.fetch(taskPrefix(task.task) + file.name, `${directory}/${file.name}`)
+  }
+  disk.syncDirectory(directory)
+  writeManifest(disk, directory, { ...manifest, id }, { renaming: false })
+}
+
+/** Where a stream's partitions begin for the new lineage. */
+export interface RestoredPositions {
+  /** The plan's name of an intermediate stream to the name in the new lineage. */
+  readonly streamName: (planned: string) => string
+  /** The first position of a task's input: by the plan's name, and the position at the cut. */
+  readonly position: (planned: string, atCut: number) => number
+}
+
+/**
+ * A task's record at the cut as the first one of a new lineage, whose state is that of checkpoint `id`. Nothing was in
+ * flight at the cut, so an input stands at the end of what it had, wherever that is now.
+ */
+export function restoredRecord(record: CheckpointRecord, id: number, to: RestoredPositions): CheckpointRecord {
+  const inputs = Object.entries(record.inputs).map(([planned, input]) => {
+    const position = to.position(planned, input.position)
+    const endedAt = input.endedAt === input.position ? position : null
+    return [to.streamName(planned), { ...input, position, endedAt }] as const
+  })
+  return {
+    ...record,
+    // Without its files the state would be empty: this makes that an error.
+    lastDeltaId: id,
+    inputs: Object.fromEntries(inputs),
+    sent: renamed(record.sent, to.streamName),
+  }
+}
+
+/** ERR_SAVEPOINT_MISMATCH. */
+export function mismatch(savepoint: Savepoint, why: string): TidemarkError {
+  return new TidemarkError('ERR_SAVEPOINT_MISMATCH', `savepoint ${savepoint.id} of job ${savepoint.job}: ${why}`, {
+    details: { savepoint: savepoint.id },
+  })
+}

@@ -1,0 +1,223 @@
+import type { CheckpointInfo, SavepointInfo, SavepointOptions } from '../api/app.ts'
+import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
+import { checkpointName } from '../checkpoint/checkpoint-name.ts'
+import { type Lineage, plannedStream, readLineage } from '../checkpoint/lineage.ts'
+import type { Savepoint } from '../checkpoint/savepoint-format.ts'
+import {
+  checkVacant,
+  type SavepointFailpoint,
+  type SavepointPart,
+  writeSavepoint,
+} from '../checkpoint/savepoint-write.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import type { Plan } from '../dsl/plan.ts'
+import { TidemarkError } from '../errors/error.ts'
+import type { LogHost } from '../log/embedded/log-host.ts'
+import type { ProducerState, StreamInfo } from '../log/types.ts'
+import { EMPTY_MANIFEST } from '../lsm/manifest.ts'
+import { readRetained } from '../lsm/retained.ts'
+import { describe } from '../store/descriptor.ts'
+import { storeSpecs } from './compile.ts'
+import type { ContainerGroup } from './container-group.ts'
+import { stateDirectory } from './open-task.ts'
+import type { SourceGroup } from './source-group.ts'
+import type { TaskCheckpoint } from './thread-messages.ts'
+
+export interface SavepointLeaderOptions {
+  readonly plan: Plan
+  readonly host: LogHost
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly containers: ContainerGroup
+  readonly sources: SourceGroup
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly lineage: Lineage
+  readonly failpoint: (name: SavepointFailpoint) => void
+  /** A savepoint has ended: what was put off for it may go on. */
+  readonly onEnded: () => void
+}
+
+const TIMEOUT_MS = 60_000
+const SOURCE_PRODUCER = /^source:/
+
+interface Cut {
+  readonly tasks: readonly TaskCheckpoint[]
+  readonly producers: readonly ProducerState[]
+}
+
+/**
+ * The leader of a job's checkpoints and savepoints (design/02). Sources stop and commit; the end offsets of their streams
+ * are the cut; tasks come to it one stage after the other, by barriers, and keep what they have committed there. Then all
+ * goes on, while the savepoint is written from what is kept.
+ */
+export class SavepointLeader {
+  readonly #options: SavepointLeaderOptions
+  #last = ''
+  #active = false
+  /** Rejects when the run ends. */
+  readonly #over = Promise.withResolvers<never>()
+
+  constructor(options: SavepointLeaderOptions) {
+    this.#options = options
+    this.#over.promise.catch(() => {})
+  }
+
+  /** A savepoint is being taken: the run must not end meanwhile. */
+  get active(): boolean {
+    return this.#active
+  }
+
+  /** The run ends: what is being done fails with this, and so does what is asked for later. */
+  abort(error: Error): void {
+    this.#over.reject(error)
+  }
+
+  /** Every task commits, and keeps that checkpoint under one name until it is deleted. */
+  async checkpoint(): Promise<CheckpointInfo> {
+    const { checkpoint, atMs } = this.#name()
+    const asked = this.#options.containers.ask({ kind: 'retain', name: { checkpoint, kind: 'manual' } })
+    const tasks = await Promise.race([asked, this.#over.promise])
+    return { checkpoint, atMs, tasks: tasks.map(({ task, id }) => ({ task, id })) }
+  }
+
+  /** Gives a checkpoint up in all tasks; false if there was none of this name. */
+  async release(checkpoint: string): Promise<boolean> {
+    const asked = this.#options.containers.ask({ kind: 'release', checkpoint })
+    return (await Promise.race([asked, this.#over.promise])).length > 0
+  }
+
+  /** Names never repeat within a run, even if the clock stands still. */
+  #name(): { checkpoint: string; atMs: number } {
+    let atMs = this.#options.clock.now()
+    while (checkpointName(atMs) <= this.#last) atMs++
+    this.#last = checkpointName(atMs)
+    return { checkpoint: this.#last, atMs }
+  }
+
+  /** See App.savepoint. */
+  async savepoint(options: SavepointOptions): Promise<SavepointInfo> {
+    if (this.#active)
+      throw new TidemarkError('ERR_SAVEPOINT_BUSY', 'the job is taking a savepoint already: wait for it')
+    this.#active = true
+    try {
+      return await this.#take(options)
+    } finally {
+      this.#active = false
+      this.#options.onEnded()
+    }
+  }
+
+  async #take(options: SavepointOptions): Promise<SavepointInfo> {
+    const { host, disk, clock, containers } = this.#options
+    const { checkpoint, atMs } = this.#name()
+    const directory = options.to ?? `${host.directory}/savepoints/${checkpoint}`
+    const blobs = new DirectoryBlobs(disk, directory, () => new Promise((resolve) => setImmediate(resolve)))
+    await checkVacant(blobs)
+    try {
+      const startedMs = clock.monotonicMs()
+      const cut = await this.#cut(checkpoint, options.timeoutMs ?? TIMEOUT_MS)
+      const pausedMs = Math.round(clock.monotonicMs() - startedMs)
+      const parts = cut.tasks.map((task) => this.#part(task))
+      const description = this.#describe(checkpoint, atMs, cut.producers)
+      const written = await writeSavepoint(blobs, description, parts, this.#options.failpoint)
+      return { savepoint: checkpoint, directory, atMs, tasks: parts.length, ...written, pausedMs }
+    } finally {
+      // A container that is gone has forgotten it already.
+      await containers.ask({ kind: 'release', checkpoint }).catch(() => {})
+    }
+  }
+
+  /** Brings all tasks to the cut, and lets them go on. */
+  async #cut(savepoint: string, timeoutMs: number): Promise<Cut> {
+    const { sources, containers, clock } = this.#options
+    const limit = new AbortController()
+    const late = clock.sleep(timeoutMs, limit.signal).then(
+      () => {
+        throw new TidemarkError(
+          'ERR_SAVEPOINT_TIMEOUT',
+          `the tasks did not come to the cut of savepoint ${savepoint} within ${timeoutMs} ms. The job goes on; ask again with more time, or when it lags less`,
+        )
+      },
+      () => new Promise<never>(() => {}),
+    )
+    try {
+      return await Promise.race([this.#bringToCut(savepoint), late, this.#over.promise])
+    } finally {
+      limit.abort()
+      sources.resume()
+      await containers.ask({ kind: 'resume', savepoint }).catch(() => {})
+    }
+  }
+
+  async #bringToCut(savepoint: string): Promise<Cut> {
+    const { sources, containers, host, failpoint } = this.#options
+    await sources.pause()
+    failpoint('savepoint-after-pause')
+    const cuts = this.#cuts()
+    const tasks = await containers.ask({ kind: 'barrier', savepoint, cuts })
+    failpoint('savepoint-after-barrier')
+    return { tasks, producers: await host.producers() }
+  }
+
+  #cuts(): Record<string, number[]> {
+    const { plan, streams, host } = this.#options
+    const cuts: Record<string, number[]> = {}
+    for (const { name } of plan.inputs) {
+      const { slot, partitions } = streams.get(name) as StreamInfo
+      cuts[name] = Array.from({ length: partitions }, (_, p) => host.offsets.end(slot + p))
+    }
+    return cuts
+  }
+
+  #part({ task, id, record }: TaskCheckpoint): SavepointPart {
+    const { disk, host, lineage } = this.#options
+    const directory = stateDirectory(host.directory, task, lineage.number)
+    const manifest = id === 0 ? EMPTY_MANIFEST : readRetained(disk, directory, id)
+    return { task, checkpointId: id, record, directory, manifest }
+  }
+
+  #describe(id: string, atMs: number, producers: readonly ProducerState[]): Omit<Savepoint, 'tasks'> {
+    const { plan, streams, lineage, disk, host } = this.#options
+    return describeSavepoint({
+      id,
+      atMs,
+      job: plan.job,
+      planHash: plan.hash,
+      lineage: { id: lineage.id, number: lineage.number, dataId: readLineage(disk, host.directory)?.dataId ?? '' },
+      stores: storeSpecs(plan.topology.nodes)
+        .filter((spec) => !spec.name.startsWith('$'))
+        .map((spec) => describe(spec)),
+      streams: [...plan.inputs, ...plan.intermediates, ...plan.outputs].flatMap(({ name }) => streams.get(name) ?? []),
+      producers,
+    })
+  }
+}
+
+/** What a savepoint says beside its tasks. */
+export function describeSavepoint(from: {
+  readonly id: string
+  readonly atMs: number
+  readonly job: string
+  readonly planHash: string
+  readonly lineage: Savepoint['lineage']
+  readonly stores: Savepoint['stores']
+  readonly streams: readonly StreamInfo[]
+  readonly producers: readonly ProducerState[]
+}): Omit<Savepoint, 'tasks'> {
+  const { streams, producers, ...rest } = from
+  return {
+    ...rest,
+    streams: [...new Set(streams)].map(({ name, kind, partitions, meta, retentionMs, retentionBytes }) => ({
+      name: kind === 'intermediate' ? plannedStream(name) : name,
+      kind,
+      partitions,
+      meta,
+      retentionMs,
+      retentionBytes,
+    })),
+    sources: producers
+      .filter(({ producer, id }) => SOURCE_PRODUCER.test(producer) && id > 0)
+      .map(({ producer, meta, checkpoint }) => ({ producer, meta, position: new TextDecoder().decode(checkpoint) })),
+  }
+}

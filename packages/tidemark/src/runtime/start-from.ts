@@ -1,0 +1,215 @@
+import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
+import {
+  type Lineage,
+  type LineageFile,
+  lineageStream,
+  parseTaskProducer,
+  readLineage,
+  taskProducer,
+  writeLineage,
+} from '../checkpoint/lineage.ts'
+import {
+  readSavepoint,
+  type Savepoint,
+  type SavepointSource,
+  type SavepointTask,
+} from '../checkpoint/savepoint-format.ts'
+import {
+  checkSavepointFiles,
+  installTask,
+  mismatch,
+  type RestoreFailpoint,
+  restoredRecord,
+} from '../checkpoint/savepoint-restore.ts'
+import { encodeCheckpoint } from '../checkpoint/record.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import { fromWireError, TidemarkError } from '../errors/error.ts'
+import type { LogHost } from '../log/embedded/log-host.ts'
+import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import type { CommitResult, StreamInfo } from '../log/types.ts'
+import { stateDirectory } from './open-task.ts'
+
+export interface LineageOptions {
+  readonly job: string
+  /** The directory of a savepoint to start from. */
+  readonly from: string | null
+  readonly host: LogHost
+  readonly disk: Disk
+  readonly clock: Clock
+  /** Makes a name that is unique in the world. */
+  readonly newId: () => string
+  readonly failpoint: (name: RestoreFailpoint) => void
+  readonly onWarning: (text: string) => void
+}
+
+/**
+ * Finds out which history a run goes on with: that of the data directory, or, with `from`, a new one that begins at a
+ * savepoint. A start from a savepoint is all or nothing: one write makes the new lineage the current one; after a crash
+ * before it the directory is as it was, or, if it was new, refuses to run without `from` (C8).
+ *
+ * ERR_SAVEPOINT_NOT_FOUND, ERR_SAVEPOINT_MISMATCH, ERR_SAVEPOINT_INCOMPLETE, ERR_CHECKPOINT_CORRUPT, ERR_FORMAT_NEWER.
+ */
+export async function chooseLineage(options: LineageOptions): Promise<Lineage> {
+  const { from, host, disk, clock, newId } = options
+  const file = readLineage(disk, host.directory)
+  if (from !== null) return new StartFrom(options, from, file).run()
+  if (file === null) {
+    const first: Lineage = { id: newId(), number: 1, from: null, atMs: clock.now() }
+    writeLineage(disk, host.directory, { dataId: newId(), current: first, pending: null, older: [] })
+    return first
+  }
+  if (file.current !== null) return file.current
+  throw new TidemarkError(
+    'ERR_SAVEPOINT_INCOMPLETE',
+    `the start of ${host.directory} from savepoint ${file.pending?.from?.savepoint ?? '?'} was cut off: run again with --from and its directory.`,
+    { details: { directory: host.directory } },
+  )
+}
+
+/** One start from a savepoint. */
+class StartFrom {
+  readonly #options: LineageOptions
+  readonly #blobs: DirectoryBlobs
+  readonly #file: LineageFile | null
+  readonly #from: string
+
+  constructor(options: LineageOptions, from: string, file: LineageFile | null) {
+    const { disk } = options
+    this.#options = options
+    this.#from = from
+    this.#blobs = new DirectoryBlobs(disk, from, () => new Promise((resolve) => setImmediate(resolve)))
+    this.#file = file
+  }
+
+  async run(): Promise<Lineage> {
+    const { disk, host, clock, newId, failpoint, onWarning } = this.#options
+    const savepoint = await readSavepoint(this.#blobs)
+    this.#checkJob(savepoint)
+    const current = this.#file?.current ?? null
+    if (current?.from?.savepoint === savepoint.id && current.from.lineage === savepoint.lineage.id) {
+      onWarning(`${host.directory} has started from savepoint ${savepoint.id} before, and goes on from where it is`)
+      return current
+    }
+    await checkSavepointFiles(this.#blobs, savepoint)
+    const home = current !== null && savepoint.lineage.dataId === this.#file?.dataId
+    if (!home) await this.#checkUnused(savepoint)
+    const older = this.#file?.older ?? []
+    const number = home ? 1 + Math.max(current.number, ...older.map((each) => each.number)) : 1
+    const origin = { savepoint: savepoint.id, lineage: savepoint.lineage.id }
+    const next: Lineage = { id: newId(), number, from: origin, atMs: clock.now() }
+    const dataId = this.#file?.dataId ?? newId()
+    failpoint('restore-before-pending')
+    writeLineage(disk, host.directory, { dataId, current, pending: next, older })
+    failpoint('restore-after-pending')
+    await this.#install(savepoint, number, home)
+    failpoint('restore-before-lineage')
+    const left = current === null ? older : [...older, current]
+    writeLineage(disk, host.directory, { dataId, current: next, pending: null, older: left })
+    failpoint('restore-after-lineage')
+    return next
+  }
+
+  #checkJob(savepoint: Savepoint): void {
+    const { job } = this.#options
+    if (savepoint.job === job) return
+    throw mismatch(savepoint, `this is job ${job}. A savepoint starts the job that it is of`)
+  }
+
+  /** A savepoint of another data directory starts one that the job has not run on. */
+  async #checkUnused(savepoint: Savepoint): Promise<void> {
+    const { host } = this.#options
+    const cutOff = this.#file !== null && this.#file.current === null
+    if (cutOff) return
+    const producers = await host.producers()
+    const used = producers.some(({ producer, id }) => id > 0 && parseTaskProducer(producer) !== null)
+    if (!used) return
+    throw mismatch(
+      savepoint,
+      `${host.directory} has a history of its own, which this savepoint is not of. Start it in a new data directory`,
+    )
+  }
+
+  async #install(savepoint: Savepoint, lineage: number, home: boolean): Promise<void> {
+    const { host, failpoint } = this.#options
+    if (!home) for (const spec of savepoint.streams) if (spec.kind === 'user') await host.createStream(spec)
+    const streams = new Map((await host.streams()).map((stream) => [stream.name, stream]))
+    failpoint('restore-after-streams')
+    const port = new ThreadLogPort(host.port())
+    try {
+      for (const task of savepoint.tasks) {
+        if (task.checkpointId > 0) await this.#installTask(savepoint, task, { lineage, home, streams, port })
+        failpoint('restore-after-task')
+      }
+      // At home the sources have gone on since, and what they gave is in the streams.
+      if (!home) for (const source of savepoint.sources) await this.#seedSource(source, port)
+      failpoint('restore-after-sources')
+    } finally {
+      port.close()
+    }
+  }
+
+  async #installTask(savepoint: Savepoint, task: SavepointTask, to: Target): Promise<void> {
+    const { host, disk, job, failpoint } = this.#options
+    const { lineage, port } = to
+    const meta = JSON.stringify({
+      job,
+      task: task.task,
+      tasks: savepoint.tasks.length,
+      stores: savepoint.stores,
+      planHash: savepoint.planHash,
+      engine: 'lsm',
+    })
+    const { producer, epoch, id } = await host.claim(taskProducer(job, lineage, task.task), meta)
+    const next = id + 1
+    await installTask(this.#blobs, task, disk, stateDirectory(host.directory, task.task, lineage), next)
+    failpoint('restore-after-files')
+    const record = restoredRecord(task.record, next, {
+      streamName: (name) => (isIntermediate(savepoint, name) ? lineageStream(name, lineage) : name),
+      position: (name, atCut) => this.#position(savepoint, name, task.task, atCut, to),
+    })
+    await this.#commit(port, { producer, epoch, id: next, checkpoint: encodeCheckpoint(record) })
+  }
+
+  /** Where an input begins: at home where it was at the cut, else at the beginning of a stream that is new. */
+  #position(savepoint: Savepoint, name: string, task: number, atCut: number, to: Target): number {
+    const { offsets } = this.#options.host
+    const stream = to.streams.get(name)
+    if (stream === undefined || isIntermediate(savepoint, name)) return 0
+    const start = offsets.start(stream.slot + task)
+    if (!to.home) return start
+    if (atCut >= start) return atCut
+    throw mismatch(
+      savepoint,
+      `stream ${name}, partition ${task}, begins at offset ${start} now, and the savepoint goes on at ${atCut}: the records between are gone`,
+    )
+  }
+
+  async #seedSource(source: SavepointSource, port: ThreadLogPort): Promise<void> {
+    const { host } = this.#options
+    const { producer, epoch, id } = await host.claim(source.producer, source.meta)
+    await this.#commit(port, { producer, epoch, id: id + 1, checkpoint: new TextEncoder().encode(source.position) })
+  }
+
+  async #commit(
+    port: ThreadLogPort,
+    what: { readonly producer: string; readonly epoch: number; readonly id: number; readonly checkpoint: Uint8Array },
+  ): Promise<void> {
+    const result = await new Promise<CommitResult>((done) => port.commit({ ...what, appends: [], delta: null }, done))
+    if (result.outcome === 'committed') return
+    if (result.error !== null) throw fromWireError(result.error)
+    throw new TidemarkError('ERR_FENCED', `another run starts from ${this.#from} in the same data directory`)
+  }
+}
+
+interface Target {
+  readonly lineage: number
+  readonly home: boolean
+  readonly streams: ReadonlyMap<string, StreamInfo>
+  readonly port: ThreadLogPort
+}
+
+/** By the plan's name. */
+function isIntermediate(savepoint: Savepoint, name: string): boolean {
+  return savepoint.streams.some((stream) => stream.kind === 'intermediate' && stream.name === name)
+}
