@@ -54,7 +54,7 @@ export class Prefetcher {
    * itself meets the error.
    */
   start(sections: readonly Section[], keys: KeyBatch): Promise<void> | null {
-    if (sections.length === 0 || this.#cache.capacityBytes === 0 || this.#left()) return null
+    if (keys.count === 0 || sections.length === 0 || this.#cache.capacityBytes === 0 || this.#left()) return null
     const prefetch: Prefetch = {
       sections,
       keys: [],

@@ -5,6 +5,7 @@ import { readFile } from '../../src/disk/disk.ts'
 import { isTidemarkError, type TidemarkError } from '../../src/errors/error.ts'
 import { murmur2 } from '../../src/hash/murmur2.ts'
 import { crc32c } from '../../src/log/crc/crc32c.ts'
+import type { Compression } from '../../src/lsm/codec.ts'
 import { FOOTER_BYTES } from '../../src/lsm/format.ts'
 import { decodeManifest, encodeManifest, fileName } from '../../src/lsm/manifest.ts'
 import { runToEnd } from '../../src/lsm/open-files.ts'
@@ -31,9 +32,9 @@ const CHANGES: readonly Change[] = [
 ]
 
 /** A base with one file: two stores, one of them with a large value. */
-function written(changes: readonly Change[] = CHANGES): MemDisk {
+function written(changes: readonly Change[] = CHANGES, compression: Compression = 'none'): MemDisk {
   const disk = new MemDisk({ tracked: false })
-  const base = openBaseOn(disk)
+  const base = openBaseOn(disk, { compression })
   steps(base.write(1, [], [sortedStore('a', changes), sortedStore('b', changes.slice(0, 3))]))
   base.close()
   return disk
@@ -72,6 +73,24 @@ function expectCorrupt(error: TidemarkError | null, path: string, what: string):
   assert.equal(error.details['file'], path, what)
   assert.match(error.message, /at byte \d+/)
 }
+
+test('a compressed file with any bit wrong, or cut off, is ERR_STATE_CORRUPT, never served', () => {
+  const small = CHANGES.slice(0, 40)
+  for (const resident of [false, true]) {
+    const disk = written(small, 'zstd')
+    const good = readFile(disk, FILE)
+    assert.ok(good.length < readFile(written(small), FILE).length)
+    assert.equal(readAll(disk, resident, small), null)
+    for (let i = 0; i < good.length; i++) {
+      const bad = good.slice()
+      bad[i] = (bad[i] as number) ^ (1 << (i % 8))
+      put(disk, FILE, bad)
+      expectCorrupt(readAll(disk, resident, small), FILE, `byte ${i}`)
+      put(disk, FILE, good.subarray(0, i))
+      expectCorrupt(readAll(disk, resident, small), FILE, `${i} bytes`)
+    }
+  }
+})
 
 for (const resident of [false, true]) {
   test(`a sorted file with any bit wrong is ERR_STATE_CORRUPT, never served (resident: ${resident})`, () => {

@@ -11,6 +11,8 @@ for (const [what, options] of [
   ['with a small cache', {}],
   ['without a cache', { cache: newCache(0) }],
   ['resident', { resident: true }],
+  ['compressed', { compression: 'zstd', cache: newCache(1 << 20) }],
+  ['compressed, resident', { compression: 'zstd', resident: true }],
 ] as const) {
   test(`files and merges read as a sorted map does, ${what}`, () => {
     fc.assert(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { MemDisk } from '../../src/disk/mem-disk.ts'
+import type { Disk } from '../../src/disk/disk.ts'
 import { murmur2 } from '../../src/hash/murmur2.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
 import { compareBytes } from '../../src/lsm/bytes.ts'
@@ -38,7 +38,7 @@ export function newCache(capacityBytes = 64 * 1024): BlockCache {
   return new BlockCache({ capacityBytes })
 }
 
-export function openBaseOn(disk: MemDisk, options: Partial<LsmOptions> = {}): LsmBase {
+export function openBaseOn(disk: Disk, options: Partial<LsmOptions> = {}): LsmBase {
   return openLsmBase({ disk, directory: DIRECTORY, cache: newCache(), ...options })
 }
 
