@@ -108,7 +108,7 @@ export function newerFormat(path: string, version: number, known: number): Tidem
   )
 }
 
-function olderFormat(path: string, version: number, oldest: number): TidemarkError {
+export function olderFormat(path: string, version: number, oldest: number): TidemarkError {
   return new TidemarkError(
     'ERR_FORMAT_OLDER',
     `${path} has format version ${version}, and this version of Tidemark reads from ${oldest} on. Nothing was changed: ` +

@@ -1,7 +1,7 @@
-import { type Disk, readFile } from '../disk/disk.ts'
+import { type Disk, readFile, replaceFile } from '../disk/disk.ts'
 import { crc32c } from '../log/crc/crc32c.ts'
-import type { StoreDescriptor } from '../store/types.ts'
-import { corrupt, newerFormat } from './format.ts'
+import type { Steps, StoreDescriptor } from '../store/types.ts'
+import { corrupt, newerFormat, olderFormat } from './format.ts'
 
 export const MANIFEST_NAME = 'MANIFEST'
 export const TEMPORARY_NAME: string = `${MANIFEST_NAME}.tmp`
@@ -20,6 +20,29 @@ export interface SectionEntry {
   readonly lastKey: Uint8Array
 }
 
+/** Windows of one store that end close to each other have files of their own, which go as a whole. */
+export interface FileBucket {
+  readonly store: string
+  /** All windows in the file end at this or earlier, and less than a bucket's width before. */
+  readonly endMs: number
+}
+
+/** What a base knows of the windows of a store that has buckets. */
+export interface WindowState {
+  /** The width of its buckets; it stays while there are files of them. */
+  readonly bucketMs: number
+  /** Of windows of one size; null: the key says where a window ends. */
+  readonly sizeMs: number | null
+  /** Windows that end at this or earlier have expired; null: none has. */
+  readonly expiredMs: number | null
+}
+
+/** The time of a checkpoint, ms since 1970; null where it is not known. */
+export interface ManifestTime {
+  readonly eventMs: number | null
+  readonly processingMs: number | null
+}
+
 /** What the manifest says of a file. */
 export interface FileEntry {
   readonly name: string
@@ -27,6 +50,8 @@ export interface FileEntry {
   /** The CRC of the file's metadata, which holds the CRC of each of its blocks. */
   readonly checksum: number
   readonly stores: readonly SectionEntry[]
+  /** Of the files of a bucket; others have none. */
+  readonly bucket?: FileBucket
 }
 
 /** The state of one checkpoint: a value that is fixed when it is made. */
@@ -37,19 +62,33 @@ export interface Manifest {
   /** The number of the next file: one that was named once is never used again. */
   readonly nextFile: number
   readonly descriptors: readonly StoreDescriptor[]
+  /** By store. */
+  readonly windows: Readonly<Record<string, WindowState>>
+  readonly time: ManifestTime
   /** Newest first: of two entries with the same key, that of the file named first counts. */
   readonly files: readonly FileEntry[]
 }
 
-export const EMPTY_MANIFEST: Manifest = { id: 0, createdAtMs: null, nextFile: 1, descriptors: [], files: [] }
+export const EMPTY_MANIFEST: Manifest = {
+  id: 0,
+  createdAtMs: null,
+  nextFile: 1,
+  descriptors: [],
+  windows: {},
+  time: { eventMs: null, processingMs: null },
+  files: [],
+}
 
-/** The names of sorted files: the number in ten digits or more, and `.sorted`. */
-export function fileName(number: number): string {
-  return `${String(number).padStart(10, '0')}.sorted`
+/**
+ * The names of sorted files: the number in ten digits or more, and `.sorted`. What a compaction thread writes has the
+ * number of its task of that process too: a task that outlives its owner for a moment never meets the next owner's file.
+ */
+export function fileName(number: number, task?: number): string {
+  return `${String(number).padStart(10, '0')}${task === undefined ? '' : `-${task}`}.sorted`
 }
 
 export function isFileName(name: string): boolean {
-  return /^\d{10,16}\.sorted$/.test(name)
+  return /^\d{10,16}(-\d{1,16})?\.sorted$/.test(name)
 }
 
 /** True for what a write leaves in the directory when it is cut off, and for sorted files. */
@@ -62,6 +101,8 @@ interface WrittenManifest {
   readonly createdAtMs: number | null
   readonly nextFile: number
   readonly descriptors: readonly StoreDescriptor[]
+  readonly windows: Readonly<Record<string, WindowState>>
+  readonly time: ManifestTime
   readonly files: readonly {
     readonly name: string
     readonly sizeBytes: number
@@ -73,6 +114,7 @@ interface WrittenManifest {
       readonly firstKey: string
       readonly lastKey: string
     }[]
+    readonly bucket?: FileBucket
   }[]
 }
 
@@ -86,6 +128,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     createdAtMs: manifest.createdAtMs,
     nextFile: manifest.nextFile,
     descriptors: manifest.descriptors,
+    windows: manifest.windows,
+    time: manifest.time,
     files: manifest.files.map((file) => ({
       ...file,
       stores: file.stores.map((section) => ({
@@ -122,6 +166,7 @@ export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
     throw corrupt(path, head.length, 'fails its checksum')
   }
   if (Number(version) > MANIFEST_VERSION) throw newerFormat(path, Number(version), MANIFEST_VERSION)
+  if (Number(version) < MANIFEST_VERSION) throw olderFormat(path, Number(version), MANIFEST_VERSION)
   const written = JSON.parse(decoder.decode(body)) as WrittenManifest
   return {
     ...written,
@@ -144,22 +189,30 @@ export function readManifest(disk: Disk, directory: string): Manifest | null {
 }
 
 /**
- * Replaces the manifest, durably. When it throws, `progress.renaming` counts: while false the old manifest stands, and
- * the temporary file may be removed; afterwards nobody knows which of the two a crash would leave.
+ * Replaces the manifest, durably, waiting for the disk where it can. When it throws, `progress.renaming` counts: while
+ * false the old manifest stands, and the temporary file may be removed; afterwards nobody knows which of the two a crash
+ * would leave.
  */
-export function writeManifest(disk: Disk, directory: string, manifest: Manifest, progress: ManifestProgress): void {
+export function* writeManifest(disk: Disk, directory: string, manifest: Manifest, progress: ManifestProgress): Steps {
   const temporary = `${directory}/${TEMPORARY_NAME}`
   const file = disk.open(temporary, 'create')
   try {
     file.truncate(0)
     file.write(encodeManifest(manifest), 0)
-    file.sync()
+    const wait = file.syncLater()
+    if (wait !== null) yield wait
   } finally {
     file.close()
   }
   progress.renaming = true
   disk.rename(temporary, `${directory}/${MANIFEST_NAME}`)
-  disk.syncDirectory(directory)
+  const wait = disk.syncDirectoryLater(directory)
+  if (wait !== null) yield wait
+}
+
+/** As `writeManifest`, at once. */
+export function writeManifestNow(disk: Disk, directory: string, manifest: Manifest): void {
+  replaceFile(disk, directory, MANIFEST_NAME, encodeManifest(manifest))
 }
 
 /** How far a `writeManifest` came. */

@@ -10,7 +10,7 @@ import {
   type Manifest,
   MANIFEST_NAME,
   readManifest,
-  writeManifest,
+  writeManifestNow,
 } from './manifest.ts'
 import type { Steps } from '../store/types.ts'
 import type { ReadCounters } from './read-counters.ts'
@@ -72,7 +72,7 @@ export function openForWriting(place: FilePlace): OpenedFiles {
   if (manifest === null) {
     checkNoFiles(disk, directory)
     manifest = EMPTY_MANIFEST
-    writeManifest(disk, directory, manifest, { renaming: false })
+    writeManifestNow(disk, directory, manifest)
   }
   const retained = retainedIds(disk, directory).map((id) => readRetained(disk, directory, id))
   const named = new Set([manifest, ...retained].flatMap(({ files }) => files.map((file) => file.name)))

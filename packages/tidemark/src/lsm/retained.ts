@@ -1,4 +1,4 @@
-import { type Disk, readFile } from '../disk/disk.ts'
+import { type Disk, readFile, replaceFile } from '../disk/disk.ts'
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
 
 const DIRECTORY = 'retained'
@@ -34,19 +34,8 @@ export function readRetained(disk: Disk, directory: string, id: number): Manifes
 
 /** Writes the manifest of a checkpoint that is to be kept, durably; replaces one of the same id. */
 export function writeRetained(disk: Disk, directory: string, manifest: Manifest): void {
-  const path = retainedPath(directory, manifest.id)
-  const temporary = `${path}.tmp`
   disk.makeDirectory(`${directory}/${DIRECTORY}`)
-  const file = disk.open(temporary, 'create')
-  try {
-    file.truncate(0)
-    file.write(encodeManifest(manifest), 0)
-    file.sync()
-  } finally {
-    file.close()
-  }
-  disk.rename(temporary, path)
-  disk.syncDirectory(`${directory}/${DIRECTORY}`)
+  replaceFile(disk, `${directory}/${DIRECTORY}`, String(manifest.id), encodeManifest(manifest))
   disk.syncDirectory(directory)
 }
 

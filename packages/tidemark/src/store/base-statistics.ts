@@ -12,6 +12,8 @@ export interface BaseStatistics {
   /** Of the cache that the bases of a thread share. */
   readonly cache?: CacheStatistics
   readonly iterators?: IteratorStatistics
+  /** Of a base that is open for writing. */
+  readonly writes?: WriteStatistics
 }
 
 /** Files of at least 4^tier MiB and less than four times that; tier 0 has the smaller ones too. */
@@ -74,4 +76,25 @@ export interface IteratorStatistics {
   readonly limit: number
   /** Age of the oldest that is open, ms; 0 when none is, or when the base has no clock. */
   readonly oldestMs: number
+}
+
+/** What a base has written since it was opened, and what that costs. */
+export interface WriteStatistics {
+  readonly flushes: number
+  readonly flushedBytes: number
+  /** Merges whose result is in use, and the bytes of their results. */
+  readonly compactions: number
+  readonly compactedBytes: number
+  /** Merges under way. */
+  readonly compactionsRunning: number
+  /** Merges that a full disk has ended; each is planned again. */
+  readonly compactionsDelayed: number
+  /** True when compaction is so far behind that the task takes no messages. */
+  readonly stalled: boolean
+  /** Bytes written in all for each byte flushed; 0 before the first flush. */
+  readonly writeAmplification: number
+  /** Bytes of all files for each byte of the largest, which holds most of what lives; 0 for an empty base. */
+  readonly spaceAmplification: number
+  /** Retained checkpoints, and the bytes that only they keep. */
+  readonly retained: readonly { readonly id: number; readonly ownBytes: number }[]
 }

@@ -5,7 +5,6 @@ import { murmur2 } from '../../src/hash/murmur2.ts'
 import { BlockCache, type CacheOwner } from '../../src/lsm/block-cache.ts'
 import { BloomBuilder, bloomHas } from '../../src/lsm/bloom.ts'
 import { runToEnd } from '../../src/lsm/open-files.ts'
-import { MAX_FILES, planMerge } from '../../src/lsm/plan-merge.ts'
 import { bytes } from './support.ts'
 
 function filterOf(keys: readonly string[], maxKeys: number): { has: (key: string) => boolean; sizeBytes: number } {
@@ -150,44 +149,4 @@ test('a block that is too large for the cache is not kept', () => {
   const one = new Owner(1)
   one.offer(cache, 0, 1000)
   assert.equal(one.held[0], null)
-})
-
-function sizes(...sizesBytes: number[]): { sizeBytes: number }[] {
-  return sizesBytes.map((sizeBytes) => ({ sizeBytes }))
-}
-
-test('plans: four of a size, the newest run first, and what it outgrew', () => {
-  assert.equal(planMerge([]), null)
-  assert.equal(planMerge(sizes(5, 5, 5)), null)
-  assert.deepEqual(planMerge(sizes(5, 5, 5, 5)), [0, 1, 2, 3])
-  assert.deepEqual(planMerge(sizes(5, 5, 5, 100, 1000)), null)
-  assert.deepEqual(planMerge(sizes(5, 5, 5, 15, 1000)), [0, 1, 2, 3])
-  assert.deepEqual(planMerge(sizes(1, 100, 90, 80, 70, 5000)), [1, 2, 3, 4])
-  assert.deepEqual(planMerge(sizes(1, 2, 4, 8, 16, 32, 64, 128, 256)), [0, 1])
-})
-
-test('plans keep the number of files bounded, merge neighbours only, and write each entry a bounded number of times', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 1000 }), { maxLength: 400 }), (flushes) => {
-      let files: { sizeBytes: number }[] = []
-      let flushed = 0
-      let merged = 0
-      for (const sizeBytes of flushes) {
-        files = [{ sizeBytes }, ...files]
-        flushed += sizeBytes
-        const plan = planMerge(files)
-        if (plan !== null) {
-          assert.ok(plan.length >= 2)
-          plan.forEach((index, i) => assert.equal(index, (plan[0] as number) + i))
-          assert.ok((plan.at(-1) as number) < files.length)
-          const sum = plan.reduce((total, index) => total + (files[index] as { sizeBytes: number }).sizeBytes, 0)
-          merged += sum
-          files = files.toSpliced(plan[0] as number, plan.length, { sizeBytes: sum })
-        }
-        assert.ok(files.length <= MAX_FILES)
-      }
-      if (flushes.length > 0) assert.ok(merged <= flushed * (2 + Math.log2(flushes.length)), `${merged} of ${flushed}`)
-    }),
-    { numRuns: 300 },
-  )
 })

@@ -111,6 +111,11 @@ export function write(base: Base, id: number, changes: readonly Change[]): void 
   steps(base.write(id, NO_DESCRIPTORS, [sortedStore('a', changes)]))
 }
 
+/** A write of nothing: it names the merges that are done in the manifest. */
+export function settle(base: Base): void {
+  steps(base.write(base.id, base.descriptors, []))
+}
+
 /** The value of a key in hex, null when deleted, undefined when the base does not know it. */
 export function get(base: Base, k: Uint8Array, store = 'a'): string | null | undefined {
   const shifted = new Uint8Array(k.length + 9)

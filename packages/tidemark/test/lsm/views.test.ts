@@ -4,7 +4,7 @@ import type { Disk } from '../../src/disk/disk.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { isFileName } from '../../src/lsm/manifest.ts'
 import { ALL, applyTo, bytes, cursorOf, DIRECTORY, expectSame, get, hex, key, newCache } from './support.ts'
-import { openBaseOn, scan, scanModel, sortedStore, steps, write, type Change, type Model } from './support.ts'
+import { openBaseOn, scan, scanModel, settle, sortedStore, steps, write, type Change, type Model } from './support.ts'
 
 function changesOf(id: number): Change[] {
   return Array.from({ length: 100 }, (_, i) => ({
@@ -52,6 +52,7 @@ test('an exhausted iterator lets go of its files', () => {
   for (let id = 1; id <= 3; id++) write(base, id, changesOf(id))
   const iterator = base.scan('a', ALL)
   write(base, 4, changesOf(4))
+  settle(base)
   assert.equal(sortedFiles(disk).length, 4)
   while (iterator.next()) assert.ok(iterator.key.length > 0)
   assert.equal(sortedFiles(disk).length, 1)

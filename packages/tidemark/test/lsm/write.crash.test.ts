@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { LSM_FAILPOINTS, type LsmFailpoint } from '../../src/lsm/failpoints.ts'
 import { isFileName } from '../../src/lsm/manifest.ts'
-import { applyTo, DIRECTORY, expectSame, key, openBaseOn, sortedStore, steps, write } from './support.ts'
+import type { LsmBase } from '../../src/lsm/lsm-base.ts'
+import { applyTo, DIRECTORY, expectSame, key, openBaseOn, settle, sortedStore, steps, write } from './support.ts'
 import type { Change, Model } from './support.ts'
 
 /** Each write puts keys of its own, overwrites keys of all others, and deletes some. */
@@ -46,12 +47,18 @@ function expectRecovered(disk: MemDisk, allowed: readonly number[], what: string
 
 class PowerLoss extends Error {}
 
-const NEW_FROM: readonly LsmFailpoint[] = [
-  'flush-after-manifest',
-  'merge-before-manifest',
-  'merge-after-manifest',
-  'merge-before-remove',
-]
+/** The fourth write starts a merge, whose result the fifth names in its manifest. */
+function writeTwo(base: LsmBase): void {
+  if (base.id === 3) write(base, 4, changesOf(4))
+  write(base, 5, changesOf(5))
+}
+
+const BEFORE_FLUSH: readonly LsmFailpoint[] = ['flush-before-file', 'flush-after-file', 'flush-before-manifest']
+const AFTER_MERGE: readonly LsmFailpoint[] = ['merge-after-manifest', 'merge-before-remove']
+
+function idAfter(name: LsmFailpoint): number {
+  return BEFORE_FLUSH.includes(name) ? 3 : AFTER_MERGE.includes(name) ? 5 : 4
+}
 
 for (const name of LSM_FAILPOINTS) {
   test(`C5, C6: a crash at ${name} leaves one checkpoint whole`, () => {
@@ -62,20 +69,47 @@ for (const name of LSM_FAILPOINTS) {
           if (reached === name) throw new PowerLoss(name)
         },
       })
-      assert.throws(() => write(base, 4, changesOf(4)), PowerLoss)
-      assert.throws(() => write(base, 4, changesOf(4)), PowerLoss, 'the base is not written again')
+      assert.throws(() => writeTwo(base), PowerLoss)
+      assert.throws(() => write(base, 6, []), PowerLoss, 'the base is not written again')
       disk.crash({ seed })
-      expectRecovered(disk, [NEW_FROM.includes(name) ? 4 : 3], `seed ${seed}`)
+      expectRecovered(disk, [idAfter(name)], `seed ${seed}`)
     }
   })
 }
 
-test('every failpoint is reached by a write that merges, in order', () => {
-  const reached: string[] = []
-  const base = openBaseOn(prepared(3), { failpoint: (name) => reached.push(name) })
+test('every failpoint is reached by a write that starts a merge and the one after it', () => {
+  const reached = new Set<string>()
+  const base = openBaseOn(prepared(3), { failpoint: (name) => reached.add(name) })
   write(base, 4, changesOf(4))
-  assert.deepEqual(reached, [...LSM_FAILPOINTS])
+  settle(base)
+  assert.deepEqual([...reached].sort(), [...LSM_FAILPOINTS].sort())
   assert.equal(base.statistics().files, 1)
+})
+
+test('C5, C6: a crash while a base is closed that has a merge to name leaves the checkpoint whole', () => {
+  const counting = prepared(3)
+  const closed = openBaseOn(counting)
+  write(closed, 4, changesOf(4))
+  const start = counting.operations
+  closed.close()
+  const total = counting.operations - start
+  assert.ok(total >= 4, 'closing names the merge')
+  assert.equal(openBaseOn(counting).statistics().files, 1)
+  for (let operations = 0; operations <= total; operations++) {
+    for (let seed = 0; seed < 20; seed++) {
+      const disk = prepared(3)
+      const base = openBaseOn(disk)
+      write(base, 4, changesOf(4))
+      disk.stopAfter(operations)
+      try {
+        base.close()
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, 'ERR_DISK_IO')
+      }
+      disk.crash({ seed })
+      expectRecovered(disk, [4], `${operations} operations, seed ${seed}`)
+    }
+  }
 })
 
 test('C6: a crash after any operation of the disk leaves the old checkpoint or the new', () => {
@@ -84,6 +118,7 @@ test('C6: a crash after any operation of the disk leaves the old checkpoint or t
     const start = counting.operations
     const base = openBaseOn(counting)
     write(base, before + 1, changesOf(before + 1))
+    settle(base)
     const total = counting.operations - start
     assert.ok(total > 8, 'operations are counted')
     let olds = 0
@@ -96,6 +131,7 @@ test('C6: a crash after any operation of the disk leaves the old checkpoint or t
           const stopped = openBaseOn(disk)
           write(stopped, before + 1, changesOf(before + 1))
           written = true
+          settle(stopped)
         } catch (error) {
           assert.equal((error as { code?: string }).code, 'ERR_DISK_IO')
         }
