@@ -22,7 +22,7 @@ export const SECTION_SORTED = 1
 const STEP_ENTRIES = 512
 const STEP_BYTES = 65_536
 const ENTRY_OVERHEAD_BYTES = 12
-const COPY_BYTES: number = 1024 * 1024
+const PART_BYTES: number = 1024 * 1024
 
 /** The changes of one store. */
 export interface StoreChanges {
@@ -40,7 +40,7 @@ export function* encodeDelta(
   previous: number,
   stores: readonly StoreChanges[],
 ): Generator<void, Uint8Array | null> {
-  const encoder = new DeltaEncoder(capacityFor(stores))
+  const encoder = new DeltaEncoder(Math.min(PART_BYTES * 2, capacityFor(stores)))
   encoder.header(id, previous, stores)
   for (let place = 0; place < stores.length; place++) {
     const { policy, changes } = stores[place] as StoreChanges
@@ -58,6 +58,9 @@ function capacityFor(stores: readonly StoreChanges[]): number {
 class DeltaEncoder {
   entries = 0
   readonly #out: ByteWriter
+  /** What is encoded of a large delta: one buffer for all would have to be found and cleared at once. */
+  readonly #parts: Uint8Array[] = []
+  #partBytes = 0
   readonly #value = new ByteWriter(256)
   #crc = 0
   #summed = 0
@@ -92,6 +95,7 @@ class DeltaEncoder {
       }
       if (++done % STEP_ENTRIES === 0 || out.position > stepEnd) {
         this.#sum()
+        if (out.position > PART_BYTES) this.#setAside()
         stepEnd = out.position + STEP_BYTES
         yield
       }
@@ -123,22 +127,28 @@ class DeltaEncoder {
     this.#summed = this.#out.position
   }
 
+  #setAside(): void {
+    const part = this.#out.take(PART_BYTES * 2)
+    this.#parts.push(part)
+    this.#partBytes += part.length
+    this.#summed = 0
+  }
+
   *finish(): Generator<void, Uint8Array> {
     const out = this.#out
     out.varuint(0)
     this.#sum()
     out.i32(this.#crc | 0)
-    const used = out.position
-    const bytes = out.take(1)
-    return used * 2 < bytes.buffer.byteLength ? yield* copyOf(bytes) : bytes
+    const last = out.take(1)
+    if (this.#parts.length === 0) return last.length * 2 < last.buffer.byteLength ? last.slice() : last
+    const all = new Uint8Array(this.#partBytes + last.length)
+    let at = 0
+    for (const part of this.#parts) {
+      all.set(part, at)
+      at += part.length
+      yield
+    }
+    all.set(last, at)
+    return all
   }
-}
-
-function* copyOf(bytes: Uint8Array): Generator<void, Uint8Array> {
-  const copy = new Uint8Array(bytes.length)
-  for (let at = 0; at < bytes.length; at += COPY_BYTES) {
-    copy.set(bytes.subarray(at, at + COPY_BYTES), at)
-    if (at > 0) yield
-  }
-  return copy
 }

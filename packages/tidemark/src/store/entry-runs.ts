@@ -1,5 +1,5 @@
 import type { ByteMap } from './byte-map.ts'
-import { MOST_AT_ONCE, sortAtOnce } from './sort-entries.ts'
+import { MOST_AT_ONCE, type SortedRun, sortRun } from './sort-entries.ts'
 
 const FIRST_TAIL = 128
 
@@ -9,7 +9,7 @@ const FIRST_TAIL = 128
  */
 export class EntryRuns {
   /** Sorted by key, each. */
-  readonly runs: Int32Array[] = []
+  readonly runs: SortedRun[] = []
   readonly #map: ByteMap
   #tail = new Int32Array(FIRST_TAIL)
   #used = 0
@@ -31,14 +31,12 @@ export class EntryRuns {
   /** Makes a run of what came since the last one. */
   finish(): void {
     if (this.#used === 0) return
-    const run = this.#tail.slice(0, this.#used)
-    sortAtOnce(this.#map, run)
-    this.runs.push(run)
+    this.runs.push(sortRun(this.#map, this.#tail.slice(0, this.#used)))
     this.#used = 0
   }
 
   /** Entries that are in runs. */
   get size(): number {
-    return this.runs.reduce((sum, run) => sum + run.length, 0)
+    return this.runs.reduce((sum, run) => sum + run.entries.length, 0)
   }
 }

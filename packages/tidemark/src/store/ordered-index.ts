@@ -1,11 +1,15 @@
 import type { ByteMap } from './byte-map.ts'
 import { compareBytes } from './compare.ts'
 import { EntryRuns } from './entry-runs.ts'
-import { compareEntries, MOST_AT_ONCE, sortAll } from './sort-entries.ts'
+import { compareEntries, placeInRun, type SortedRun, sortAll } from './sort-entries.ts'
 
 const LEAF_ENTRIES = 512
 const FILL_ENTRIES = 384
-const MOST_SAMPLES = 16
+/** Entries that a part has, roughly, when it is put together. */
+const PART_ENTRIES = 4096
+const RUN_SAMPLES = 8
+/** The part of the golden ratio behind the point. */
+const GOLDEN = 0.618_033_988_749_895
 const NO_ENTRIES = new Int32Array(0)
 
 /**
@@ -23,7 +27,7 @@ interface Leaf {
  * The entries of a map in order of their keys: a list of leaves of up to 512 entries (a B+ tree of two levels, since
  * memtables are bounded). Entries are only added; an insert moves at most a leaf.
  *
- * Until the first range, entries are only kept in sorted runs. The first range cuts the keys into parts of about 8192
+ * Until the first range, entries are only kept in sorted runs. The first range cuts the keys into parts of about 4096
  * entries, by a sample of the runs, as cold leaves; a part is put together from the runs when something first looks into
  * it. So no call sorts more than a few parts, however large the map is.
  */
@@ -55,13 +59,13 @@ export class OrderedIndex {
     all.finish()
     const { runs } = all
     if (runs.length <= 1) {
-      this.#leaves.push(...makeLeaves(runs[0] ?? NO_ENTRIES, -1))
+      this.#leaves.push(...makeLeaves(runs[0]?.entries ?? NO_ENTRIES, -1))
       this.#runs = null
       return
     }
     const sample = sampleOf(runs)
     sortAll(this.#map, sample)
-    const parts = Math.ceil(all.size / MOST_AT_ONCE)
+    const parts = Math.ceil(all.size / PART_ENTRIES)
     this.#leaves.push(coldLeaf(-1))
     let last = 0
     for (let part = 1; part < parts; part++) {
@@ -81,7 +85,7 @@ export class OrderedIndex {
     let leaf = this.#leaves[leafAt] as Leaf
     if (leaf.extras !== null) {
       leaf.extras.push(entry)
-      if (leaf.extras.length === MOST_AT_ONCE) this.#warm(leafAt)
+      if (leaf.extras.length === PART_ENTRIES) this.#warm(leafAt)
       return
     }
     this.version++
@@ -128,9 +132,9 @@ export class OrderedIndex {
     const parts: Int32Array[] = []
     let count = extras.length
     for (const run of runs) {
-      const from = leaf.lowest < 0 ? 0 : this.#firstFrom(run, leaf.lowest, 0)
-      const to = next === undefined ? run.length : this.#firstFrom(run, next.lowest, from)
-      if (to > from) parts.push(run.subarray(from, to))
+      const from = leaf.lowest < 0 ? 0 : placeInRun(this.#map, run, leaf.lowest, 0)
+      const to = next === undefined ? run.entries.length : placeInRun(this.#map, run, next.lowest, from)
+      if (to > from) parts.push(run.entries.subarray(from, to))
       count += to - from
     }
     const entries = new Int32Array(count)
@@ -145,24 +149,6 @@ export class OrderedIndex {
     this.version++
     this.#cold--
     if (this.#cold === 0) this.#runs = null
-  }
-
-  /** The first place in a run, from `from` on, whose key is at or above the entry's. Looks near `from` first. */
-  #firstFrom(run: Int32Array, entry: number, from: number): number {
-    const map = this.#map
-    let low = from
-    let high = from
-    for (let step = 1; high < run.length && compareEntries(map, run[high] as number, entry) < 0; step *= 4) {
-      low = high + 1
-      high = low + step
-    }
-    if (high > run.length) high = run.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (compareEntries(map, run[middle] as number, entry) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 
   /** The leaf at a place of the list, with its entries in it. */
@@ -286,13 +272,17 @@ function makeLeaves(sorted: Int32Array, lowest: number): Leaf[] {
   return leaves
 }
 
-/** Entries at even distances of each run. */
-function sampleOf(runs: readonly Int32Array[]): Int32Array {
-  const each = Math.max(1, Math.min(MOST_SAMPLES, Math.floor(MOST_AT_ONCE / runs.length)))
+/**
+ * Entries at even distances of each run. Where they begin differs from run to run (by the golden ratio, so that all
+ * places are used alike): runs of the same distribution would else give the same few parts of it.
+ */
+function sampleOf(runs: readonly SortedRun[]): Int32Array {
   const sample: number[] = []
-  for (const run of runs) {
-    const most = Math.min(each, run.length)
-    for (let i = 0; i < most; i++) sample.push(run[Math.floor(((i + 0.5) * run.length) / most)] as number)
+  let shift = 0.5
+  for (const { entries } of runs) {
+    const most = Math.min(RUN_SAMPLES, entries.length)
+    for (let i = 0; i < most; i++) sample.push(entries[Math.floor(((i + shift) * entries.length) / most)] as number)
+    shift = (shift + GOLDEN) % 1
   }
   return Int32Array.from(sample)
 }

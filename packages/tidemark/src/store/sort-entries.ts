@@ -31,13 +31,13 @@ export function compareEntries(map: ByteMap, a: number, b: number): number {
  * doubles; entries that are equal so far are sorted by what comes behind, in the same way.
  */
 export function sortAtOnce(map: ByteMap, entries: Int32Array): void {
+  if (entries.length <= SMALL_GROUP) sortFew(map, entries)
+  else sortPacked(map, entries, sharedBy(map, entries), new Float64Array(entries.length))
+}
+
+/** Sorts by packed prefixes, which `packed` has afterwards, in the order of the entries. */
+function sortPacked(map: ByteMap, entries: Int32Array, shared: number, packed: Float64Array): void {
   const count = entries.length
-  if (count <= SMALL_GROUP) {
-    sortFew(map, entries)
-    return
-  }
-  const shared = sharedBy(map, entries)
-  const packed = new Float64Array(count)
   for (let i = 0; i < count; i++) {
     packed[i] = prefixOf(map, entries[i] as number, shared, PACKED_BYTES) * PLACES + i
   }
@@ -52,6 +52,58 @@ export function sortAtOnce(map: ByteMap, entries: Int32Array): void {
     if (i > group) sortEqual(map, entries.subarray(group, i + 1), shared)
     group = i + 1
   }
+}
+
+/** Up to 8192 sorted entries, with a number for each by which most searches are done without a look at the keys. */
+export interface SortedRun {
+  readonly entries: Int32Array
+  /** How many bytes all keys start with together. */
+  readonly shared: number
+  /** The five bytes behind them, padded with zeros, as one number. */
+  readonly prefixes: Float64Array
+}
+
+export function sortRun(map: ByteMap, entries: Int32Array): SortedRun {
+  const prefixes = new Float64Array(entries.length)
+  const shared = entries.length === 0 ? 0 : sharedBy(map, entries)
+  sortPacked(map, entries, shared, prefixes)
+  for (let i = 0; i < prefixes.length; i++) prefixes[i] = Math.floor((prefixes[i] as number) / PLACES)
+  return { entries, shared, prefixes }
+}
+
+/** The first place in a run, from `from` on, whose key is at or above that of `entry`. */
+export function placeInRun(map: ByteMap, run: SortedRun, entry: number, from: number): number {
+  const { entries, prefixes, shared } = run
+  const first = entries[0] as number
+  const start = map.keyStartAt(first)
+  if (sharedWith(map, entry, map.keyChunkAt(first), start, shared) < shared) {
+    // All keys of the run are on the same side of it.
+    return compareEntries(map, first, entry) < 0 ? entries.length : from
+  }
+  const prefix = prefixOf(map, entry, shared, PACKED_BYTES)
+  let low = from
+  let high = from
+  // Near `from` first.
+  for (let step = 1; high < entries.length && (prefixes[high] as number) < prefix; step *= 4) {
+    low = high + 1
+    high = low + step
+  }
+  if (high > entries.length) high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((prefixes[middle] as number) < prefix) low = middle + 1
+    else high = middle
+  }
+  // Of equal prefixes the keys decide; there may be many.
+  high = low
+  for (let step = 1; high < entries.length && prefixes[high] === prefix; step *= 2) high += step
+  if (high > entries.length) high = entries.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareEntries(map, entries[middle] as number, entry) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Entries with the same padded prefix: keys that end within it come first, by length; the others share more bytes. */
@@ -118,12 +170,14 @@ interface Keyed {
 export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
   const size = map.size
   const entries = new Int32Array(size)
+  if (size > RUN) yield
   const shared = yield* collect(map, entries)
   for (let start = 0; start < size; start += RUN) {
     sortAtOnce(map, entries.subarray(start, Math.min(size, start + RUN)))
     yield
   }
   if (size <= RUN) return entries
+  yield
   const keyed = { map, entries, prefixes: new Float64Array(size) }
   yield* measure(keyed, shared)
   return yield* mergeAll(keyed)
@@ -156,7 +210,10 @@ function* mergeAll(keyed: Keyed): Generator<void, Int32Array> {
   const size = keyed.entries.length
   // Both hold places in `entries`.
   let from = new Int32Array(size)
+  // Large allocations may each make the engine collect garbage: one to a step.
+  yield
   let to = new Int32Array(size)
+  yield
   for (let i = 0; i < size; i++) {
     from[i] = i
     if (i % (STEP_ENTRIES * 16) === 0) yield
