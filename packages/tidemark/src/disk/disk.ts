@@ -3,6 +3,8 @@
  * TidemarkError (ERR_DISK_FULL, ERR_DISK_IO, ERR_DISK_ACCESS, ERR_FILE_NOT_FOUND) that name the path.
  */
 export interface Disk {
+  /** Only of a disk whose paths are those of the operating system, so that native packages can open them. */
+  readonly host?: HostDisk
   /** Opens a file. `read`: must exist; `write`: read and write, must exist; `create`: read and write, made if missing. */
   open(path: string, mode: 'read' | 'write' | 'create'): DiskFile
   exists(path: string): boolean
@@ -20,6 +22,12 @@ export interface Disk {
   syncDirectory(path: string): void
   /** As `syncDirectory`, without blocking the thread: null when it is done, else a promise that settles when it is. */
   syncDirectoryLater(path: string): Promise<void> | null
+}
+
+/** What only the disk of the machine can do. */
+export interface HostDisk {
+  /** Removes an empty directory. */
+  readonly removeDirectory: (path: string) => void
 }
 
 export interface DiskFile {

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import type { Disk, DiskFile } from './disk.ts'
+import type { Disk, DiskFile, HostDisk } from './disk.ts'
 import { diskError } from './os-error.ts'
 
 const FLAGS = {
@@ -147,7 +147,10 @@ function syncDirectoryLater(path: string): Promise<void> | null {
 }
 
 /** The machine's own disk. */
-export const nodeDisk: Disk = {
+export const nodeDisk: Disk & { readonly host: HostDisk } = {
+  host: {
+    removeDirectory: (path) => attempt('remove the directory', path, () => fs.rmdirSync(path)),
+  },
   open: (path, mode) =>
     new NodeFile(
       path,

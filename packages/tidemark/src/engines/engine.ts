@@ -1,31 +1,111 @@
 import type { Disk } from '../disk/disk.ts'
+import { suggestion } from '../errors/nearest.ts'
+import { invariant, TidemarkError } from '../errors/error.ts'
 import type { BlockCache } from '../lsm/block-cache.ts'
 import type { LsmFailpoint } from '../lsm/failpoints.ts'
 import { openLsmBase } from '../lsm/lsm-base.ts'
 import type { Base } from '../store/types.ts'
 import { openMemoryBase } from './memory.ts'
+import type { NativeFailpoint } from './native-base.ts'
+import { NATIVE_ENGINES } from './native.ts'
+import { openNative } from './open-native.ts'
 
-/** The storage engines there are: see design/01, "Engines beside it". */
-export const ENGINES = ['lsm', 'memory'] as const
+/** The engines on Tidemark's own sorted files: see design/01, "Engines beside it". They open without waiting. */
+export const FILE_ENGINES = ['lsm', 'memory'] as const
 
-export type Engine = (typeof ENGINES)[number]
+/** Every engine that Tidemark has. */
+export const ENGINES = [...FILE_ENGINES, ...NATIVE_ENGINES] as const
+
+export type FileEngine = (typeof FILE_ENGINES)[number]
+
+/** An engine of Tidemark, or the name of one that was registered (see `registerEngine`). */
+export type Engine = (typeof ENGINES)[number] | (string & {})
+
+/** A step of a write, for crash tests. */
+export type EngineFailpoint = LsmFailpoint | NativeFailpoint
 
 export interface OpenBaseOptions {
   readonly disk: Disk
   /** Of this base alone. Made when missing, unless read only. */
   readonly directory: string
-  /** Blocks of the sorted files, shared by the bases of a thread; the engine `memory` needs none of it. */
+  /** Blocks of the sorted files, shared by the bases of a thread; used by the file engines only. */
   readonly cache: BlockCache
+  /** Bytes that an engine with a cache of its own may keep (default 32 MiB). */
+  readonly cacheBytes?: number
   /** For a reader beside the owner, in another thread or process. */
   readonly readOnly?: boolean
-  /** Called at the steps named in LSM_FAILPOINTS, for crash tests. */
-  readonly failpoint?: (name: LsmFailpoint) => void
+  /** Called at the steps named in LSM_FAILPOINTS or NATIVE_FAILPOINTS, for crash tests. */
+  readonly failpoint?: (name: EngineFailpoint) => void
+}
+
+/** An engine as it is registered: `baseConformance` of `tidemark/testing` says what its bases must do. */
+export interface EngineDefinition {
+  /** Letters, digits and `-`; it names a directory too. */
+  readonly name: string
+  /**
+   * Opens the committed state in a directory. `readOnly` is for a reader beside the owner, which may write meanwhile: a
+   * base that is empty if there is nothing yet. An engine that needs real files throws ERR_ENGINE_DISK without
+   * `disk.host`.
+   */
+  open(options: OpenBaseOptions): Base | Promise<Base>
+}
+
+const registered = new Map<string, EngineDefinition>()
+
+for (const name of FILE_ENGINES) registered.set(name, { name, open: (options) => openBase(name, options) })
+for (const name of NATIVE_ENGINES) registered.set(name, { name, open: (options) => openNative(name, options) })
+
+/**
+ * Makes an engine known by its name, in this thread: call it in the module of the job, which every container imports (and
+ * in tidemark.config.ts when the name is used there). The same name again replaces it. ERR_ENGINE_NAME: the name is one
+ * of Tidemark's own, or cannot name a directory.
+ */
+export function registerEngine(engine: EngineDefinition): void {
+  const { name } = engine
+  const own = ENGINES.some((known) => known === name)
+  if (own || !/^[a-z][a-z0-9-]{0,63}$/.test(name) || name === 'files') {
+    throw new TidemarkError(
+      'ERR_ENGINE_NAME',
+      `an engine cannot be registered as "${name}": ` +
+        (own ? 'Tidemark has one of this name' : 'a name is small letters, digits and -, and starts with a letter'),
+      { details: { engine: name } },
+    )
+  }
+  registered.set(name, engine)
+}
+
+/** Names of all engines: Tidemark's own, then the registered ones. */
+export function engineNames(): string[] {
+  return [...registered.keys()]
+}
+
+/** Throws ERR_ENGINE_UNKNOWN, with the nearest name, if there is no engine of this name; `where` starts the message. */
+export function assertEngine(name: string, where: string): void {
+  if (registered.has(name)) return
+  throw new TidemarkError(
+    'ERR_ENGINE_UNKNOWN',
+    `${where}: there is no engine "${name}".${suggestion(name, engineNames())}`,
+    {
+      details: { engine: name },
+    },
+  )
 }
 
 /**
- * Opens the committed state in a directory with an engine. ERR_STATE_CORRUPT: a file is damaged or missing.
- * ERR_FORMAT_NEWER: a later version of Tidemark wrote it.
+ * Opens the committed state in a directory with a file engine, without waiting. ERR_STATE_CORRUPT: a file is damaged or
+ * missing. ERR_FORMAT_NEWER: a later version of Tidemark wrote it. ERR_INVARIANT for an engine that has to be waited for.
  */
 export function openBase(engine: Engine, options: OpenBaseOptions): Base {
+  invariant(engine === 'lsm' || engine === 'memory', `the engine ${engine} is opened by openEngine`)
   return engine === 'memory' ? openMemoryBase(options) : openLsmBase(options)
+}
+
+/**
+ * Opens the committed state in a directory with any engine; the native ones give a promise. ERR_ENGINE_UNKNOWN;
+ * ERR_ENGINE_MISSING: its package is not installed; ERR_ENGINE_LOCKED: another base or process has it open;
+ * ERR_ENGINE_DISK: it cannot be on this disk; ERR_STATE_CORRUPT, ERR_FORMAT_NEWER, ERR_DISK_FULL, ERR_ENGINE.
+ */
+export function openEngine(engine: Engine, options: OpenBaseOptions): Base | Promise<Base> {
+  assertEngine(engine, `the state in ${options.directory}`)
+  return (registered.get(engine) as EngineDefinition).open(options)
 }

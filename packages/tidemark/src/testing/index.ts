@@ -1,1 +1,3 @@
 export { type TestJob, testJob, type TestJobOptions } from './test-job.ts'
+export { baseConformance, type ConformanceCase } from './base-conformance.ts'
+export { type BaseUnderTest } from './conformance-bench.ts'

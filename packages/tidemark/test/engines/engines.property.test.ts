@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
-import { ENGINES, openBase, type Engine } from '../../src/engines/engine.ts'
+import { FILE_ENGINES, openBase, type FileEngine } from '../../src/engines/engine.ts'
 import type { Base, BaseIterator, ByteRange } from '../../src/store/types.ts'
 import { ALL, anyChange, anyKey, anyRange, applyTo, DIRECTORY, expectSame, get, hex, newCache } from '../lsm/support.ts'
 import { scan, scanModel, sortedStore, type Change, type Model } from '../lsm/support.ts'
@@ -11,7 +11,7 @@ import { scan, scanModel, sortedStore, type Change, type Model } from '../lsm/su
 type Action =
   | { readonly what: 'write'; readonly a: readonly Change[]; readonly b: readonly Change[] }
   | { readonly what: 'stop'; readonly changes: readonly Change[]; readonly steps: number; readonly seed: number | null }
-  | { readonly what: 'reopen'; readonly engine: Engine }
+  | { readonly what: 'reopen'; readonly engine: FileEngine }
   | { readonly what: 'crash'; readonly seed: number }
   | { readonly what: 'get'; readonly key: Uint8Array }
   | { readonly what: 'scan'; readonly range: Partial<ByteRange> }
@@ -31,7 +31,10 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
       seed: fc.option(fc.nat({ max: 1000 }), { nil: null }),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('reopen' as const), engine: fc.constantFrom(...ENGINES) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ what: fc.constant('reopen' as const), engine: fc.constantFrom(...FILE_ENGINES) }),
+  },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('crash' as const), seed: fc.nat({ max: 1000 }) }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('get' as const), key: anyKey }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('scan' as const), range: anyRange }) },
@@ -42,13 +45,13 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
 /** A base on a disk, the maps that say what is in it, and iterators with what they have still to give. */
 class Bench {
   readonly #disk = new MemDisk()
-  #engine: Engine
+  #engine: FileEngine
   #base: Base
   #a: Model = new Map()
   #b: Model = new Map()
   #iterators: { readonly iterator: BaseIterator; readonly expected: [string, string][] }[] = []
 
-  constructor(engine: Engine) {
+  constructor(engine: FileEngine) {
     this.#engine = engine
     this.#base = this.#open()
   }
@@ -141,7 +144,7 @@ function step(iterator: BaseIterator, expected: [string, string][], count: numbe
   }
 }
 
-for (const engine of ENGINES) {
+for (const engine of FILE_ENGINES) {
   test(`${engine}: writes, deletions, merges, scans, reopenings and crashes leave what a sorted map has`, () => {
     fc.assert(
       fc.property(fc.array(anyAction, { maxLength: 50 }), (actions) => {

@@ -73,4 +73,46 @@ export const STATE_ERRORS = {
     exit: EXIT.failed,
     about: 'The start or end of a window is not a whole number of milliseconds, or does not fit the store.',
   },
+  ERR_ENGINE_UNKNOWN: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'There is no storage engine of this name. The message has the nearest one.',
+  },
+  ERR_ENGINE_NAME: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'An engine cannot be registered under this name: Tidemark has one of this name, or it cannot name a directory.',
+  },
+  ERR_ENGINE_MISSING: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'The package of an engine is not installed, or has no build for this machine. The message has the command.',
+  },
+  ERR_ENGINE_DISK: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'An engine that opens files of the operating system was asked for on a simulated disk.',
+  },
+  ERR_ENGINE_LOCKED: {
+    domain: 'state',
+    retry: 'later',
+    exit: EXIT.disk,
+    about: 'The database of an engine is open for writing elsewhere. Stop the other process first.',
+  },
+  ERR_ENGINE_CHANGED: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'A store has data in one engine and is to be kept by another. Set the engine back, or give it a new name.',
+  },
+  ERR_ENGINE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.disk,
+    about: 'The package of an engine failed. The task goes on from its last checkpoint when it is started again.',
+  },
 } as const satisfies Record<string, ErrorEntry>

@@ -44,7 +44,7 @@ export const BUILT_INS: Readonly<Record<string, readonly string[]>> = {
   'node:https': ['query', 'ops', 'sources', 'cli'],
   'node:net': ['cli'],
   'node:child_process': ['cli'],
-  'node:worker_threads': ['log', 'runtime', 'cli', 'lsm'],
+  'node:worker_threads': ['log', 'runtime', 'cli', 'lsm', 'engines'],
   'node:readline': ['cli', 'sources'],
   'node:os': ['runtime', 'ops', 'cli'],
 }

@@ -1,0 +1,132 @@
+import type { Base } from '../store/types.ts'
+import { type OpenBaseOptions, openEngine } from './engine.ts'
+import {
+  assertSamePlace,
+  directoryOf,
+  type EngineChoice,
+  engineOf,
+  FILES_PLACE,
+  hasFiles,
+  placeOf,
+  type Places,
+  readPlaces,
+  writePlaces,
+} from './placement.ts'
+import { type BasePart, SplitBase } from './split-base.ts'
+
+/** The choice that a reader beside the owner has: none, it takes what is there. */
+const AS_THEY_ARE: EngineChoice = { engine: 'lsm', stores: {} }
+
+export interface TaskBaseOptions extends Omit<OpenBaseOptions, 'readOnly'> {
+  /** Which engine keeps which store. */
+  readonly choice: EngineChoice
+  /** Names of the stores that the task declares. */
+  readonly stores: readonly string[]
+}
+
+/**
+ * Opens the base of a task, in `directory`: one engine's, or several under one. A promise only when an engine needs one.
+ * Errors as `openEngine`, and ERR_ENGINE_CHANGED: a store has its data in another engine.
+ */
+export function openTaskBase(options: TaskBaseOptions): Base | Promise<Base> {
+  const { choice, directory, disk } = options
+  const written = readPlaces(disk, directory)
+  const places = new Map(written ?? [])
+  for (const store of options.stores) {
+    const place = placeOf(choice.stores[store] ?? choice.engine, choice)
+    assertSamePlace(store, places.get(store) ?? place, place, directory)
+    places.set(store, place)
+  }
+  const used = new Set(places.values())
+  if (used.size === 0) used.add(placeOf(choice.engine, choice))
+  const onlyFiles = used.size === 1 && used.has(FILES_PLACE)
+  if (written === null && hasFiles(disk, directory)) used.add(FILES_PLACE)
+  const opened = openParts(options, choice, used)
+  const ready = (parts: readonly OpenedPart[]): Base => {
+    try {
+      addUndeclared(parts, places, directory)
+      // Before the first write: whoever opens the directory later must find all parts of it.
+      if (!onlyFiles && !samePlaces(places, written)) writePlaces(disk, directory, places)
+    } catch (error) {
+      for (const { base } of parts) base.close()
+      throw error
+    }
+    return joined(parts, places)
+  }
+  return opened instanceof Promise ? opened.then(ready) : ready(opened)
+}
+
+/**
+ * Opens the state of a task for reading, beside its owner or not, whatever engines keep it. Errors as `openEngine`;
+ * ERR_FILE_NOT_FOUND when the owner rewrites it too quickly to be read: try again.
+ */
+export function openTaskBaseForReading(options: Omit<OpenBaseOptions, 'readOnly'>): Base | Promise<Base> {
+  const places = readPlaces(options.disk, options.directory) ?? new Map<string, string>()
+  const used = new Set(places.values())
+  if (used.size === 0) used.add(FILES_PLACE)
+  const opened = openParts({ ...options, readOnly: true }, AS_THEY_ARE, used)
+  const ready = (parts: readonly OpenedPart[]): Base => joined(parts, places)
+  return opened instanceof Promise ? opened.then(ready) : ready(opened)
+}
+
+interface OpenedPart {
+  readonly place: string
+  readonly base: Base
+}
+
+/** All parts or none; without waiting when it is one part that needs none. */
+function openParts(
+  options: OpenBaseOptions,
+  choice: EngineChoice,
+  places: ReadonlySet<string>,
+): OpenedPart[] | Promise<OpenedPart[]> {
+  const open = (place: string): Base | Promise<Base> =>
+    openEngine(engineOf(place, choice), { ...options, directory: directoryOf(options.directory, place) })
+  const [first] = places
+  if (places.size > 1 || first === undefined) return openSeveral([...places], open)
+  const opened = open(first)
+  if (opened instanceof Promise) return opened.then((base) => [{ place: first, base }])
+  return [{ place: first, base: opened }]
+}
+
+async function openSeveral(
+  places: readonly string[],
+  open: (place: string) => Base | Promise<Base>,
+): Promise<OpenedPart[]> {
+  const parts: OpenedPart[] = []
+  try {
+    for (const place of places) parts.push({ place, base: await open(place) })
+    return parts
+  } catch (error) {
+    for (const { base } of parts) base.close()
+    throw error
+  }
+}
+
+/**
+ * Stores that the job does not declare any more stay where they are. In a directory from before its first store of another
+ * engine, what is in its files is written down nowhere else.
+ */
+function addUndeclared(parts: readonly OpenedPart[], places: Map<string, string>, directory: string): void {
+  for (const { place, base } of parts) {
+    for (const { name } of base.descriptors) {
+      assertSamePlace(name, place, places.get(name) ?? place, directory)
+      places.set(name, place)
+    }
+  }
+}
+
+function samePlaces(a: Places, b: Places | null): boolean {
+  return b !== null && a.size === b.size && [...a].every(([store, place]) => b.get(store) === place)
+}
+
+function joined(opened: readonly OpenedPart[], places: Places): Base {
+  const [only] = opened
+  if (opened.length === 1 && only !== undefined) return only.base
+  return new SplitBase(
+    opened.map(({ place, base }): BasePart => {
+      const stores = [...places].filter(([, own]) => own === place).map(([store]) => store)
+      return { base, stores: new Set(stores) }
+    }),
+  )
+}

@@ -1,0 +1,106 @@
+import { invariant } from '../errors/error.ts'
+import { EmptyBase } from './empty-base.ts'
+import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
+
+/** A part of a split base: what is kept by one engine. */
+export interface BasePart {
+  readonly base: Base
+  /** Stores that are kept there. */
+  readonly stores: ReadonlySet<string>
+}
+
+/**
+ * The base of a task whose stores are kept by several engines. A write goes to one after the other, all of them, so that
+ * each has the id. A crash between two of them leaves some ahead of others: `id` is the lowest, so that the deltas after
+ * it are replayed; those engines that have them already are overwritten by the same values. Reads are right meanwhile,
+ * because a replayed delta stands above the base (C1, C6). `newestId` is the highest, which must not be ahead of the
+ * committed checkpoint.
+ */
+export class SplitBase implements Base {
+  readonly #parts: readonly BasePart[]
+  readonly #byStore: ReadonlyMap<string, Base>
+  #last: Base
+  #lastStore: string | null = null
+
+  /** Every store is in one part; a store that is in none has no data and cannot be written. */
+  constructor(parts: readonly BasePart[]) {
+    const [first] = parts
+    invariant(first !== undefined, 'a split base has parts')
+    this.#parts = parts
+    this.#last = first.base
+    this.#byStore = new Map(parts.flatMap(({ base, stores }) => [...stores].map((store) => [store, base] as const)))
+  }
+
+  get id(): number {
+    return Math.min(...this.#parts.map(({ base }) => base.id))
+  }
+
+  get newestId(): number {
+    return Math.max(...this.#parts.map(({ base }) => base.newestId ?? base.id))
+  }
+
+  get descriptors(): readonly StoreDescriptor[] {
+    return this.#parts.flatMap(({ base, stores }) => base.descriptors.filter(({ name }) => stores.has(name)))
+  }
+
+  get valueBytes(): Uint8Array {
+    return this.#last.valueBytes
+  }
+
+  get valueStart(): number {
+    return this.#last.valueStart
+  }
+
+  get valueEnd(): number {
+    return this.#last.valueEnd
+  }
+
+  get(store: string, key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2 {
+    if (store !== this.#lastStore) {
+      const base = this.#byStore.get(store)
+      if (base === undefined) return 0
+      this.#last = base
+      this.#lastStore = store
+    }
+    return this.#last.get(store, key, start, end, hash)
+  }
+
+  scan(store: string, range: ByteRange): BaseIterator {
+    const base = this.#byStore.get(store)
+    return base === undefined ? new EmptyBase().scan() : base.scan(store, range)
+  }
+
+  *write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
+    for (const { name } of stores) {
+      invariant(this.#byStore.has(name), `store '${name}' is kept by one of the engines of its task`)
+    }
+    for (const part of this.#parts) {
+      yield* part.base.write(
+        id,
+        descriptors.filter(({ name }) => part.stores.has(name)),
+        stores.filter(({ name }) => part.stores.has(name)),
+      )
+    }
+  }
+
+  approximateCount(store: string): number {
+    return this.#byStore.get(store)?.approximateCount(store) ?? 0
+  }
+
+  statistics(): { readonly files: number; readonly bytes: number; readonly entries: number } {
+    let files = 0
+    let bytes = 0
+    let entries = 0
+    for (const { base } of this.#parts) {
+      const own = base.statistics()
+      files += own.files
+      bytes += own.bytes
+      entries += own.entries
+    }
+    return { files, bytes, entries }
+  }
+
+  close(): void {
+    for (const { base } of this.#parts) base.close()
+  }
+}
