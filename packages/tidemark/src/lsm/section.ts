@@ -186,6 +186,11 @@ export class Section implements CacheOwner {
     partition.kept = true
   }
 
+  /** The separator of an index partition. */
+  separatorOf(number: number): Uint8Array {
+    return this.#table.separators.at(number)
+  }
+
   /** Where an index partition is. */
   placeOfPartition(number: number): { readonly position: number; readonly sizeBytes: number; readonly crc: number } {
     const { positions, sizes, crcs } = this.#table

@@ -39,6 +39,8 @@ export class SortedFile implements SectionFile {
   readonly sizeBytes: number
   /** The CRC of the metadata, which stands for the content. */
   readonly checksum: number
+  readonly metadataPosition: number
+  readonly metadataBytes: number
   readonly sections: ReadonlyMap<string, Section>
   readonly cache: BlockCache
   readonly counters: ReadCounters
@@ -51,6 +53,8 @@ export class SortedFile implements SectionFile {
     this.path = file.path
     this.sizeBytes = sizeBytes
     this.checksum = footer.metadataCrc
+    this.metadataPosition = footer.metadataPosition
+    this.metadataBytes = footer.metadataLength
     this.cache = options.cache
     this.counters = options.counters ?? new ReadCounters()
     this.resident = read.resident
