@@ -1,6 +1,7 @@
 import { invariant } from '../errors/error.ts'
 import { EmptyBase } from './empty-base.ts'
-import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
+import type { BaseStatistics } from '../store/base-statistics.ts'
+import type { Base, BaseIterator, ByteRange, KeyBatch, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 
 /** A part of a split base: what is kept by one engine. */
 export interface BasePart {
@@ -87,17 +88,16 @@ export class SplitBase implements Base {
     return this.#byStore.get(store)?.approximateCount(store) ?? 0
   }
 
-  statistics(): { readonly files: number; readonly bytes: number; readonly entries: number } {
-    let files = 0
-    let bytes = 0
-    let entries = 0
-    for (const { base } of this.#parts) {
-      const own = base.statistics()
-      files += own.files
-      bytes += own.bytes
-      entries += own.entries
-    }
-    return { files, bytes, entries }
+  prefetch(store: string, keys: KeyBatch): Promise<void> | null {
+    return this.#byStore.get(store)?.prefetch?.(store, keys) ?? null
+  }
+
+  /** Sums; what only sorted files tell is that of the part that is kept in them. */
+  statistics(): BaseStatistics {
+    const parts = this.#parts.map(({ base }) => base.statistics())
+    const sum = (of: 'files' | 'bytes' | 'entries'): number => parts.reduce((total, part) => total + part[of], 0)
+    const detailed = parts.find((part) => part.reads !== undefined)
+    return { ...detailed, files: sum('files'), bytes: sum('bytes'), entries: sum('entries') }
   }
 
   close(): void {

@@ -233,6 +233,7 @@ export class LayeredState implements TaskState {
       baseFiles: base.files,
       baseBytes: base.bytes,
       baseEntries: base.entries,
+      base,
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Discipline, Serde } from '../serde/serde.ts'
+import type { BaseStatistics } from './base-statistics.ts'
 import type { TaskClock } from './task-clock.ts'
 
 /**
@@ -13,29 +14,47 @@ export interface StoreTtl {
   readonly time: 'event' | 'processing'
 }
 
+/** What shape a store has. `counter` is a kv; the last five keep several entries for a key (see docs/guide/stores.md). */
+export type StoreKind = 'kv' | 'windows' | 'session' | 'versioned' | 'counter' | 'list' | 'set'
+
+/**
+ * How a store's keys map to partitions: `identity`: by the key itself, as the key of a message; a function: by what it
+ * makes of the key, which must be a message's key; `opaque`: not at all, so that the store cannot be rescaled.
+ */
+export type PartitionBy = 'identity' | 'opaque' | ((key: unknown) => unknown)
+
 /** A store as the job declares it, without its types: what state, tools and checkpoints keep of it. */
 export interface StoreSpec {
   readonly name: string
-  readonly kind: 'kv' | 'windows'
+  readonly kind: StoreKind
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
-  /** Windows: entries may go when their window's end plus this is behind the watermark; null keeps them for ever. */
+  /**
+   * Windows and sessions: entries may go when their window's end plus this is behind the watermark; versioned stores: how
+   * far before its newest version the history of a key goes. Null keeps them for ever.
+   */
   readonly retentionMs: number | null
   /** Windows: the size of a window in ms, when it is fixed; null otherwise. */
   readonly windowSizeMs: number | null
   /** Entries end so long after they were put; none or null: never. */
   readonly ttl?: StoreTtl | null
+  /** Sessions: events of a key that are no further apart than this are of one session, ms. */
+  readonly gapMs?: number | null
+  /** Default `identity`. */
+  readonly partitionBy?: PartitionBy
   /**
    * A hint, not written down: false for a store that its task only reads by key. Then no order is kept in memory, and
    * the first range over many unflushed entries has to sort them: `prepareRange` does it in steps.
    */
   readonly ranged?: boolean
+  /** A hint, not written down: false for a window store of which nobody asks for the windows of one key. */
+  readonly fetched?: boolean
 }
 
 /** A StoreSpec as it is written down: serdes by name and version. */
 export interface StoreDescriptor {
   readonly name: string
-  readonly kind: 'kv' | 'windows'
+  readonly kind: StoreKind
   readonly key: string
   readonly keyVersion: number
   readonly value: string
@@ -44,6 +63,7 @@ export interface StoreDescriptor {
   readonly retentionMs: number | null
   readonly windowSizeMs: number | null
   readonly ttl?: StoreTtl | null
+  readonly partitionBy?: 'identity' | 'opaque' | 'function'
 }
 
 /** How far a range goes: `from` inclusive, `to` exclusive, null for open. The bytes must not change until it is closed. */
@@ -161,7 +181,7 @@ export interface TaskState {
    * two freezes. Returns true if there is more to do now. Nothing that a reader sees is changed by it.
    */
   expire(most: number): boolean
-  /** Makes a range over a store's committed (or all) entries cheap, in steps; only stores with `ranged: false` need it. */
+  /** Makes a range over a store's committed entries cheap, in steps; only stores with `ranged: false` need it. */
   prepareRange(store: string): Steps
   /** Bytes, files, hits: for metrics and tools. */
   statistics(): StateStatistics
@@ -176,6 +196,8 @@ export interface StateStatistics {
   readonly baseFiles: number
   readonly baseBytes: number
   readonly baseEntries: number
+  /** All that the base tells of itself. */
+  readonly base: BaseStatistics
 }
 
 /** The time of a task at a checkpoint, ms since 1970; null where it is not known. */
@@ -209,7 +231,8 @@ export interface Base {
   /** Adds sorted entries as the state of checkpoint `id`, durable when the generator ends. */
   write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps
   approximateCount(store: string): number
-  statistics(): { readonly files: number; readonly bytes: number; readonly entries: number }
+  /** What there is and what reads and writes have cost; more than the first three only from engines that know it. */
+  statistics(): BaseStatistics
   /**
    * Before `write`: the windows of a store that end at `beforeEndMs` or earlier have expired as of that write's
    * checkpoint, and may go without deletions. Never above what that checkpoint says, or a replay would miss them.
