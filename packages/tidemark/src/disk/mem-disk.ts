@@ -20,7 +20,7 @@ export type MemDiskOperation =
 
 export interface MemDiskFault {
   readonly operation: MemDiskOperation
-  readonly errno: 'ENOSPC' | 'EIO' | 'EACCES' | 'EDQUOT'
+  readonly errno: 'ENOSPC' | 'EIO' | 'EACCES' | 'EDQUOT' | 'EXDEV'
   /** Only for paths that contain this. */
   readonly path?: string
   /** Lets this many matching operations pass first (default 0). */

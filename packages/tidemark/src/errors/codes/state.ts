@@ -7,6 +7,12 @@ export const STATE_ERRORS = {
     exit: EXIT.data,
     about: 'A state file fails its checksum or is malformed; it is never served.',
   },
+  ERR_COMPACTION_CRASHED: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.internal,
+    about: 'The thread that merges state files ended by itself. Nothing is lost: start again, and report it.',
+  },
   ERR_SERDE: {
     domain: 'state',
     retry: 'never',
