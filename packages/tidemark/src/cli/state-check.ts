@@ -1,0 +1,126 @@
+import { nodeDisk } from '../disk/node-disk.ts'
+import { EXIT } from '../errors/entry.ts'
+import type { Finding } from '../lsm/finding.ts'
+import { type DataDir, openDataDir } from '../ops/data-dir.ts'
+import { stateStats, type StateStats } from '../ops/state-stats.ts'
+import { type DataReport, verifyData } from '../ops/verify-data.ts'
+import { type CliContext, type Options, settingsOf } from './context.ts'
+import { textFlag } from './flag-values.ts'
+import { formatBytes, formatCount, toJson } from './format.ts'
+import { renderTable } from './table.ts'
+
+/** `tidemark state verify`. */
+export async function verifyState(options: Options, context: CliContext): Promise<void> {
+  const data = await openData(options, context)
+  const store = textFlag(options, 'store')
+  const report = await verifyData(data, store === undefined ? {} : { store })
+  if (report.damages > 0) context.exitCode = EXIT.data
+  if (options['json'] === true) {
+    for (const line of reportJson(report)) await context.terminal.print(line)
+    return
+  }
+  const findings = findingsOf(report)
+  for (const finding of findings) await context.terminal.print(findingText(finding))
+  const { files, bytes, entries } = sums(report)
+  const log =
+    report.log === null ? '' : `, ${formatBytes(report.log.bytes)} of ${formatCount(report.log.partitions)} partitions`
+  const checked = `${formatCount(files)} state files with ${formatCount(entries)} entries, ${formatBytes(bytes)}${log}`
+  const result = report.damages === 0 ? 'everything is as it was written' : `${formatCount(report.damages)} damages`
+  await context.terminal.print(`verified ${checked}: ${result}`)
+}
+
+async function openData(options: Options, context: CliContext): Promise<DataDir> {
+  const { settings } = await settingsOf(options, context)
+  return openDataDir(settings.dataDir, nodeDisk)
+}
+
+function findingsOf(report: DataReport): Finding[] {
+  return [...report.tasks, ...report.directories.flatMap((each) => each.findings), ...(report.log?.findings ?? [])]
+}
+
+function sums(report: DataReport): { files: number; bytes: number; entries: number } {
+  let [files, bytes, entries] = [0, 0, 0]
+  for (const each of report.directories) {
+    files += each.files
+    bytes += each.bytes
+    entries += each.entries
+  }
+  return { files, bytes, entries }
+}
+
+function findingText({ kind, file, position, store, what }: Finding): string {
+  const where = `${file}, byte ${position}${store === null ? '' : `, store "${store}"`}`
+  return `${kind === 'damage' ? 'DAMAGE  ' : 'leftover'}  ${where}: ${what}`
+}
+
+function* reportJson(report: DataReport): Generator<string, void> {
+  for (const finding of findingsOf(report)) yield toJson({ finding })
+  for (const { directory, task, files, bytes, entries, checkpoints } of report.directories) {
+    yield toJson({ directory, task, files, bytes, entries, checkpoints })
+  }
+  const { log, damages } = report
+  yield toJson({ log: log === null ? null : { partitions: log.partitions, bytes: log.bytes }, damages })
+}
+
+/** `tidemark state stats`. */
+export async function showStateStats(options: Options, context: CliContext): Promise<void> {
+  const { terminal } = context
+  const data = await openData(options, context)
+  const stats = await stateStats(data)
+  if (options['json'] === true) {
+    for (const each of stats.stores) await terminal.print(toJson({ job: data.job, ...each }))
+    for (const each of stats.tasks) await terminal.print(toJson({ job: data.job, ...each }))
+    return
+  }
+  if (stats.tasks.length === 0) {
+    terminal.note('no task has run on this data directory yet')
+    return
+  }
+  const layout = { header: terminal.style.dim, ...(terminal.outIsTerminal ? { width: terminal.columns } : {}) }
+  const right = 'right' as const
+  if (stats.stores.length > 0) {
+    const titles = ['keys', 'files', 'entries', 'deletions', 'stored', 'plain', 'space']
+    const columns = [
+      { title: 'store' },
+      { title: 'task', align: right },
+      ...titles.map((title) => ({ title, align: right })),
+    ]
+    await terminal.print(renderTable(columns, storeCells(stats), layout).join('\n'))
+    await terminal.print('')
+  }
+  const titles = ['task', 'checkpoint', 'flushed', 'recent', 'files', 'size']
+  const columns = [...titles.map((title) => ({ title, align: right })), { title: 'files by size' }]
+  await terminal.print(renderTable(columns, taskCells(stats), layout).join('\n'))
+}
+
+function storeCells(stats: StateStats): string[][] {
+  return stats.stores.map((each) => [
+    each.store,
+    String(each.task),
+    formatCount(each.keys),
+    known(each.files, formatCount),
+    known(each.entries, formatCount),
+    known(each.deletions, formatCount),
+    known(each.bytes, formatBytes),
+    known(each.plainBytes, formatBytes),
+    known(each.spaceAmplification, (ratio) => `${ratio.toFixed(2)}x`),
+  ])
+}
+
+function known(value: number | null, format: (value: number) => string): string {
+  return value === null ? '-' : format(value)
+}
+
+function taskCells(stats: StateStats): string[][] {
+  return stats.tasks.map(({ task, checkpoint, flushedId, recentBytes, base }) => [
+    String(task),
+    formatCount(checkpoint),
+    formatCount(flushedId),
+    formatBytes(recentBytes),
+    formatCount(base.files),
+    formatBytes(base.bytes),
+    (base.tiers ?? [])
+      .map((tier) => `${tier.files} below ${formatBytes(4 ** (tier.tier + 1) * 1024 * 1024)}`)
+      .join(', '),
+  ])
+}

@@ -1,0 +1,100 @@
+import { isTidemarkError } from '../errors/error.ts'
+import type { Finding, VerifyReport } from '../lsm/finding.ts'
+import { isFileName, MANIFEST_NAME } from '../lsm/manifest.ts'
+import { verifyBase } from '../lsm/verify-base.ts'
+import type { DataDir } from './data-dir.ts'
+import { findingOf, type LogReport, verifyLog } from './verify-log.ts'
+
+/** What was verified of the sorted files of one directory, and what was found. */
+export interface DirectoryReport extends VerifyReport {
+  readonly directory: string
+  /** The task it belongs to; null for one of a former plan or lineage. */
+  readonly task: number | null
+}
+
+export interface DataReport {
+  readonly directories: readonly DirectoryReport[]
+  /** What opening the tasks as of their newest commit met: the deltas above the files, and whether all fits together. */
+  readonly tasks: readonly Finding[]
+  /** Null when only one store was asked for. */
+  readonly log: LogReport | null
+  readonly damages: number
+}
+
+export interface VerifyDataOptions {
+  /** Only the tasks that have this store, only what concerns it, and not the log. */
+  readonly store?: string
+}
+
+/**
+ * Verifies every byte of the state of all tasks, retained checkpoints too, and of the log: see `verifyBase`. Never writes;
+ * beside a running job too. A generator, so that a long verification leaves the thread free: each step is a few ms.
+ * State in engines that have files of their own is verified by opening it. ERR_UNKNOWN_STORE.
+ */
+export async function verifyData(data: DataDir, options: VerifyDataOptions = {}): Promise<DataReport> {
+  const { store } = options
+  const opening = await openAll(data, store)
+  const directories: DirectoryReport[] = []
+  for (const { directory, task } of stateDirectories(data, store)) {
+    const report = await inTurns(verifyBase(data.disk, directory))
+    const findings = report.findings.filter(
+      (each) => store === undefined || each.store === null || each.store === store,
+    )
+    directories.push({ ...report, findings, directory, task })
+  }
+  const log = store === undefined ? await inTurns(verifyLog(data)) : null
+  const all = [...opening, ...directories.flatMap((each) => each.findings), ...(log?.findings ?? [])]
+  return { directories, tasks: opening, log, damages: all.filter((each) => each.kind === 'damage').length }
+}
+
+/** A few ms. */
+const STEPS_PER_TURN = 32
+
+/** Runs a generator, and lets others have the thread now and then. */
+async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  for (;;) {
+    for (let i = 0; i < STEPS_PER_TURN; i++) {
+      const step = work.next()
+      if (step.done === true) return step.value
+    }
+    await new Promise((done) => setImmediate(done))
+  }
+}
+
+/** Opens all tasks together; what that meets is a finding. */
+async function openAll(data: DataDir, store: string | undefined): Promise<Finding[]> {
+  if (store !== undefined) {
+    const view = await data.store(store).catch((error: unknown) => {
+      if (isTidemarkError(error, 'ERR_UNKNOWN_STORE')) throw error
+      return findingOf(error, data.path)
+    })
+    if ('what' in view) return [view]
+    view.close()
+    return []
+  }
+  try {
+    for (const { state } of await data.states({ rawValues: true })) state.close()
+    return []
+  } catch (error) {
+    return [findingOf(error, data.path)]
+  }
+}
+
+/** Every directory with sorted files, with the task it belongs to. */
+function stateDirectories(
+  data: DataDir,
+  store: string | undefined,
+): { readonly directory: string; readonly task: number | null }[] {
+  const { disk, path } = data
+  const tasks = new Map(data.tasks().map((info) => [data.stateDirectory(info.meta), info]))
+  const found: { directory: string; task: number | null }[] = []
+  for (const name of disk.list(`${path}/state`)) {
+    const directory = `${path}/state/${name}`
+    const info = tasks.get(directory)
+    if (store !== undefined && info?.meta.stores.some((each) => each.name === store) !== true) continue
+    const there = disk.list(directory)
+    const sorted = there.includes(MANIFEST_NAME) || there.includes('retained') || there.some(isFileName)
+    if (sorted) found.push({ directory, task: info?.meta.task ?? null })
+  }
+  return found
+}
