@@ -42,7 +42,7 @@ function argumentsFor(directory: string, port: number): string[] {
   return ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', join(directory, 'data')]
 }
 
-const directory = (): string => serviceDirectory('s3')
+const ownDirectory = (): string => serviceDirectory('s3')
 
 export const s3: Service = {
   name: 's3',
@@ -52,17 +52,17 @@ export const s3: Service = {
     build()
   },
   async up() {
-    const args = argumentsFor(directory(), PORT)
-    await startDaemon({ directory: directory(), port: PORT, command: PROGRAM, args, env: ENVIRONMENT })
+    const args = argumentsFor(ownDirectory(), PORT)
+    await startDaemon({ directory: ownDirectory(), port: PORT, command: PROGRAM, args, env: ENVIRONMENT })
     return `http://127.0.0.1:${PORT}`
   },
-  down: () => stopDaemon(directory()),
+  down: () => stopDaemon(ownDirectory()),
   async reset() {
-    await stopDaemon(directory())
-    rmSync(directory(), { recursive: true, force: true })
+    await stopDaemon(ownDirectory())
+    rmSync(ownDirectory(), { recursive: true, force: true })
   },
   async address() {
-    return (await daemonPid(directory())) === null ? null : `http://127.0.0.1:${PORT}`
+    return (await daemonPid(ownDirectory())) === null ? null : `http://127.0.0.1:${PORT}`
   },
 }
 

@@ -1,8 +1,11 @@
 import type { Disk } from '../disk/disk.ts'
+import type { RetentionPolicy } from './retention.ts'
 
 /** A file that a checkpoint refers to: written once, never changed, named by its writer's epoch. */
 export interface CheckpointFile {
   readonly name: string
+  /** The name that it gets in a restore's target (default `name`). */
+  readonly as?: string
   readonly sizeBytes: number
   /** CRC-32 of the whole content (as in zlib), unsigned. */
   readonly checksum: number
@@ -48,10 +51,39 @@ export interface Claim {
   readonly newest: Checkpoint | null
 }
 
-/** Where `restore` puts a checkpoint's files: an otherwise unused directory. */
+/** Where `restore` puts a checkpoint's files: a directory without directories in it, otherwise unused. */
 export interface RestoreTarget {
   readonly disk: Disk
   readonly directory: string
+}
+
+/** A file that will not change, to be copied piece by piece: it may be larger than memory. */
+export interface FileSource {
+  readonly disk: Disk
+  readonly path: string
+  /** The name that it gets in a restore's target. */
+  readonly as?: string
+}
+
+/** How far a restore is. */
+export interface RestoreProgress {
+  readonly task: string
+  /** The checkpoint. */
+  readonly id: number
+  /** Bytes that are in the target, those of an earlier attempt among them. */
+  readonly doneBytes: number
+  readonly totalBytes: number
+  /** Of this attempt, so far. */
+  readonly bytesPerSecond: number
+  /** At that rate, ms; null before the first bytes. */
+  readonly remainingMs: number | null
+}
+
+export interface RestoreOptions {
+  /** Files at a time (default 4). */
+  readonly concurrency?: number
+  /** Called after each piece of a few MiB. */
+  readonly onProgress?: (progress: RestoreProgress) => void
 }
 
 /**
@@ -66,26 +98,28 @@ export interface CheckpointManager {
   claim(task: string): Promise<Claim>
 
   /**
-   * Writes bytes under a name that no other owner can use. The file means nothing until a checkpoint lists it; it may be
-   * listed by any later checkpoint of the task.
+   * Writes bytes, or a file piece by piece, under a name that no other owner can use. It means nothing until a checkpoint
+   * lists it; it may be listed by any later checkpoint of the task.
    */
-  writeFile(task: string, epoch: number, bytes: Uint8Array): Promise<CheckpointFile>
+  writeFile(task: string, epoch: number, content: Uint8Array | FileSource): Promise<CheckpointFile>
 
   /**
    * DECIDE: makes the draft the task's newest checkpoint, atomically, if `expected` holds. When the promise settles it is
    * durable with all its files. Throws ERR_CHECKPOINT_FENCED if it does not hold (the caller must stop, and never retry),
    * ERR_CHECKPOINT_CORRUPT if a listed file is missing or has another size: then nothing has been
-   * committed, unless the next owner's claim says so. After any other error the outcome is unknown: `list` tells.
+   * committed, unless the next owner's claim says so. After any other error the outcome is unknown: `list` tells. So it
+   * does after ERR_CHECKPOINT_CONFLICT: an earlier call of the same owner, of unknown outcome, took effect meanwhile.
    */
   createCheckpoint(task: string, draft: CheckpointDraft, expected: Expected): Promise<Checkpoint>
 
   /**
-   * Copies a checkpoint's files (the newest, without `id`) to the target, checks every byte against the checksums, and
-   * marks the target complete last. All or nothing: after an error, or a crash, the target is empty or has no mark, and
-   * `restoredCheckpoint` says that there is no state. What was in the directory before is removed.
+   * Copies a checkpoint's files (the newest, without `id`) to the target, several at a time, checks every byte against
+   * the checksums, and marks the target complete last. All or nothing: after an error, or a crash, the target is empty or
+   * has no mark, and `restoredCheckpoint` says that there is no state. The next call for the same checkpoint goes on where
+   * a crash or an error of the store ended this one. What else was in the directory is removed.
    * Throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_CORRUPT.
    */
-  restore(task: string, target: RestoreTarget, id?: number): Promise<Checkpoint>
+  restore(task: string, target: RestoreTarget, id?: number, options?: RestoreOptions): Promise<Checkpoint>
 
   /** Retained checkpoints, newest first. Throws ERR_CHECKPOINT_CORRUPT for one that is damaged, rather than hide it. */
   list(task: string): Promise<Checkpoint[]>
@@ -95,4 +129,16 @@ export interface CheckpointManager {
    * ERR_CHECKPOINT_NOT_FOUND.
    */
   delete(task: string, id: number): Promise<void>
+
+  /**
+   * Applies a retention policy after a commit of the owner: deletes the checkpoints that it does not keep, and the files
+   * that none of the others lists. Returns the ids deleted. Throws ERR_CHECKPOINT_FENCED for an owner that is none.
+   */
+  retire(task: string, epoch: number, policy?: RetentionPolicy): Promise<number[]>
+
+  /**
+   * Deletes what fenced owners left: files and records with an epoch strictly below `epoch`, written more than an hour
+   * ago, that no checkpoint lists. Returns their names. Throws ERR_CHECKPOINT_FENCED for an owner that is none.
+   */
+  collectOrphans(task: string, epoch: number): Promise<string[]>
 }

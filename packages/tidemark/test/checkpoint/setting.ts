@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { FileCheckpointManager } from '../../src/checkpoint/file-manager.ts'
-import type { Checkpoint, CheckpointFile, Expected } from '../../src/checkpoint/manager.ts'
+import { FileObjects } from '../../src/checkpoint/file-objects.ts'
+import type { Checkpoint, CheckpointFile, CheckpointManager, Expected } from '../../src/checkpoint/manager.ts'
+import { ObjectCheckpointManager } from '../../src/checkpoint/object-manager.ts'
+import { HookedStore } from './hooked-store.ts'
 import { ManualClock } from '../../src/clock/clock.ts'
 import { readFile } from '../../src/disk/disk.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
@@ -22,9 +24,11 @@ export function seededRandom(seed = 1): () => number {
 export interface Setting {
   readonly disk: MemDisk
   readonly clock: ManualClock
-  readonly manager: FileCheckpointManager
+  readonly manager: ObjectCheckpointManager
+  /** What `manager` works on. */
+  readonly store: HookedStore
   /** Another process on the same disk. */
-  readonly other: () => FileCheckpointManager
+  readonly other: () => ObjectCheckpointManager
 }
 
 export function makeSetting(seed = 1): Setting {
@@ -33,8 +37,11 @@ export function makeSetting(seed = 1): Setting {
   const random = seededRandom(seed)
   disk.makeDirectory(ROOT)
   disk.syncDirectory('/')
-  const other = (): FileCheckpointManager => new FileCheckpointManager({ disk, directory: ROOT, clock, random })
-  return { disk, clock, manager: other(), other }
+  const objects = (): FileObjects => new FileObjects({ disk, directory: ROOT })
+  const store = new HookedStore(objects())
+  const manager = new ObjectCheckpointManager({ store, clock, random })
+  const other = (): ObjectCheckpointManager => new ObjectCheckpointManager({ store: objects(), clock, random })
+  return { disk, clock, manager, store, other }
 }
 
 export function bytesOf(text: string): Uint8Array {
@@ -43,7 +50,7 @@ export function bytesOf(text: string): Uint8Array {
 
 /** Commits a checkpoint with one new file, which holds its id, behind the files given. */
 export async function commit(
-  manager: FileCheckpointManager,
+  manager: CheckpointManager,
   expected: Expected,
   files: readonly CheckpointFile[] = [],
   savepoint = false,
@@ -55,7 +62,7 @@ export async function commit(
 }
 
 /** Restores a checkpoint on a disk of its own, and checks that content and record are those of its id. */
-export async function expectRestores(manager: FileCheckpointManager, id: number): Promise<void> {
+export async function expectRestores(manager: CheckpointManager, id: number): Promise<void> {
   const disk = new MemDisk()
   const checkpoint = await manager.restore(TASK, { disk, directory: '/state' }, id)
   assert.equal(checkpoint.id, id)

@@ -38,6 +38,12 @@ export const CHECKPOINT_ERRORS = {
     exit: EXIT.usage,
     about: 'The engine of a task cannot keep a checkpoint or take part in a savepoint. Choose another engine for that.',
   },
+  ERR_CONTROL_TIMEOUT: {
+    domain: 'runtime',
+    retry: 'later',
+    exit: EXIT.failed,
+    about: 'The process that has the data directory open did not answer a request. It may still do what it was asked.',
+  },
   ERR_SAVEPOINT_BUSY: {
     domain: 'checkpoint',
     retry: 'later',
@@ -81,5 +87,52 @@ export const CHECKPOINT_ERRORS = {
     exit: EXIT.data,
     about:
       'The start of this data directory from a savepoint was cut off. Start from the savepoint again, with --from.',
+  },
+  ERR_CHECKPOINT_CONFLICT: {
+    domain: 'checkpoint',
+    retry: 'later',
+    exit: EXIT.failed,
+    about:
+      'An earlier write of the same owner, whose outcome it had not learned, took effect meanwhile. List the checkpoints, and go on from the newest.',
+  },
+  ERR_CHECKPOINT_TARGET: {
+    domain: 'checkpoint',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'Checkpoints cannot be kept there. A place is file:///directory or s3://bucket/prefix.',
+  },
+  ERR_OBJECT_STORE: {
+    domain: 'checkpoint',
+    retry: 'later',
+    exit: EXIT.failed,
+    about:
+      'The place where checkpoints are kept cannot be reached, or is too busy. Nothing was done; it is tried again.',
+  },
+  ERR_OBJECT_STORE_UNKNOWN: {
+    domain: 'checkpoint',
+    retry: 'later',
+    exit: EXIT.failed,
+    about:
+      'The place where checkpoints are kept did not answer: the write may have happened or may happen yet. It is found out before the next one.',
+  },
+  ERR_OBJECT_STORE_ACCESS: {
+    domain: 'checkpoint',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'The bucket is not there, or these credentials may not use it. Check the name, the region and the rights.',
+  },
+  ERR_OBJECT_STORE_UNSAFE: {
+    domain: 'checkpoint',
+    retry: 'never',
+    exit: EXIT.usage,
+    about:
+      'The S3 server ignores If-None-Match, by which owners of a task are told apart: checkpoints would not be safe there. Use another server.',
+  },
+  ERR_S3_MISSING: {
+    domain: 'checkpoint',
+    retry: 'never',
+    exit: EXIT.usage,
+    about:
+      'Checkpoints in S3 need the package @aws-sdk/client-s3, which is not installed. The message has the command.',
   },
 } as const satisfies Record<string, ErrorEntry>

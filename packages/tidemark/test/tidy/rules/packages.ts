@@ -1,7 +1,7 @@
 import type { Problem } from '../sources.ts'
 
 const EXACT = /^(?:npm:(?:@[\w.-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+(?:-[\w.]+)?$/
-const ALLOWED: ReadonlySet<string> = new Set(['MIT', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC'])
+const ALLOWED: ReadonlySet<string> = new Set(['MIT', 'Apache-2.0', '0BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC'])
 
 /** Licences read in the package's own LICENSE file, where the manifest names none: for that version only. */
 const READ_BY_HAND: Readonly<Record<string, string>> = {

@@ -70,10 +70,8 @@ export function decodeSlot(bytes: Uint8Array, path: string): SlotRecord {
 export function damaged(path: string, why: string): TidemarkError {
   return new TidemarkError(
     'ERR_CHECKPOINT_CORRUPT',
-    `checkpoint file ${path} is damaged: ${why}. Restore it from a copy.`,
-    {
-      details: { file: path },
-    },
+    `checkpoint file ${path} is damaged: ${why}. Take an older checkpoint, or restore it from a copy.`,
+    { details: { file: path } },
   )
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { restoredCheckpoint } from '../../src/checkpoint/file-restore.ts'
+import { restoredCheckpoint } from '../../src/checkpoint/restore-files.ts'
 import type { RestoreTarget } from '../../src/checkpoint/manager.ts'
 import { readFile } from '../../src/disk/disk.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { FileCheckpointManager } from '../../src/checkpoint/file-manager.ts'
-import type { Checkpoint } from '../../src/checkpoint/manager.ts'
+import type { Checkpoint, CheckpointManager } from '../../src/checkpoint/manager.ts'
 import { isTidemarkError } from '../../src/errors/error.ts'
 import { commit, expectRestores, makeSetting, TASK, type Setting } from './setting.ts'
 
@@ -33,7 +32,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 interface Owner {
-  readonly manager: FileCheckpointManager
+  readonly manager: CheckpointManager
   epoch: number
   /** What it believes to be the newest checkpoint. */
   newest: Checkpoint | null

@@ -13,23 +13,25 @@ export interface FileName {
 }
 
 /**
- * The directory of a task. Throws ERR_CHECKPOINT_TASK for a name that could leave the manager's directory or that some
- * file system would not take.
+ * The folder of a task, with a slash at its end. Throws ERR_CHECKPOINT_TASK for a name that could leave the manager's place or that some file system would not take.
  */
-export function taskDirectory(root: string, task: string): string {
+export function taskFolder(task: string): string {
   if (!TASK.test(task)) {
     throw new TidemarkError(
       'ERR_CHECKPOINT_TASK',
-      `task "${task}" cannot have a directory of its own: use letters, digits, dots, dashes and underscores`,
+      `task "${task}" cannot have a folder of its own: use letters, digits, dots, dashes and underscores`,
       { details: { task } },
     )
   }
-  return `${root}/${task}`
+  return `${task}/`
 }
 
-/** Slots are taken in order, by whoever links first: the name depends on nothing but the number. */
+/** What the names of slots start with. */
+export const SLOT_PREFIX = 'c-'
+
+/** Slots are taken in order, by whoever comes first: the name depends on nothing but the number. */
 export function slotName(slot: number): string {
-  return `c-${String(slot).padStart(SLOT_DIGITS, '0')}`
+  return `${SLOT_PREFIX}${String(slot).padStart(SLOT_DIGITS, '0')}`
 }
 
 /** The number of a slot, or null for another file. */

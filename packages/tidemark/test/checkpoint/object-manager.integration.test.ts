@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { FileCheckpointManager } from '../../src/checkpoint/file-manager.ts'
-import { restoredCheckpoint } from '../../src/checkpoint/file-restore.ts'
+import { FileObjects } from '../../src/checkpoint/file-objects.ts'
+import { ObjectCheckpointManager } from '../../src/checkpoint/object-manager.ts'
+import { restoredCheckpoint } from '../../src/checkpoint/restore-files.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { bytesOf, commit, TASK } from './setting.ts'
@@ -14,8 +15,10 @@ after(() => rmSync(directory, { recursive: true }))
 
 test('C4 C8 on a real disk: commits, fences by a link, restores, refuses what is damaged', async () => {
   const disk = nodeDisk
-  const make = (): FileCheckpointManager =>
-    new FileCheckpointManager({ disk, directory: join(directory, 'remote'), clock: systemClock, random: Math.random })
+  const make = (): ObjectCheckpointManager => {
+    const store = new FileObjects({ disk, directory: join(directory, 'remote') })
+    return new ObjectCheckpointManager({ store, clock: systemClock, random: Math.random })
+  }
   const first = make()
   await first.claim(TASK)
   const one = await commit(first, { epoch: 1, previousId: 0 })

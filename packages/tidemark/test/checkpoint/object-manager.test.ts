@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readFile } from '../../src/disk/disk.ts'
 import { ManualClock } from '../../src/clock/clock.ts'
-import { FileCheckpointManager } from '../../src/checkpoint/file-manager.ts'
-import { slotName } from '../../src/checkpoint/file-names.ts'
+import { FileObjects } from '../../src/checkpoint/file-objects.ts'
+import { ObjectCheckpointManager } from '../../src/checkpoint/object-manager.ts'
+import { slotName } from '../../src/checkpoint/object-names.ts'
+import { TidemarkError } from '../../src/errors/error.ts'
+import { HookedStore } from './hooked-store.ts'
 import {
   bytesOf,
   commit,
@@ -130,21 +133,18 @@ describe('fencing', () => {
   })
 
   test('C4 of two that claim at the same time one is fenced', async () => {
-    const setting = makeSetting()
-    const winner = setting.other()
-    const during = beforeLink(setting, () => [winner.claim(TASK)])
-    await assert.rejects(setting.manager.claim(TASK), FENCED)
-    await Promise.all(during)
+    const { manager, other, store } = makeSetting()
+    const winner = other()
+    store.before('putIfAbsent', () => winner.claim(TASK))
+    await assert.rejects(manager.claim(TASK), FENCED)
     await commit(winner, { epoch: 1, previousId: 0 })
   })
 
-  test('C4 a claim between the look and the link of a commit fences it', async () => {
-    const setting = makeSetting()
-    const { manager, other } = setting
+  test('C4 a claim between the look and the write of a commit fences it', async () => {
+    const { manager, other, store } = makeSetting()
     const { epoch } = await manager.claim(TASK)
-    const during = beforeLink(setting, () => [other().claim(TASK)])
+    store.before('putIfAbsent', () => other().claim(TASK))
     await assert.rejects(commit(manager, { epoch, previousId: 0 }), FENCED)
-    await Promise.all(during)
     assert.deepEqual(await manager.list(TASK), [])
   })
 
@@ -152,64 +152,68 @@ describe('fencing', () => {
     const how = dies ? 'dies before it looks' : 'is fenced'
     test(`C4 an owner that sleeps until its slot is free again ${how}: what it wrote means nothing`, async () => {
       const setting = makeSetting()
-      const { disk, clock } = setting
+      const { disk, clock, other } = setting
+      const store = new HookedStore(new FileObjects({ disk, directory: ROOT }))
       // Its clock is ahead, else its temporary file would be collected as well.
       const ahead = new ManualClock(START_MS + 10 * HOUR_MS)
-      const sleeper = new FileCheckpointManager({ disk, directory: ROOT, clock: ahead, random: () => 0.5 })
+      const sleeper = new ObjectCheckpointManager({ store, clock: ahead, random: () => 0.5 })
       await sleeper.claim(TASK)
       await commit(sleeper, { epoch: 1, previousId: 0 })
-      const during = beforeLink(setting, () => {
-        const calls = overtake(setting)
-        if (dies) disk.stopAfter(2)
-        return calls
-      })
-      await assert.rejects(commit(sleeper, { epoch: 1, previousId: 1 }), dies ? { code: 'ERR_DISK_IO' } : FENCED)
-      if (dies) disk.restart()
-      await Promise.all(during)
+      store.before('putIfAbsent', () => overtake(setting))
+      const death = new TidemarkError('ERR_DISK_IO', 'the process dies')
+      if (dies) store.after('putIfAbsent', () => Promise.reject(death))
+      await assert.rejects(commit(sleeper, { epoch: 1, previousId: 1 }), dies ? death : FENCED)
       assert.ok(disk.exists(`${DIRECTORY}/${slotName(3)}`), 'the slot was free, and the sleeper took it')
       assert.deepEqual(idsOf(await setting.manager.list(TASK)), [3])
       clock.advance(20 * HOUR_MS)
-      await setting.manager.collectOrphans(TASK, 3)
+      await other().collectOrphans(TASK, 3)
       assert.ok(!disk.exists(`${DIRECTORY}/${slotName(3)}`), 'collected')
       assert.deepEqual(idsOf(await setting.manager.list(TASK)), [3])
     })
   }
 
   test('C4 an owner that sleeps until its temporary file is collected is fenced', async () => {
-    const setting = makeSetting()
-    await setting.manager.claim(TASK)
-    await commit(setting.manager, { epoch: 1, previousId: 0 })
-    const during = beforeLink(setting, () => overtake(setting))
-    await assert.rejects(commit(setting.manager, { epoch: 1, previousId: 1 }), FENCED)
-    await Promise.all(during)
-    assert.deepEqual(idsOf(await setting.manager.list(TASK)), [3])
+    const { manager, disk } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    disk.onOperation = (operation) => {
+      if (operation !== 'link') return
+      disk.onOperation = null
+      const temporary = disk.list(DIRECTORY).find((name) => name.startsWith('tmp-')) ?? assert.fail('it is there')
+      disk.remove(`${DIRECTORY}/${temporary}`)
+    }
+    await assert.rejects(commit(manager, { epoch, previousId: 0 }), FENCED)
+    assert.deepEqual(await manager.list(TASK), [])
+  })
+
+  test('C4 an earlier write of the owner itself that lands late is told apart from another owner', async () => {
+    const { manager, store } = makeSetting()
+    const { epoch } = await manager.claim(TASK)
+    const lost = new TidemarkError('ERR_OBJECT_STORE_UNKNOWN', 'no answer')
+    let late: () => Promise<unknown> = () => assert.fail('a write was delayed')
+    store.instead('putIfAbsent', (write) => {
+      late = write
+      return Promise.reject(lost)
+    })
+    await assert.rejects(commit(manager, { epoch, previousId: 0 }), lost)
+    store.before('putIfAbsent', () => late())
+    await assert.rejects(commit(manager, { epoch, previousId: 0 }), { code: 'ERR_CHECKPOINT_CONFLICT' })
+    assert.deepEqual(idsOf(await manager.list(TASK)), [1], 'as the error says: list, and go on from there')
+    await commit(manager, { epoch, previousId: 1 })
+    await expectRestores(manager, 2)
   })
 })
 
-/** Runs something between the look and the link of the next claim or commit. Its calls are done when it returns. */
-function beforeLink({ disk }: Setting, act: () => Promise<unknown>[]): Promise<unknown>[] {
-  const calls: Promise<unknown>[] = []
-  disk.onOperation = (operation, path) => {
-    if (operation !== 'syncDirectory' || path !== DIRECTORY) return
-    disk.onOperation = null
-    calls.push(...act())
-  }
-  return calls
-}
-
-/** Two owners come and go, an hour passes, and everything of theirs that may be deleted is. The methods run at once. */
-function overtake({ other, clock }: Setting): Promise<unknown>[] {
+/** Two owners come and go, an hour passes, and everything of theirs that may be deleted is. */
+async function overtake({ other, clock }: Setting): Promise<void> {
   const [second, third] = [other(), other()]
   const draft = { files: [], record: bytesOf('') }
-  return [
-    second.claim(TASK),
-    second.createCheckpoint(TASK, { ...draft, id: 2 }, { epoch: 2, previousId: 1 }),
-    third.claim(TASK),
-    third.createCheckpoint(TASK, { ...draft, id: 3 }, { epoch: 3, previousId: 2 }),
-    third.retire(TASK, 3, []),
-    Promise.resolve(clock.advance(2 * HOUR_MS)),
-    third.collectOrphans(TASK, 3),
-  ]
+  await second.claim(TASK)
+  await second.createCheckpoint(TASK, { ...draft, id: 2 }, { epoch: 2, previousId: 1 })
+  await third.claim(TASK)
+  await third.createCheckpoint(TASK, { ...draft, id: 3 }, { epoch: 3, previousId: 2 })
+  await third.retire(TASK, 3, [])
+  clock.advance(2 * HOUR_MS)
+  await third.collectOrphans(TASK, 3)
 }
 
 describe('restore', () => {
