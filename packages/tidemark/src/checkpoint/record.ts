@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
+import type { ClockReading } from '../store/task-clock.ts'
 import type { ProducerMark } from './marks.ts'
 
 /** Where one input of a task stands. */
@@ -21,8 +22,15 @@ export interface CheckpointRecord {
   readonly lastDeltaId: number
   /** By stream name. */
   readonly inputs: Readonly<Record<string, InputPosition>>
+  /** What time it was for entries with a TTL. */
+  readonly clock?: ClockReading
   /** The last mark sent to each intermediate stream. */
   readonly sent: Readonly<Record<string, ProducerMark>>
+}
+
+/** The time of a checkpoint, by which its entries are read later on. */
+export function clockOf({ clock, atMs }: CheckpointRecord): ClockReading {
+  return clock ?? { processingMs: atMs, eventMs: null }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

@@ -40,15 +40,23 @@ export function storeSpecs(nodes: readonly TopologyNode[]): StoreSpec[] {
   const add = (spec: StoreSpec): void => void specs.set(spec.name, spec)
   for (const node of nodes) {
     if (node.op === 'aggregate') {
-      add(node.store)
+      add(readByKey(node.store))
       if (node.window !== null) add(pendingSpec(node.store.name))
-    } else if (node.op === 'table') add(node.store)
+    } else if (node.op === 'table') add(readByKey(node.store))
     else if (node.op === 'task') {
       for (const store of Object.values(node.task.stores)) add(store)
       if (Object.keys(node.task.timers).length > 0) add(timerSpec(node.name))
     }
   }
   return [...specs.values()]
+}
+
+/**
+ * A store that its operator reads by whole keys only: ranges are for queries, which prepare them, and for the removal of
+ * expired windows.
+ */
+function readByKey(store: StoreSpec): StoreSpec {
+  return store.kind === 'windows' ? { ...store, fetched: false } : { ...store, ranged: false }
 }
 
 /** Makes one task's operators of the planned topology. */

@@ -4,12 +4,14 @@ import type { PartitionReader } from '../log/embedded/partition-reader.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
 import type { OffsetsView } from '../log/types.ts'
 import type { Origin } from './message.ts'
+import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
+import { KeysAhead } from './prefetch.ts'
 import type { Row } from './row.ts'
 
 /** How much is read from a partition at once. */
 const READ_BYTES = 1024 * 1024
-/** The clock is looked at once in so many records. */
+/** The clock is looked at once in so many records, after 1, 2, 4 ... in the beginning. */
 const RECORDS_PER_LOOK = 128
 
 export interface InputOptions {
@@ -25,6 +27,11 @@ export interface InputOptions {
   /** Tasks that write the intermediate stream. */
   readonly producers: number
   readonly restored: InputPosition | null
+  readonly eventTime: EventTime
+  /** Event time is told with each record, for stores with a TTL; else with each batch. */
+  readonly exactTime: boolean
+  /** No record may be processed until this has settled. */
+  readonly wait: (promise: Promise<void>) => void
 }
 
 /**
@@ -40,6 +47,10 @@ export class Input {
   readonly #options: InputOptions
   readonly #cursor = new RecordCursor()
   readonly #board = new MarkBoard()
+  readonly #ahead: KeysAhead
+  readonly #eventTime: EventTime
+  readonly #exactTime: boolean
+  readonly #clockPlace: number
   #position: number
   #newestMs: number = Number.NEGATIVE_INFINITY
   #passedMs: number = Number.NEGATIVE_INFINITY
@@ -66,6 +77,10 @@ export class Input {
       }
     }
     options.reader.seek(this.#position)
+    this.#ahead = new KeysAhead(options.origin.key, options.time === null)
+    this.#eventTime = options.eventTime
+    this.#clockPlace = options.eventTime.join(this.#passedMs)
+    this.#exactTime = options.exactTime
   }
 
   get position(): number {
@@ -146,6 +161,8 @@ export class Input {
       if (this.#position >= this.#cut) break
       if (!cursor.next()) {
         if (!this.#nextBatch()) break
+        // State that has to come from a disk is fetched first.
+        if (this.root.wantsPrefetch && this.#prefetch()) break
         continue
       }
       if (cursor.offset < this.#position) continue
@@ -158,6 +175,13 @@ export class Input {
       }
     }
     return this.#position - before
+  }
+
+  #prefetch(): boolean {
+    this.#ahead.read(this.#cursor)
+    const promise = this.root.prefetch(this.#ahead)
+    if (promise !== null) this.#options.wait(promise)
+    return promise !== null
   }
 
   #one(row: Row, cursor: RecordCursor): void {
@@ -175,6 +199,7 @@ export class Input {
       if (timestamp > this.#newestMs) this.#newestMs = timestamp
       row.timestamp = timestamp
       row.watermarkMs = this.#newestMs - this.#options.outOfOrderMs
+      if (this.#exactTime) this.#eventTime.moved(this.#clockPlace, row.watermarkMs)
     }
     this.root.process(row)
   }
@@ -205,6 +230,7 @@ export class Input {
     const watermarkMs = this.watermarkMs
     if (watermarkMs > this.#passedMs) {
       this.#passedMs = watermarkMs
+      this.#eventTime.moved(this.#clockPlace, watermarkMs)
       this.root.advance(watermarkMs)
     }
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { openBase } from '../engines/engine.ts'
-import { decodeCheckpoint } from '../checkpoint/record.ts'
+import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { Retainer, retainingBase } from '../checkpoint/retainer.ts'
 import { taskStateName } from '../checkpoint/lineage.ts'
 import type { Base } from '../store/types.ts'
@@ -31,6 +31,9 @@ export interface TaskEnvironment {
   readonly onFailed: (error: Error) => void
   readonly onCommitted: () => void
 }
+
+/** Of an engine with a cache of its own, for each task. */
+const LEAST_CACHE_BYTES = 8 * 1024 * 1024
 
 /** Where a task keeps its state files. */
 export function stateDirectory(dataDir: string, task: number, lineage: number): string {
@@ -62,6 +65,8 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
       deltas: grant.deltas,
       id: producer.id,
       lastDeltaId: record?.lastDeltaId ?? 0,
+      ...(record === null ? {} : { clock: clockOf(record) }),
+      nowMs: () => clock.monotonicMs(),
       cache: environment.cache,
       flushThresholdBytes: settings.recentMaxBytes,
       onWarning: (line) => environment.log('warn', line),

@@ -13,11 +13,12 @@ import { PartitionReader } from '../log/embedded/partition-reader.ts'
 import type { Append, LogPort, ProducerState, StreamInfo } from '../log/types.ts'
 import type { RawStore, TaskState } from '../store/types.ts'
 import { Committer, type Sealed } from './committer.ts'
-import { type Compiled, compile } from './compile.ts'
+import { type Compiled, compile, storeSpecs } from './compile.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
 import { Input } from './input.ts'
 import type { Origin } from './message.ts'
+import { EventTime } from './event-time.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import { Row } from './row.ts'
 import { TaskCounters, type TaskScope } from './scope.ts'
@@ -32,6 +33,9 @@ export interface InputSpecOfTask {
   /** Tasks that write it, if it is intermediate. */
   readonly producers: number
 }
+
+/** Entries that have ended are removed so many at a time. */
+const EXPIRE_STEP = 256
 
 export interface TaskOptions {
   readonly job: string
@@ -78,6 +82,8 @@ export class Task {
   readonly #deadLetters: DeadLetters | null
   /** The task's part in a savepoint. */
   readonly #barrier: TaskBarrier
+  /** A store of the task has a TTL. */
+  readonly #timed: boolean
   #turn = 0
   /** What runs, or what the handler at hand was called for. */
   #caller: Caller = 'init'
@@ -94,6 +100,7 @@ export class Task {
     this.name = `task ${options.index} of job ${options.job}`
     this.producer = options.producer.producer
     this.state = options.state
+    this.#timed = storeSpecs(options.nodes).some(({ ttl }) => ttl !== undefined && ttl !== null)
     const record =
       options.producer.id === 0 ? null : decodeCheckpoint(options.producer.checkpoint, options.producer.producer)
     this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.#outputs)
@@ -109,6 +116,7 @@ export class Task {
 
   /** Runs the job's `init` hooks and tells operators how far event time was: before the first step. */
   start(): void {
+    this.#options.state.clock.sampleProcessing(this.#options.clock.now())
     this.#guarded('init', () => {
       for (const input of this.inputs) input.announce()
       for (const task of this.#compiled.tasks) task.init()
@@ -142,6 +150,7 @@ export class Task {
   #makeInputs(record: CheckpointRecord | null): Input[] {
     const options = this.#options
     const inputs: Input[] = []
+    const eventTime = new EventTime(options.state.clock)
     for (const { stream, info, kind, producers } of options.inputs) {
       const root = this.#compiled.roots.get(stream.name)
       if (root === undefined || options.index >= info.partitions) continue
@@ -172,6 +181,9 @@ export class Task {
           root,
           producers,
           restored: record?.inputs[stream.name] ?? null,
+          eventTime,
+          exactTime: this.#timed,
+          wait: (promise) => this.#waitFor(promise),
         }),
       )
     }
@@ -237,6 +249,16 @@ export class Task {
     this.#waiting = waiting
   }
 
+  /** Takes no messages until it has settled. */
+  #waitFor(promise: Promise<void>): void {
+    const waiting: Promise<void> = promise
+      .catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => {
+        if (this.#waiting === waiting) this.#waiting = null
+      })
+    this.#waiting = waiting
+  }
+
   /** Settles when the asynchronous handler at hand has; null when there is none. */
   get waiting(): Promise<unknown> | null {
     return this.#waiting
@@ -293,6 +315,11 @@ export class Task {
 
   #process(now: () => number, deadlineMs: number): boolean {
     let worked = false
+    if (this.#timed) {
+      const { state, clock } = this.#options
+      state.clock.sampleProcessing(clock.now())
+      if (state.expire(EXPIRE_STEP)) worked = true
+    }
     this.#guarded('timer', () => {
       for (const task of this.#compiled.tasks) while (this.#waiting === null && task.fire()) worked = true
     })
@@ -397,7 +424,8 @@ export class Task {
     }
     const appends: readonly Append[] = this.#outputs.seal()
     const atMs = clock.now()
-    return { appends, checkpoint: (lastDeltaId) => encodeCheckpoint({ version: 1, atMs, lastDeltaId, inputs, sent }) }
+    const record = { version: 1 as const, atMs, inputs, sent, clock: state.clock.read() }
+    return { appends, checkpoint: (lastDeltaId) => encodeCheckpoint({ ...record, lastDeltaId }) }
   }
 
   /** Announces the end offset of a finite source stream. */

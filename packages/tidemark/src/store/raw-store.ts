@@ -83,7 +83,7 @@ export class LayeredStore implements RawStore {
     this.policy = new ValuePolicy(spec, context.maxValueBytes)
     const timed = this.policy.timed
     const ranged = spec.ranged !== false
-    const suffixBytes = spec.kind === 'windows' && ranged ? timeBytes(spec.windowSizeMs) : 0
+    const suffixBytes = spec.kind === 'windows' && ranged && spec.fetched !== false ? timeBytes(spec.windowSizeMs) : 0
     this.#layout = { ordered: ranged, suffixBytes, deadlines: timed }
     this.active = new ByteMap(this.#layout)
     this.recent = new ByteMap(this.#layout)
@@ -374,7 +374,7 @@ export class LayeredStore implements RawStore {
 
   /** Sorts what is not in order yet, in steps, so that the next range need not. */
   *prepareRange(): Steps {
-    for (const map of [this.active, this.frozen, this.merging, this.recent, this.flushing]) {
+    for (const map of [this.merging, this.recent, this.flushing]) {
       if (map !== null) yield* map.prepareOrder()
     }
   }

@@ -6,7 +6,7 @@ import { FlushCursor } from './flush-cursor.ts'
 import { mergeMaps } from './merge-maps.ts'
 import type { LayeredStore, StoreContext } from './raw-store.ts'
 import { sortEntries } from './sort-entries.ts'
-import type { TaskClock } from './task-clock.ts'
+import type { ClockReading, TaskClock } from './task-clock.ts'
 import type { FrozenState, RawStore, SortedStore, StateStatistics, Steps, StoreDescriptor, TaskState } from './types.ts'
 
 /** Ended entries that one commit removes at most: each is a deletion in its delta. */
@@ -16,12 +16,17 @@ const MOST_REMOVED = 20_000
 class Frozen implements FrozenState {
   readonly id: number
   readonly changes: number
+  /** What time it was. */
+  readonly clock: ClockReading
+  readonly leastMs: number
   /** False once `delta` has found that there are no net changes. */
   hasDelta: boolean
 
-  constructor(id: number, changes: number) {
+  constructor(id: number, changes: number, clock: TaskClock) {
     this.id = id
     this.changes = changes
+    this.clock = clock.read()
+    this.leastMs = clock.leastMs
     this.hasDelta = changes > 0
   }
 }
@@ -44,6 +49,9 @@ export class LayeredState implements TaskState {
   /** Entries removed because they had ended, since the last freeze. */
   #removed = 0
   #closed = false
+  /** What time it was at the committed checkpoint. */
+  #time: ClockReading
+  #leastMs: number = Number.NEGATIVE_INFINITY
 
   constructor(options: {
     readonly context: StoreContext
@@ -61,6 +69,7 @@ export class LayeredState implements TaskState {
     this.id = options.id
     this.flushedId = options.context.base.id
     this.lastDeltaId = options.lastDeltaId
+    this.#time = options.context.clock.read()
     this.#flushThresholdBytes = options.flushThresholdBytes
     for (const store of options.stores) this.#context.cache.join(store.clean)
   }
@@ -99,7 +108,7 @@ export class LayeredState implements TaskState {
       `state of task ${this.#context.task}: freeze while commit ${this.#frozen?.id} is in flight`,
     )
     invariant(next > this.id, `state of task ${this.#context.task}: freeze for ${next}, but ${this.id} is committed`)
-    const frozen = new Frozen(next, this.activeBytes)
+    const frozen = new Frozen(next, this.activeBytes, this.clock)
     for (const store of this.#stores) store.freeze()
     this.#frozen = frozen
     this.#removed = 0
@@ -131,6 +140,8 @@ export class LayeredState implements TaskState {
     if (this.#merge !== null) for (const _ of this.#merging()) continue
     this.#frozen = null
     this.id = own.id
+    this.#time = own.clock
+    this.#leastMs = own.leastMs
     if (own.hasDelta) this.lastDeltaId = own.id
     const stores = this.#stores.filter((store) => store.commit())
     if (stores.length > 0) this.#merge = mergeStores(stores)
@@ -164,11 +175,23 @@ export class LayeredState implements TaskState {
     try {
       yield* this.#merging()
       const id = this.id
+      this.#tellTime(this.#time)
       const stores = this.#stores.filter((store) => store.recent.size > 0)
       if (stores.length > 0) yield* this.#write(id, stores)
       this.flushedId = id
     } finally {
       this.#flushRuns = false
+    }
+  }
+
+  /** The base may drop what had ended at the checkpoint that it is about to be written for; never later than that. */
+  #tellTime(time: ClockReading): void {
+    const { base } = this.#context
+    base.advance?.(time)
+    if (!Number.isFinite(this.#leastMs)) return
+    for (const { spec } of this.#byName.values()) {
+      const { kind, name, retentionMs } = spec
+      if (kind === 'windows' && retentionMs !== null) base.expire?.(name, this.#leastMs - retentionMs)
     }
   }
 

@@ -43,6 +43,7 @@ export class TtlQueue {
   readonly #base: Base
   readonly #clock: TaskClock
   readonly #bucketMs: number
+  readonly #walkEveryMs: number
   readonly #maxBytes: number
   readonly #buckets = new Map<number, KeyLog>()
   #first: number = Number.POSITIVE_INFINITY
@@ -53,7 +54,8 @@ export class TtlQueue {
   #walking = false
   /** Something was left out since the walk at hand began. */
   #leftOut = false
-  #nextWalkMs = Number.NEGATIVE_INFINITY
+  /** Not known before the time is: a restart does not begin with a walk. */
+  #nextWalkMs = Number.POSITIVE_INFINITY
 
   constructor(store: TimedStore, ttl: StoreTtl, context: TtlContext) {
     this.#store = store
@@ -61,6 +63,7 @@ export class TtlQueue {
     this.#base = context.base
     this.#clock = context.clock
     this.#bucketMs = Math.max(1, Math.ceil(ttl.durationMs / BUCKETS))
+    this.#walkEveryMs = Math.ceil(ttl.durationMs / WALKS)
     this.#maxBytes = context.ttlQueueBytes ?? MAX_QUEUE_BYTES
     this.#complete = context.base.approximateCount(store.spec.name) === 0
   }
@@ -122,6 +125,7 @@ export class TtlQueue {
   expire(most: number): number {
     const { nowMs } = this
     if (!Number.isFinite(nowMs)) return 0
+    if (this.#nextWalkMs === Number.POSITIVE_INFINITY) this.#nextWalkMs = nowMs + this.#walkEveryMs
     let removed = 0
     let looks = most * LOOKS
     while (removed < most && looks > 0 && this.#firstDue(nowMs)) {
@@ -150,7 +154,7 @@ export class TtlQueue {
       this.#walking = true
       this.#leftOut = false
       this.#walkFrom = null
-      this.#nextWalkMs = nowMs + Math.ceil(this.#ttl.durationMs / WALKS)
+      this.#nextWalkMs = nowMs + this.#walkEveryMs
     }
     const base = this.#base
     const { name } = this.#store.spec

@@ -15,12 +15,16 @@ export class MapBase implements Base {
   valueStart = 0
   valueEnd = 0
   openScans = 0
+  /** Scans and gets so far. */
+  scans = 0
+  gets = 0
   closed = false
   /** Throws it in the middle of the next write. */
   failNextWrite: Error | null = null
   #stores = new Map<string, Map<string, Entry>>()
 
   get(store: string, key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2 {
+    this.gets++
     if (hash !== murmur2(key, start, end)) throw new Error('the hash is not the key’s')
     const entry = this.#stores.get(store)?.get(nameOf(key, start, end))
     if (entry === undefined) return 0
@@ -39,6 +43,7 @@ export class MapBase implements Base {
       .sort((a, b) => (reverse ? compare(b.key, a.key) : compare(a.key, b.key)))
       .slice(0, Math.min(range.limit, Number.MAX_SAFE_INTEGER))
     this.openScans++
+    this.scans++
     let at = -1
     let open = true
     const current = (): Entry => entries[at] as Entry

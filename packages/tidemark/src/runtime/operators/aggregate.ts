@@ -1,17 +1,35 @@
 import type { AggregateNode } from '../../dsl/topology.ts'
 import type { RawStore } from '../../store/types.ts'
+import type { BatchKeys } from '../prefetch.ts'
 import type { Row } from '../row.ts'
 import { NOTHING, Operator } from './operator.ts'
 import { refusePromise } from './stateless.ts'
 
+/** An operator with one store, of the keys of its rows. */
+abstract class StoreOperator extends Operator {
+  protected readonly store: RawStore
+
+  constructor(store: RawStore) {
+    super()
+    this.store = store
+  }
+
+  override get wantsPrefetch(): boolean {
+    return this.store.wantsPrefetch
+  }
+
+  override prefetch(batch: BatchKeys): Promise<void> | null {
+    // Keys of another serde are encoded anew for the store.
+    return batch.serde.name === this.store.spec.key.name ? this.store.prefetch(batch.keys) : null
+  }
+}
+
 /** Running count per key: never looks at key or value, only at the key's bytes. */
-export class CountOperator extends Operator {
-  readonly #store: RawStore
+export class CountOperator extends StoreOperator {
   readonly #dropped: () => void
 
   constructor(store: RawStore, dropped: () => void) {
-    super()
-    this.#store = store
+    super(store)
     this.#dropped = dropped
   }
 
@@ -20,7 +38,7 @@ export class CountOperator extends Operator {
       this.#dropped()
       return
     }
-    const store = this.#store
+    const store = this.store
     row.encodeKeyAs(store.spec.key)
     store.locate(row.keyBytes, row.keyStart, row.keyEnd)
     const before = store.current()
@@ -51,14 +69,12 @@ export function foldOf(node: AggregateNode): Fold {
 }
 
 /** Running aggregate per key. */
-export class FoldOperator extends Operator {
-  readonly #store: RawStore
+export class FoldOperator extends StoreOperator {
   readonly #fold: Fold
   readonly #dropped: () => void
 
   constructor(store: RawStore, fold: Fold, dropped: () => void) {
-    super()
-    this.#store = store
+    super(store)
     this.#fold = fold
     this.#dropped = dropped
   }
@@ -68,7 +84,7 @@ export class FoldOperator extends Operator {
       this.#dropped()
       return
     }
-    const store = this.#store
+    const store = this.store
     row.encodeKeyAs(store.spec.key)
     // The user's function may read and write other stores, never this one, so what was located stays valid.
     store.locate(row.keyBytes, row.keyStart, row.keyEnd)
@@ -82,13 +98,11 @@ export class FoldOperator extends Operator {
 }
 
 /** Keeps the latest value of each key; a null value deletes. */
-export class TableOperator extends Operator {
-  readonly #store: RawStore
+export class TableOperator extends StoreOperator {
   readonly #dropped: () => void
 
   constructor(store: RawStore, dropped: () => void) {
-    super()
-    this.#store = store
+    super(store)
     this.#dropped = dropped
   }
 
@@ -97,10 +111,10 @@ export class TableOperator extends Operator {
       this.#dropped()
       return
     }
-    row.encodeKeyAs(this.#store.spec.key)
+    row.encodeKeyAs(this.store.spec.key)
     const value = row.value
-    if (value === null || value === undefined) this.#store.delete(row.keyBytes, row.keyStart, row.keyEnd)
-    else this.#store.put(row.keyBytes, row.keyStart, row.keyEnd, value)
+    if (value === null || value === undefined) this.store.delete(row.keyBytes, row.keyStart, row.keyEnd)
+    else this.store.put(row.keyBytes, row.keyStart, row.keyEnd, value)
     this.next.process(row)
   }
 }

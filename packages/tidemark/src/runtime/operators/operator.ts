@@ -1,3 +1,4 @@
+import { type BatchKeys, bothOf } from '../prefetch.ts'
 import { type Row, RowSave } from '../row.ts'
 
 /**
@@ -15,6 +16,16 @@ export abstract class Operator {
 
   abstract process(row: Row): void
 
+  /** True if it may help to tell the keys of a batch before its rows. */
+  get wantsPrefetch(): boolean {
+    return false
+  }
+
+  /** Rows with these keys come next: settles when their state is in memory; null if nothing has to be waited for. */
+  prefetch(_batch: BatchKeys): Promise<void> | null {
+    return null
+  }
+
   advance(watermarkMs: number): void {
     this.next.advance(watermarkMs)
   }
@@ -25,6 +36,17 @@ export abstract class Operator {
 
   end(): void {
     this.next.end()
+  }
+}
+
+/** An operator whose rows go on under the keys that they came with. */
+export abstract class KeyKeeper extends Operator {
+  override get wantsPrefetch(): boolean {
+    return this.next.wantsPrefetch
+  }
+
+  override prefetch(batch: BatchKeys): Promise<void> | null {
+    return this.next.prefetch(batch)
   }
 }
 
@@ -56,6 +78,17 @@ export class FanOut extends Operator {
       if (i > 0) row.restore(this.#save)
       ;(branches[i] as Operator).process(row)
     }
+  }
+
+  override get wantsPrefetch(): boolean {
+    for (const branch of this.#branches) if (branch.wantsPrefetch) return true
+    return false
+  }
+
+  override prefetch(batch: BatchKeys): Promise<void> | null {
+    let all: Promise<void> | null = null
+    for (const branch of this.#branches) if (branch.wantsPrefetch) all = bothOf(all, branch.prefetch(batch))
+    return all
   }
 
   override advance(watermarkMs: number): void {

@@ -2,7 +2,7 @@ import type { ValueFn } from '../../dsl/topology.ts'
 import { TidemarkError } from '../../errors/error.ts'
 import type { Serde } from '../../serde/serde.ts'
 import { type Row, RowSave } from '../row.ts'
-import { Operator } from './operator.ts'
+import { KeyKeeper } from './operator.ts'
 
 /** Throws ERR_STEP_ASYNC when a step of a pipeline returned a promise: steps are synchronous. */
 export function refusePromise(result: unknown, step: string): void {
@@ -16,7 +16,7 @@ export function refusePromise(result: unknown, step: string): void {
 }
 
 /** An operator that calls a function of the user; the name is for errors. */
-abstract class Step extends Operator {
+abstract class Step extends KeyKeeper {
   protected readonly name: string
   protected readonly fn: ValueFn
 
@@ -69,6 +69,10 @@ export class RekeyOperator extends Step {
   constructor(name: string, fn: ValueFn, serde: Serde<unknown>) {
     super(name, fn)
     this.#serde = serde
+  }
+
+  override get wantsPrefetch(): boolean {
+    return false
   }
 
   override process(row: Row): void {

@@ -7,6 +7,9 @@ import { uint } from '../../serde/uint.ts'
 import type { Origin } from '../message.ts'
 import { Row } from '../row.ts'
 import type { Fold } from './aggregate.ts'
+import type { BatchKeys } from '../prefetch.ts'
+import { murmur2 } from '../../hash/murmur2.ts'
+import { KeyList } from '../../store/key-list.ts'
 import { Operator } from './operator.ts'
 
 const TIME_BYTES = 8
@@ -50,6 +53,7 @@ export class WindowOperator extends Operator {
   readonly #expiry: WindowExpiry
   readonly #row: Row
   readonly #pendingKey: PendingKey = new PendingKey()
+  readonly #ahead: KeyList = new KeyList()
   readonly #sizeMs: number
   readonly #graceMs: number
   #flushed: boolean
@@ -87,6 +91,24 @@ export class WindowOperator extends Operator {
     store.replace(fold(before, row))
     if (before === undefined) this.#expiry.added(end)
     if (this.#options.emits && (before === undefined || this.#flushed)) this.#setPending(row, end)
+  }
+
+  override get wantsPrefetch(): boolean {
+    return this.#options.store.wantsPrefetch
+  }
+
+  override prefetch({ keys, times, serde }: BatchKeys): Promise<void> | null {
+    const { store } = this.#options
+    if (times === null || serde.name !== store.spec.key.name) return null
+    const ahead = this.#ahead
+    const windows = this.#keys
+    ahead.clear()
+    for (let i = 0; i < keys.count; i++) {
+      const start = Math.floor((times[i] as number) / this.#sizeMs) * this.#sizeMs
+      windows.encode(keys.bytes, keys.starts[i] as number, keys.ends[i] as number, start, start + this.#sizeMs)
+      ahead.add(windows.bytes, 0, windows.end, murmur2(windows.bytes, 0, windows.end))
+    }
+    return store.prefetch(ahead)
   }
 
   #setPending(row: Row, end: number): void {

@@ -1,0 +1,47 @@
+import { murmur2 } from '../hash/murmur2.ts'
+import { RecordCursor } from '../log/record-cursor.ts'
+import type { Serde } from '../serde/serde.ts'
+import { KeyList } from '../store/key-list.ts'
+
+/** The keys of a batch of records, told to the operators before they get the records. */
+export interface BatchKeys {
+  readonly keys: KeyList
+  /** Event time of the record with each key; null when it is known only once the value is decoded. */
+  readonly times: readonly number[] | null
+  readonly serde: Serde<unknown>
+}
+
+/** Reads the keys of a record batch ahead. */
+export class KeysAhead implements BatchKeys {
+  readonly keys: KeyList = new KeyList()
+  readonly serde: Serde<unknown>
+  readonly times: number[] | null
+  readonly #cursor = new RecordCursor({ verify: false })
+
+  constructor(serde: Serde<unknown>, timed: boolean) {
+    this.serde = serde
+    this.times = timed ? [] : null
+  }
+
+  /** Takes the keys of the batch that `at` is in. */
+  read(at: RecordCursor): void {
+    const { keys, times } = this
+    const cursor = this.#cursor
+    keys.clear()
+    if (times !== null) times.length = 0
+    cursor.reset(at.source, at.batchStart, at.batchEnd)
+    if (!cursor.nextBatch()) return
+    while (cursor.next()) {
+      const { bytes, keyStart, keyEnd } = cursor
+      if (keyEnd < 0) continue
+      keys.add(bytes, keyStart, keyEnd, murmur2(bytes, keyStart, keyEnd))
+      if (times !== null) times.push(cursor.timestamp)
+    }
+  }
+}
+
+/** One promise for several of which any may be null. */
+export function bothOf(a: Promise<void> | null, b: Promise<void> | null): Promise<void> | null {
+  if (a === null || b === null) return a ?? b
+  return Promise.all([a, b]).then(() => undefined)
+}
