@@ -19,6 +19,12 @@ export interface TidemarkConfig {
     /** A commit that takes longer than this fails with ERR_COMMIT_TIMEOUT. Default 30s. */
     readonly timeout?: string | number
   }
+  readonly checkpoint?: {
+    /** How often a checkpoint is kept for time travel. Default 1m. */
+    readonly interval?: string | number
+    /** Which of them stay, beside the newest and those that were asked for: `none`, or tiers. Default `1m for 1h, 1h for 1d`. */
+    readonly retain?: string
+  }
   /** What to do with a record that cannot be read, or whose handler throws. Default `fail`. */
   readonly onError?: ErrorPolicy
   /** Crashes of one container in a row before the run gives up. Default 5. */

@@ -13,7 +13,7 @@ import {
   type RetainedRecord,
   writeRetainedRecord,
 } from './retained-record.ts'
-import { retained, type RetentionPolicy } from './retention.ts'
+import { retainedCovering, type RetentionPolicy } from './retention.ts'
 
 /** The steps between which a crash is tested (invariants S1 and S2). */
 export const RETAIN_FAILPOINTS = [
@@ -217,7 +217,7 @@ export class Retainer {
       atMs: Math.max(...momentsOf(each)),
       savepoint: false,
     }))
-    const kept = settings.policy.length === 0 ? new Set<number>() : retained(subjects, now(), settings.policy)
+    const kept = settings.policy.length === 0 ? new Set<number>() : retainedCovering(subjects, now(), settings.policy)
     for (const record of this.#known) {
       if (kept.has(record.id)) continue
       this.#rename(record, (name) => name.kind !== 'policy')

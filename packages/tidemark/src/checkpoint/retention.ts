@@ -47,3 +47,29 @@ export function retained(
   }
   return kept
 }
+
+/**
+ * As `retained`, for checkpoints that are made only when something has changed, as those of one task are: each stands for
+ * the time until the next one, and is kept for every period that ends within that. So a task that had nothing to do has
+ * an answer for every checkpoint of the job that the policy keeps.
+ */
+export function retainedCovering(
+  checkpoints: readonly RetentionSubject[],
+  nowMs: number,
+  policy: RetentionPolicy,
+): Set<number> {
+  const kept = new Set<number>()
+  const oldestFirst = [...checkpoints].sort((a, b) => a.atMs - b.atMs || a.id - b.id)
+  for (const [index, { id, atMs, savepoint }] of oldestFirst.entries()) {
+    const next = oldestFirst[index + 1]
+    if (next === undefined || savepoint) {
+      kept.add(id)
+      continue
+    }
+    for (const { periodMs, forMs } of policy) {
+      const lastEnd = Math.floor(next.atMs / periodMs) * periodMs
+      if (lastEnd > atMs && lastEnd >= nowMs - forMs) kept.add(id)
+    }
+  }
+  return kept
+}

@@ -1,6 +1,6 @@
 import type { Disk } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { decodeManifest, isFileName, MANIFEST_NAME, writeManifest } from '../lsm/manifest.ts'
+import { decodeManifest, isFileName, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
 import type { BlobStore } from './blob-store.ts'
 import { damagedFile } from './framed-file.ts'
 import type { CheckpointRecord } from './record.ts'
@@ -61,7 +61,7 @@ export async function installTask(
     await blobs.fetch(taskPrefix(task.task) + file.name, `${directory}/${file.name}`)
   }
   disk.syncDirectory(directory)
-  writeManifest(disk, directory, { ...manifest, id }, { renaming: false })
+  writeManifestNow(disk, directory, { ...manifest, id })
 }
 
 /** Where a stream's partitions begin for the new lineage. */

@@ -1,4 +1,5 @@
 import { nodeDisk } from '../disk/node-disk.ts'
+import { type JobCheckpoint, listCheckpoints as retainedCheckpoints, type RetainedPart } from '../ops/checkpoints.ts'
 import { type DataDir, openDataDir, type TaskInfo } from '../ops/data-dir.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { formatBytes, formatCount, formatSpan, toJson } from './format.ts'
@@ -22,8 +23,12 @@ export async function listCheckpoints(options: Options, context: CliContext): Pr
   const { settings } = await settingsOf(options, context)
   const data = openDataDir(settings.dataDir, nodeDisk)
   const rows = data.tasks().map((task) => row(data, task))
+  const retained = retainedCheckpoints(data)
   if (options['json'] === true) {
     for (const each of rows) await terminal.print(toJson({ job: data.job, ...each }))
+    for (const { checkpoint, parts } of retained) {
+      for (const part of parts) await terminal.print(toJson({ job: data.job, checkpoint, ...part }))
+    }
     return
   }
   if (rows.length === 0) {
@@ -54,11 +59,45 @@ export async function listCheckpoints(options: Options, context: CliContext): Pr
   ])
   const width = terminal.outIsTerminal ? { width: terminal.columns } : {}
   await terminal.print(renderTable(columns, cells, { header: terminal.style.dim, ...width }).join('\n'))
+  if (retained.length > 0) await printRetained(retained, now, context)
+}
+
+/** One row for each checkpoint, summed over the tasks. */
+async function printRetained(retained: readonly JobCheckpoint[], now: number, { terminal }: CliContext): Promise<void> {
+  const right = 'right' as const
+  const columns = [
+    { title: 'retained' },
+    { title: 'kept by' },
+    { title: 'age', align: right },
+    { title: 'tasks', align: right },
+    { title: 'size', align: right },
+    { title: 'own', align: right },
+    { title: 'changes', align: right },
+    { title: 'new files', align: right },
+    { title: 'new entries', align: right },
+  ]
+  const cells = retained.map(({ checkpoint, kind, atMs, parts }) => {
+    const sum = (of: (part: RetainedPart) => number): number => parts.reduce((total, part) => total + of(part), 0)
+    return [
+      checkpoint,
+      kind === 'policy' ? 'policy' : 'request',
+      formatSpan(now - atMs),
+      formatCount(parts.length),
+      formatBytes(sum((part) => part.bytes)),
+      formatBytes(sum((part) => part.ownBytes)),
+      formatBytes(sum((part) => part.changedBytes)),
+      `${formatCount(sum((part) => part.addedFiles))} (${formatBytes(sum((part) => part.addedBytes))})`,
+      formatCount(sum((part) => part.addedEntries)),
+    ]
+  })
+  const width = terminal.outIsTerminal ? { width: terminal.columns } : {}
+  await terminal.print(`\n${renderTable(columns, cells, { header: terminal.style.dim, ...width }).join('\n')}`)
 }
 
 function row(data: DataDir, task: TaskInfo): CheckpointRow {
   const { producer, meta, checkpoint } = task
-  const directory = `${data.path}/state/${meta.task}`
+  const directory = data.stateDirectory(meta)
+  const files = nodeDisk.list(directory).filter((name) => name !== 'retained')
   const inputs = Object.entries(checkpoint?.inputs ?? {})
   return {
     task: meta.task,
@@ -66,7 +105,7 @@ function row(data: DataDir, task: TaskInfo): CheckpointRow {
     epoch: producer.epoch,
     atMs: checkpoint?.atMs ?? null,
     flushedId: producer.flushedId,
-    fileBytes: nodeDisk.list(directory).reduce((sum, name) => sum + sizeOf(`${directory}/${name}`), 0),
+    fileBytes: files.reduce((sum, name) => sum + sizeOf(`${directory}/${name}`), 0),
     journalBytes: data.view
       .deltas(producer.producer, producer.flushedId)
       .reduce((sum, delta) => sum + delta.bytes.length, 0),

@@ -1,4 +1,5 @@
-import { TidemarkError } from '../errors/error.ts'
+import { type Duration, durationMs } from '../api/duration.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { Options } from './context.ts'
 
 /** A flag's text, or undefined when it was not given. */
@@ -23,6 +24,18 @@ export function listFlag(options: Options, name: string): string[] {
 /** Collects the values of a flag that may be given more than once (for commander). */
 export function collect(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
+}
+
+/** A duration in ms, or undefined when the flag was not given; ERR_USAGE for anything else. */
+export function durationFlag(options: Options, name: string, flag: string): number | undefined {
+  const text = textFlag(options, name)
+  if (text === undefined) return undefined
+  try {
+    return durationMs((/^\d+$/.test(text) ? Number(text) : text) as Duration, flag)
+  } catch (cause) {
+    if (!isTidemarkError(cause, 'ERR_DURATION')) throw cause
+    throw new TidemarkError('ERR_USAGE', `${flag} takes a duration such as 500ms, 30s or 5m, not "${text}"`, { cause })
+  }
 }
 
 /** A whole number of `lowest` or more, or undefined when the flag was not given; ERR_USAGE for anything else. */

@@ -9,6 +9,7 @@ import { addInit } from './commands/init.ts'
 import { addLog } from './commands/log.ts'
 import { addPlan } from './commands/plan.ts'
 import { addRun } from './commands/run.ts'
+import { addSavepoint } from './commands/savepoint.ts'
 import { addState } from './commands/state.ts'
 import { addStreams } from './commands/streams.ts'
 import type { CliContext } from './context.ts'
@@ -48,6 +49,7 @@ export function makeProgram(context: CliContext): Command {
     addStreams,
     addState,
     addCheckpoint,
+    addSavepoint,
     addLog,
     addInit,
     addCompletion,

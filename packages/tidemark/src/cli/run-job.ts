@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import type { InputSpec, OutputSpec, RunOptions } from '../api/app.ts'
+import type { InputSpec, OutputSpec } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { run } from '../runtime/run.ts'
@@ -8,12 +8,12 @@ import { checkInputFile, parseInputFlag, parseOutputFlag } from '../sources/inpu
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { drainOnSignals } from './drain.ts'
 import { endReport } from './end-report.ts'
-import { listFlag } from './flag-values.ts'
+import { listFlag, textFlag } from './flag-values.ts'
 import { toJson } from './format.ts'
 import { inputStreams, type JobModule, loadJob, outputStreams } from './load-job.ts'
 import { suggestion } from '../ops/nearest.ts'
 import { ProgressLine } from './progress-line.ts'
-import type { Settings } from './settings.ts'
+import { runOptions } from './run-options.ts'
 
 /** `tidemark run`: runs a job until its input ends or a signal drains it, and reports. */
 export async function runJob(path: string, options: Options, context: CliContext): Promise<void> {
@@ -30,6 +30,7 @@ export async function runJob(path: string, options: Options, context: CliContext
   let note = (line: string): void => void early.push(line)
   const app = await run(module.url, {
     ...runOptions(settings),
+    ...startOf(options, context),
     inputs,
     outputs,
     untilEnd: options['untilEnd'] === true,
@@ -64,20 +65,10 @@ export async function runJob(path: string, options: Options, context: CliContext
   }
 }
 
-function runOptions(settings: Settings): RunOptions {
-  return {
-    dataDir: settings.dataDir,
-    partitions: settings.partitions,
-    commit: {
-      intervalMs: settings.commitIntervalMs,
-      maxDelayMs: settings.commitMaxDelayMs,
-      timeoutMs: settings.commitTimeoutMs,
-    },
-    onError: settings.onError,
-    maxRestarts: settings.maxRestarts,
-    drainTimeoutMs: settings.drainTimeoutMs,
-    ...(settings.containers === null ? {} : { containers: settings.containers }),
-  }
+/** `--from SAVEPOINT`. */
+function startOf(options: Options, context: CliContext): { from?: string } {
+  const from = textFlag(options, 'from')
+  return from === undefined ? {} : { from: resolve(context.cwd, from) }
 }
 
 type Inputs = Readonly<Record<string, readonly InputSpec[]>>

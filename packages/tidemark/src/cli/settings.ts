@@ -1,6 +1,8 @@
-import type { ErrorPolicy } from '../api/app.ts'
+import type { CheckpointTier, ErrorPolicy } from '../api/app.ts'
 import { type Duration, durationMs, showDuration } from '../api/duration.ts'
+import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
+import { parseRetention, showRetention } from './retention-text.ts'
 
 /** What all commands take from the configuration file, TIDEMARK_ variables and flags. */
 export interface Settings {
@@ -11,6 +13,8 @@ export interface Settings {
   readonly commitIntervalMs: number
   readonly commitMaxDelayMs: number
   readonly commitTimeoutMs: number
+  readonly checkpointIntervalMs: number
+  readonly checkpointRetain: readonly CheckpointTier[]
   readonly onError: ErrorPolicy
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
@@ -54,7 +58,8 @@ const span: Pick<SettingSpec, 'takes' | 'read' | 'show'> = {
 
 function showSimple(value: Settings[keyof Settings]): string {
   if (value === null) return 'automatic'
-  return typeof value === 'object' ? `dead-letter=${value.deadLetter}` : String(value)
+  if (typeof value !== 'object') return String(value)
+  return 'deadLetter' in value ? `dead-letter=${value.deadLetter}` : showRetention(value)
 }
 
 function readDuration(raw: unknown): number | undefined {
@@ -131,6 +136,28 @@ export const SETTINGS: readonly SettingSpec[] = [
     about: 'a commit slower than this fails',
     fallback: 30_000,
     ...span,
+  },
+  {
+    key: 'checkpointIntervalMs',
+    name: 'checkpoint.interval',
+    variable: 'TIDEMARK_CHECKPOINT_INTERVAL',
+    flag: '--checkpoint-interval',
+    argument: '<duration>',
+    about: 'how often a checkpoint is kept for time travel',
+    fallback: 60_000,
+    ...span,
+  },
+  {
+    key: 'checkpointRetain',
+    name: 'checkpoint.retain',
+    variable: 'TIDEMARK_CHECKPOINT_RETAIN',
+    flag: '--checkpoint-retain',
+    argument: '<tiers>',
+    about: 'which of the kept checkpoints stay',
+    fallback: DEFAULT_RETENTION,
+    takes: "none, or tiers such as '1m for 1h, 1h for 1d'",
+    read: (raw) => (typeof raw === 'string' ? parseRetention(raw) : undefined),
+    show: showSimple,
   },
   {
     key: 'onError',

@@ -1,7 +1,9 @@
+import { resolve } from 'node:path'
 import type { StoreEntry } from '../api/app.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { openDataDir } from '../ops/data-dir.ts'
+import { storeAtCheckpoint, storeOfSavepoint } from '../ops/past-store.ts'
 import type { ScanOptions, StoreView } from '../ops/store-view.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { countFlag, requiredFlag, textFlag } from './flag-values.ts'
@@ -63,10 +65,22 @@ export async function scanState(options: Options, context: CliContext): Promise<
   }
 }
 
-async function openStore(options: Options, context: CliContext): Promise<StoreView> {
+/** The store that --store names, now, or when --checkpoint or --savepoint says. */
+export async function openStore(
+  options: Options,
+  context: CliContext,
+  reading: { readonly rawValues?: boolean } = {},
+): Promise<StoreView> {
   const { settings } = await settingsOf(options, context)
   const name = requiredFlag(options, 'store', '--store')
-  return openDataDir(settings.dataDir, nodeDisk).store(name)
+  const checkpoint = textFlag(options, 'checkpoint')
+  const savepoint = textFlag(options, 'savepoint')
+  if (checkpoint !== undefined && savepoint !== undefined) {
+    throw new TidemarkError('ERR_USAGE', 'give --checkpoint or --savepoint, not both')
+  }
+  if (savepoint !== undefined) return storeOfSavepoint(nodeDisk, resolve(context.cwd, savepoint), name, reading)
+  const data = openDataDir(settings.dataDir, nodeDisk)
+  return checkpoint === undefined ? data.store(name, reading) : storeAtCheckpoint(data, name, checkpoint, reading)
 }
 
 function* chosen(view: StoreView, options: Options): Generator<StoreEntry, void> {
@@ -82,7 +96,8 @@ function* chosen(view: StoreView, options: Options): Generator<StoreEntry, void>
   }
 }
 
-function scanOptions(view: StoreView, options: Options): ScanOptions {
+/** The range of keys that the flags say. */
+export function scanOptions(view: StoreView, options: Options): ScanOptions {
   const key = textFlag(options, 'key')
   const from = textFlag(options, 'from')
   const to = textFlag(options, 'to')

@@ -4,12 +4,11 @@ import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { LogView } from '../log/embedded/log-view.ts'
 import type { ProducerState, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
-import { specWithSerdes } from '../store/descriptor.ts'
 import { openTaskState } from '../store/open.ts'
 import type { StoreDescriptor, TaskState } from '../store/types.ts'
 import { type LineageFile, lineageNumber, readLineage, taskStateName } from '../checkpoint/lineage.ts'
-import { decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
-import { serdeOrBytes } from './known-serde.ts'
+import { clockOf, decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
+import { readingSpec } from './known-serde.ts'
 import { suggestion } from './nearest.ts'
 import { StoreView, type TaskStore } from './store-view.ts'
 import { taskMeta, type TaskMeta } from '../runtime/task-meta.ts'
@@ -33,10 +32,10 @@ const CACHE_BYTES = 8 * 1024 * 1024
 export class DataDir {
   readonly path: string
   readonly view: LogView
-  readonly #disk: Disk
+  readonly disk: Disk
 
   constructor(disk: Disk, path: string, view: LogView) {
-    this.#disk = disk
+    this.disk = disk
     this.path = path
     this.view = view
   }
@@ -68,7 +67,7 @@ export class DataDir {
 
   /** The lineages of the data, null when it has known only one. ERR_CHECKPOINT_CORRUPT. */
   lineages(): LineageFile | null {
-    return readLineage(this.#disk, this.path)
+    return readLineage(this.disk, this.path)
   }
 
   /** Where a task of the data directory keeps its state files. */
@@ -100,9 +99,10 @@ export class DataDir {
   /**
    * Opens a store over all tasks, as of the newest commit of each. Close it after use. ERR_UNKNOWN_STORE lists the
    * stores there are; ERR_STATE_MOVING when the running job replaced its files on every attempt; ERR_STATE_CORRUPT and
-   * what the log throws. Keys and values of a serde that only the job knows are given as bytes.
+   * what the log throws. Keys and values of a serde that only the job knows are given as bytes; with `rawValues` all
+   * values are.
    */
-  async store(name: string): Promise<StoreView> {
+  async store(name: string, options: { readonly rawValues?: boolean } = {}): Promise<StoreView> {
     this.#descriptor(name)
     let waitMs = FIRST_WAIT_MS
     let last: unknown
@@ -111,7 +111,7 @@ export class DataDir {
       try {
         for (const task of this.tasks()) {
           if (!task.meta.stores.some((store) => store.name === name)) continue
-          const state = this.#open(task)
+          const state = this.#open(task, options.rawValues === true)
           opened.push({ task: task.meta.task, state, store: state.store(name) })
         }
         return new StoreView(this.#descriptor(name), opened)
@@ -139,10 +139,10 @@ export class DataDir {
     })
   }
 
-  #open(task: TaskInfo): TaskState {
+  #open(task: TaskInfo, rawValues: boolean): TaskState {
     const { producer, meta, checkpoint } = task
     const base = openBase(meta.engine, {
-      disk: this.#disk,
+      disk: this.disk,
       directory: this.stateDirectory(meta),
       cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
       readOnly: true,
@@ -150,11 +150,11 @@ export class DataDir {
     try {
       return openTaskState({
         task: producer.producer,
-        specs: meta.stores.map((store) => specWithSerdes(store, serdeOrBytes)),
+        specs: meta.stores.map((store) => readingSpec(store, rawValues)),
         base,
         deltas: this.view.deltas(producer.producer, base.id),
         id: producer.id,
-        ...(checkpoint === null ? {} : { lastDeltaId: checkpoint.lastDeltaId }),
+        ...(checkpoint === null ? {} : { lastDeltaId: checkpoint.lastDeltaId, clock: clockOf(checkpoint) }),
       })
     } catch (error) {
       base.close()

@@ -29,6 +29,11 @@ export interface ScanOptions {
   readonly reverse?: boolean
 }
 
+export interface RawEntry {
+  readonly key: Uint8Array
+  readonly value: unknown
+}
+
 interface Cursor {
   readonly entries: RawIterator
   more: boolean
@@ -72,6 +77,11 @@ export class StoreView {
 
   /** Entries of all tasks, merged. */
   *scan(options: ScanOptions = {}): Generator<StoreEntry, void> {
+    for (const { key, value } of this.rawEntries(options)) yield this.entryOf(key, value)
+  }
+
+  /** As `scan`, with keys as their bytes (valid until the next entry). */
+  *rawEntries(options: ScanOptions = {}): Generator<RawEntry, void> {
     const range = this.#range(options)
     const reverse = options.reverse ?? false
     const limit = options.limit ?? Number.POSITIVE_INFINITY
@@ -84,7 +94,7 @@ export class StoreView {
       for (let given = 0; given < limit; given++) {
         const next = first(cursors, reverse)
         if (next === null) return
-        yield this.#entry(next.entries.key, next.entries.value)
+        yield { key: next.entries.key, value: next.entries.value }
         next.more = next.entries.next()
       }
     } finally {
@@ -96,7 +106,8 @@ export class StoreView {
     for (const { state } of this.#tasks) state.close()
   }
 
-  #entry(bytes: Uint8Array, value: unknown): StoreEntry {
+  /** An entry by the bytes of its key. */
+  entryOf(bytes: Uint8Array, value: unknown): StoreEntry {
     if (this.#windows === null) return { key: this.keySerde.read(bytes, 0, bytes.length), value }
     const user = this.#windows.userKeyOf(bytes)
     const window = { start: this.#windows.startOf(bytes), end: this.#windows.endOf(bytes) }

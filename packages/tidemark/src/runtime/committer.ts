@@ -174,7 +174,7 @@ export class Committer {
       .catch((error: unknown) => {
         this.#flushError = { error }
       })
-      .then(() => {
+      .finally(() => {
         this.#flushWaits = null
       })
   }

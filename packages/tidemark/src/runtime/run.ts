@@ -102,7 +102,10 @@ class RunningApp implements App {
     })
   }
 
-  store(store: StoreDef): StoreReader {
+  /** The shape of answers depends on the store's kind: only the overloads know. */
+  readonly store: App['store'] = ((store: StoreDef) => this.#reader(store)) as App['store']
+
+  #reader(store: StoreDef): StoreReader {
     const { plan, containers } = this.#supervisor
     if (!plan.stores.some((s) => s.name === store.name)) {
       const names = plan.stores.map((s) => s.name).join(', ')
@@ -112,9 +115,14 @@ class RunningApp implements App {
       )
     }
     return {
-      get: async (key, window) => {
-        const query = { store: store.name, key, ...(window === undefined ? {} : { windowStart: window.start }) }
-        return (await containers.query(query))[0]?.value
+      get: async (key, at) => {
+        const query = {
+          store: store.name,
+          key,
+          ...(at?.start === undefined ? {} : { windowStart: at.start }),
+          ...(at?.asOf === undefined ? {} : { asOfMs: at.asOf }),
+        }
+        return answerOf(store, await containers.query(query))
       },
       scan: (options) =>
         scan(containers.query({ store: store.name, limit: options?.limit ?? Number.MAX_SAFE_INTEGER })),
@@ -185,6 +193,16 @@ class RunningApp implements App {
       if (!this.#watched) throw error
     }
   }
+}
+
+/** Several tasks may answer; counters that nobody has are 0, lists and sets empty. */
+function answerOf(store: StoreDef, entries: readonly StoreEntry[]): unknown {
+  const { kind, value } = store
+  if (kind === 'counter') {
+    const zero = value.name === 'int64' ? 0n : 0
+    return entries.find((entry) => entry.value !== zero)?.value ?? zero
+  }
+  return entries[0]?.value ?? (kind === 'list' || kind === 'set' ? [] : undefined)
 }
 
 async function* scan(answer: Promise<readonly StoreEntry[]>): AsyncIterable<StoreEntry> {

@@ -20,6 +20,7 @@ import { readRetained } from '../lsm/retained.ts'
 import { describe } from '../store/descriptor.ts'
 import { storeSpecs } from './compile.ts'
 import type { ContainerGroup } from './container-group.ts'
+import type { ControlRequest, ControlResult } from './control.ts'
 import { stateDirectory } from './open-task.ts'
 import type { SourceGroup } from './source-group.ts'
 import type { TaskCheckpoint } from './thread-messages.ts'
@@ -85,6 +86,21 @@ export class SavepointLeader {
   async release(checkpoint: string): Promise<boolean> {
     const asked = this.#options.containers.ask({ kind: 'release', checkpoint })
     return (await Promise.race([asked, this.#over.promise])).length > 0
+  }
+
+  /** Does what another process asks for. */
+  async serve(request: ControlRequest): Promise<ControlResult> {
+    switch (request.kind) {
+      case 'checkpoint':
+        return { kind: 'checkpoint', ...(await this.checkpoint()) }
+      case 'release':
+        return { kind: 'release', found: await this.release(request.checkpoint) }
+      case 'savepoint': {
+        const { to, timeoutMs } = request
+        const options = { ...(to === null ? {} : { to }), ...(timeoutMs === null ? {} : { timeoutMs }) }
+        return { kind: 'savepoint', ...(await this.savepoint(options)) }
+      }
+    }
   }
 
   /** Names never repeat within a run, even if the clock stands still. */

@@ -8,6 +8,7 @@ import { TidemarkError } from '../errors/error.ts'
 import { LogHost } from '../log/embedded/log-host.ts'
 import type { StreamInfo } from '../log/types.ts'
 import { ContainerGroup } from './container-group.ts'
+import { Control } from './control.ts'
 import { createStreams } from './create-streams.ts'
 import { flushRetired } from './flush-retired.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
@@ -33,6 +34,7 @@ export interface SupervisorOptions {
 
 const PROGRESS_WINDOW_MS = 2000
 const TRIM_INTERVAL_MS = 5000
+const TICK_MS = 250
 
 /**
  * The main thread of a node: opens the log, starts sources, containers and sinks, watches them, and ends the run: by
@@ -52,6 +54,7 @@ export class Supervisor {
   readonly #finite: ReadonlySet<string>
   readonly #ends = new Map<string, readonly number[]>()
   readonly #timer: NodeJS.Timeout
+  readonly #control: Control
   #phase: Progress['phase'] = 'starting'
   #cpuStart: number
   #ending: Promise<Summary> | null = null
@@ -169,7 +172,13 @@ export class Supervisor {
       onEnded: () => this.#look(),
     })
     this.#sinks = new SinkGroup({ host, streams, disk: options.disk, onFailed: (error) => void this.#fail(error) })
-    this.#timer = setInterval(() => this.#tick(), 500)
+    this.#control = new Control({
+      disk: options.disk,
+      dataDir: host.directory,
+      pid: process.pid,
+      serve: (request) => this.savepoints.serve(request),
+    })
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
     void host.failure.then((error) => this.#fail(error))
   }
 
@@ -213,6 +222,7 @@ export class Supervisor {
   }
 
   #tick(): void {
+    if (this.#phase === 'running') this.#control.look()
     const nowMs = this.#options.clock.monotonicMs()
     const records = this.containers.records
     const elapsedMs = nowMs - this.#rate.atMs

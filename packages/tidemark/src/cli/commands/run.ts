@@ -11,6 +11,8 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'commitIntervalMs',
   'commitMaxDelayMs',
   'commitTimeoutMs',
+  'checkpointIntervalMs',
+  'checkpointRetain',
   'onError',
   'maxRestarts',
   'drainTimeoutMs',
@@ -25,11 +27,13 @@ export function addRun(program: Command, context: CliContext): void {
   withRunFlags(command)
   command.option('--follow', 'wait for more at the end of the input files')
   command.option('--until-end', 'end when what the streams hold at the start is processed')
+  command.option('--from <savepoint>', 'start from the state and positions of a savepoint: its directory')
   command.option('--no-report', 'no tables at the end')
   examples(command, [
     'tidemark run visits.job.ts --in visits=visits.jsonl',
     'cat visits.jsonl | tidemark run visits.job.ts --in visits=- --out visits-per-hour=-',
     'tidemark run visits.job.ts --in visits=access.jsonl --follow --commit-interval 200ms',
+    'tidemark run visits.job.ts --from ./data/savepoints/20261124-024512 --data-dir ./data-2',
   ])
   command.addHelpText('after', RUN_NOTES)
   command.action(async (job: string, options: Options) => {

@@ -6,7 +6,12 @@ A key is given as text for string stores and as JSON for all others (5, [1,"a"],
 in ms since 1970 or as a time such as 2013-01-01T05:00Z. State is read as of each task's last commit, also while the job
 runs.`
 
-/** `tidemark state get|scan`. */
+const WHEN_FLAGS = [
+  ['--checkpoint <name>', 'as of a retained checkpoint (see tidemark checkpoint list)'],
+  ['--savepoint <dir>', 'as in a savepoint; no data directory is needed'],
+] as const
+
+/** `tidemark state get|scan|diff`. */
 export function addState(program: Command, context: CliContext): void {
   const state = program.command('state').description('the committed state of a job')
   addDataCommand(state, {
@@ -16,10 +21,12 @@ export function addState(program: Command, context: CliContext): void {
       ['--store <name>', 'the store'],
       ['--key <key>', 'the key'],
       ['--window <start>', 'the window, in a store of windows'],
+      ...WHEN_FLAGS,
     ],
     examples: [
       'tidemark state get --store visits-by-user --key ada',
       'tidemark state get --store visits-per-hour --key ada --window 2013-01-01T05:00Z --json',
+      'tidemark state get --store visits-by-user --key ada --checkpoint 20261124-024500',
     ],
     notes: `Exit code 1 when there is no such key (ERR_NO_SUCH_KEY).\n${KEY_NOTE}`,
     run: async (options) => {
@@ -39,6 +46,7 @@ export function addState(program: Command, context: CliContext): void {
       ['--to <key>', 'end of keys, not included'],
       ['--limit <n>', 'at most so many entries'],
       ['--reverse', 'from the last key to the first'],
+      ...WHEN_FLAGS,
     ],
     examples: [
       'tidemark state scan --store visits-by-user --limit 10',
@@ -49,6 +57,36 @@ export function addState(program: Command, context: CliContext): void {
     run: async (options) => {
       const { scanState } = await import('../state-commands.ts')
       await scanState(options, context)
+    },
+  })
+  addDiff(state, context)
+}
+
+function addDiff(state: Command, context: CliContext): void {
+  addDataCommand(state, {
+    name: 'diff',
+    about: 'print what was added, changed and removed in a store between two moments, in key order',
+    flags: [
+      ['--store <name>', 'the store'],
+      ['--checkpoint <name>', 'from a retained checkpoint'],
+      ['--savepoint <dir>', 'or from a savepoint'],
+      ['--until <name>', 'to a retained checkpoint (default: now)'],
+      ['--key <key>', 'only this key, with all its windows'],
+      ['--prefix <text>', 'only keys whose bytes start with this text'],
+      ['--from <key>', 'first key'],
+      ['--to <key>', 'end of keys, not included'],
+      ['--limit <n>', 'at most so many changes'],
+    ],
+    examples: [
+      'tidemark state diff --store visits-by-user --checkpoint 20261124-024500',
+      'tidemark state diff --store visits-by-user --checkpoint 20261124-024500 --until 20261124-024600 --json',
+      'tidemark state diff --store visits-by-user --savepoint ./data/savepoints/20261124-024512 --limit 20',
+    ],
+    notes: `With --json one object a line: {"change":"added","key":...,"after":...}, {"change":"changed","key":...,"before":...,
+"after":...}, {"change":"removed","key":...,"before":...}, with "window" for windows.\n${KEY_NOTE}`,
+    run: async (options) => {
+      const { diffState } = await import('../state-diff-command.ts')
+      await diffState(options, context)
     },
   })
 }

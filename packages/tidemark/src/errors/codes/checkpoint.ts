@@ -95,6 +95,13 @@ export const CHECKPOINT_ERRORS = {
     about:
       'An earlier write of the same owner, whose outcome it had not learned, took effect meanwhile. List the checkpoints, and go on from the newest.',
   },
+  ERR_CHECKPOINT_AHEAD: {
+    domain: 'checkpoint',
+    retry: 'never',
+    exit: EXIT.data,
+    about:
+      'The place where checkpoints are kept has a later one than the data directory has committed: that is an older copy. Give another place, or go on with the newer data directory.',
+  },
   ERR_CHECKPOINT_TARGET: {
     domain: 'checkpoint',
     retry: 'never',

@@ -1,0 +1,20 @@
+import type { RunOptions } from '../api/app.ts'
+import type { Settings } from './settings.ts'
+
+/** What the settings say about a run. */
+export function runOptions(settings: Settings): RunOptions {
+  return {
+    dataDir: settings.dataDir,
+    partitions: settings.partitions,
+    commit: {
+      intervalMs: settings.commitIntervalMs,
+      maxDelayMs: settings.commitMaxDelayMs,
+      timeoutMs: settings.commitTimeoutMs,
+    },
+    checkpoint: { intervalMs: settings.checkpointIntervalMs, retain: settings.checkpointRetain },
+    onError: settings.onError,
+    maxRestarts: settings.maxRestarts,
+    drainTimeoutMs: settings.drainTimeoutMs,
+    ...(settings.containers === null ? {} : { containers: settings.containers }),
+  }
+}
