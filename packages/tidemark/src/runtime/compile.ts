@@ -183,6 +183,7 @@ class Compiler {
       emits: next !== NOTHING,
       dropped: this.#dropped,
       late: this.#late,
+      alive: () => scope.alive(),
     })
     return operator
   }

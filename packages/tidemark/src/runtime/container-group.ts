@@ -9,12 +9,16 @@ import type { StreamInfo } from '../log/types.ts'
 import { describe } from '../store/descriptor.ts'
 import { storeSpecs } from './compile.ts'
 import type { ContainerStatus, TaskStatus } from './container.ts'
+import { Pulse, type PulsePlace, PulseWatch } from './pulse.ts'
+import { stuckError } from './stuck-error.ts'
 import { type ContainerHost, type HostOptions, LocalContainer, ThreadContainer } from './container-host.ts'
 import type { RunSettings } from './settings.ts'
 import type { ContainerRequest, QueryEntry, StoreQuery, TaskCheckpoint, TaskGrant } from './thread-messages.ts'
 
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 10_000
+/** More than this between two looks at the containers counts as no more: then it was this thread that stood still. */
+const LONGEST_LOOK_MS = 1000
 
 export interface ContainerGroupOptions {
   readonly job: Job
@@ -35,6 +39,7 @@ interface Member {
   readonly tasks: readonly number[]
   host: ContainerHost | null
   status: ContainerStatus | null
+  watch: PulseWatch | null
   /** Of containers that crashed before: records, dropped, late, checkpoints. */
   before: Totals
   crashesInARow: number
@@ -74,6 +79,7 @@ export class ContainerGroup {
         tasks,
         host: null,
         status: null,
+        watch: null,
         before: NONE,
         crashesInARow: 0,
         progressAtCrash: -1,
@@ -88,12 +94,15 @@ export class ContainerGroup {
     const grants: TaskGrant[] = []
     for (const index of member.tasks) grants.push(await this.#claim(index))
     const ready = Promise.withResolvers<void>()
+    const pulse = new Pulse()
+    member.watch = new PulseWatch(pulse, LONGEST_LOOK_MS)
     const options: HostOptions = {
       index: member.index,
       settings: { ...settings.container, tasks: plan.tasks },
       streams: [...streams.values()],
       grants,
       log: host.port(),
+      pulse,
       events: {
         onReady: (ms) => {
           this.restoredMs = Math.max(this.restoredMs, Math.round(ms))
@@ -150,6 +159,7 @@ export class ContainerGroup {
     member.progressAtCrash = progress
     member.before = this.#totals(member)
     member.status = null
+    member.watch = null
     member.host = null
     if (member.crashesInARow > settings.maxRestarts) {
       onFailed(
@@ -172,6 +182,29 @@ export class ContainerGroup {
       // A crash while starting was counted by its own event; anything else ends the run.
       if (!(cause instanceof TidemarkError && cause.code === 'ERR_CONTAINER_CRASHED')) onFailed(cause as Error)
     }
+  }
+
+  /**
+   * Ends containers that have not come back from what they do for `commit.timeoutMs`: a handler in an endless loop, say.
+   * To be called about twice a second. A container on this thread, which would be stuck with it, is not watched.
+   */
+  watch(): void {
+    const { settings, clock, jobUrl } = this.#options
+    if (jobUrl === null || this.#closing) return
+    const nowMs = clock.monotonicMs()
+    for (const member of this.#members) {
+      const { watch, host } = member
+      if (watch === null || host === null || watch.look(nowMs) < settings.container.timing.timeoutMs) continue
+      member.watch = null
+      host.abandon(this.#stuck(member, watch.place, Math.round(watch.silentMs)))
+    }
+  }
+
+  #stuck({ index, tasks }: Member, place: PulsePlace, silentMs: number): TidemarkError {
+    const { plan, streams } = this.#options
+    const stream = [...streams.values()].find((info) => info.id === place.stream)
+    const at = stream === undefined || place.stage !== 'message' ? null : stream.name
+    return stuckError({ job: plan.job, container: index, tasks, place, stream: at, silentMs })
   }
 
   #totals(member: Member): Totals {

@@ -8,6 +8,7 @@ import type { StreamInfo } from '../log/types.ts'
 import type { ContainerStatus } from './container.ts'
 import { ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
+import type { Pulse } from './pulse.ts'
 import type {
   ContainerInit,
   ContainerRequest,
@@ -38,6 +39,8 @@ export interface ContainerHost {
   query(query: StoreQuery): Promise<readonly QueryEntry[]>
   /** Settles when all tasks have done it; rejects when the container is gone before. */
   ask(request: ContainerRequest): Promise<readonly TaskCheckpoint[]>
+  /** Ends it as a crash for this reason, whatever it is at. A container on the supervisor's own thread cannot be. */
+  abandon(reason: Error): void
   close(): Promise<void>
 }
 
@@ -47,6 +50,7 @@ export interface HostOptions {
   readonly streams: readonly StreamInfo[]
   readonly grants: readonly TaskGrant[]
   readonly log: LogPortInit
+  readonly pulse: Pulse
   readonly events: HostEvents
 }
 
@@ -66,6 +70,7 @@ export class LocalContainer implements ContainerHost {
       port: this.#port,
       disk,
       clock,
+      pulse: options.pulse,
       yieldNow: () => new Promise((resolve) => setImmediate(resolve)),
       failpoint: failpointFromEnvironment(),
       onStatus: options.events.onStatus,
@@ -97,6 +102,8 @@ export class LocalContainer implements ContainerHost {
     return this.#runner.container.ask(request)
   }
 
+  abandon(): void {}
+
   close(): Promise<void> {
     this.#runner.close()
     this.#port.close()
@@ -123,6 +130,7 @@ export class ThreadContainer implements ContainerHost {
   #failed = false
   #drained: (() => void) | null = null
   #error: Error | null = null
+  #abandoned: Error | null = null
 
   constructor(jobUrl: string, options: HostOptions) {
     const init: ContainerInit = {
@@ -132,6 +140,7 @@ export class ThreadContainer implements ContainerHost {
       streams: options.streams,
       grants: options.grants,
       log: options.log,
+      pulse: options.pulse.shared,
     }
     this.#events = options.events
     const entry = import.meta.url.endsWith('.ts') ? './container-thread.ts' : './container-thread.js'
@@ -189,7 +198,8 @@ export class ThreadContainer implements ContainerHost {
   #gone(code: number): void {
     const cause = this.#error
     const why = cause === null ? `it exited with code ${code}` : cause.message
-    const crash = new TidemarkError('ERR_CONTAINER_CRASHED', `a container crashed: ${why}`, { cause })
+    const crash =
+      this.#abandoned ?? new TidemarkError('ERR_CONTAINER_CRASHED', `a container crashed: ${why}`, { cause })
     for (const waiting of [...this.#queries.values(), ...this.#requests.values()]) waiting.reject(crash)
     this.#queries.clear()
     this.#requests.clear()
@@ -226,6 +236,11 @@ export class ThreadContainer implements ContainerHost {
       this.#requests.set(id, { resolve, reject })
       this.#send({ kind: 'ask', id, request })
     })
+  }
+
+  abandon(reason: Error): void {
+    this.#abandoned ??= reason
+    void this.#worker.terminate()
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import { CacheBudget } from '../store/cache-budget.ts'
 import { Container, type ContainerStatus } from './container.ts'
 import { inputsOf, jobPlan } from './job-plan.ts'
 import { openTask } from './open-task.ts'
+import type { Pulse } from './pulse.ts'
 import { answerQuery } from './query.ts'
 import type { Task } from './task.ts'
 import type { ContainerSettings, QueryEntry, StoreQuery, TaskGrant } from './thread-messages.ts'
@@ -20,6 +21,7 @@ export interface RunnerOptions {
   readonly port: LogPort
   readonly disk: Disk
   readonly clock: Clock
+  readonly pulse: Pulse
   readonly yieldNow: () => Promise<void>
   readonly failpoint: (name: string) => void
   readonly onStatus: (status: ContainerStatus) => void
@@ -44,6 +46,7 @@ export class ContainerRunner {
     this.container = new Container({
       tasks,
       port: options.port,
+      pulse: options.pulse,
       clock: options.clock,
       yieldNow: options.yieldNow,
       onStatus: options.onStatus,
@@ -87,7 +90,7 @@ export class ContainerRunner {
 }
 
 function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void; committed: () => void }): Task[] {
-  const { job, settings, port, disk, clock } = options
+  const { job, settings, port, disk, clock, pulse } = options
   const streams = new Map(options.streams.map((s) => [s.name, s]))
   const plan = jobPlan(job, {
     existing: options.streams,
@@ -109,6 +112,7 @@ function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void;
     port,
     disk,
     clock,
+    pulse,
     blocks: new BlockCache({ capacityBytes: settings.cacheBytes / 2 }),
     cache: new CacheBudget(settings.cacheBytes / 2),
     log: options.onLog,

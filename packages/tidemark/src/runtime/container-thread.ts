@@ -6,6 +6,7 @@ import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import { ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { importJob } from './import-job.ts'
+import { Pulse } from './pulse.ts'
 import type { ContainerInit, FromContainer, ToContainer } from './thread-messages.ts'
 
 /*
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
       port: new ThreadLogPort(init.log),
       disk: nodeDisk,
       clock: systemClock,
+      pulse: new Pulse(init.pulse),
       yieldNow,
       failpoint: failpointFromEnvironment(),
       onStatus: (status) => tell({ kind: 'status', status }),

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts'
 import type { LogPort } from '../log/types.ts'
+import type { Pulse } from './pulse.ts'
 import type { Task } from './task.ts'
 import type { ContainerRequest, TaskCheckpoint } from './thread-messages.ts'
 
@@ -33,6 +34,7 @@ export interface TaskStatus {
 export interface ContainerOptions {
   readonly tasks: readonly Task[]
   readonly port: LogPort
+  readonly pulse: Pulse
   readonly clock: Clock
   /** Lets other work of the event loop run. */
   readonly yieldNow: () => Promise<void>
@@ -80,9 +82,10 @@ export class Container {
 
   /** Runs until `stop`; rejects if a task fails (the caller of `onFailed` gets the error too). */
   async run(): Promise<void> {
-    const { tasks, clock, yieldNow } = this.#options
+    const { tasks, clock, yieldNow, pulse } = this.#options
     for (const task of tasks) task.start()
     while (!this.#stopping) {
+      pulse.beat()
       const deadlineMs = clock.monotonicMs() + SLICE_MS
       let worked = false
       const startedMs = this.#firstRecordMs === null ? clock.now() : 0
@@ -206,12 +209,13 @@ export class Container {
    * instead of it.
    */
   async drain(flush: boolean): Promise<void> {
-    const { tasks, yieldNow, clock } = this.#options
+    const { tasks, yieldNow, clock, pulse } = this.#options
     this.#stopping = true
     this.wake()
     for (const task of tasks) task.drain()
     let flushing = !flush
     for (;;) {
+      pulse.beat()
       const open = tasks.filter((t) => !t.failed && !(t.quiet && flushing))
       if (open.length === 0) break
       if (!flushing && open.every((t) => t.quiet)) {
@@ -221,9 +225,18 @@ export class Container {
       let worked = false
       for (const task of open) if (task.step(clock.monotonicMs() + SLICE_MS)) worked = true
       if (worked || open.some((t) => t.pause === null)) await yieldNow()
-      else await Promise.race(open.map((t) => t.pause ?? Promise.resolve()))
+      else await this.#paused(open)
     }
+    pulse.rest()
     this.#options.onStatus(this.status())
+  }
+
+  /** Until one of the tasks may go on, but no longer than a nap: so the pulse goes on. */
+  async #paused(tasks: readonly Task[]): Promise<void> {
+    const limit = new AbortController()
+    const nap = this.#options.clock.sleep(NAP_MS, limit.signal).catch(() => {})
+    await Promise.race([nap, ...tasks.map((t) => t.pause ?? Promise.resolve())])
+    limit.abort()
   }
 
   close(): void {

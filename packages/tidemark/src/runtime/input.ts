@@ -7,12 +7,15 @@ import type { Origin } from './message.ts'
 import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
 import { KeysAhead } from './prefetch.ts'
+import type { Pulse } from './pulse.ts'
 import type { Row } from './row.ts'
 
 /** How much is read from a partition at once. */
 const READ_BYTES = 1024 * 1024
 /** The clock is looked at once in so many records, after 1, 2, 4 ... in the beginning. */
 const RECORDS_PER_LOOK = 128
+/** Handlers that take longer than this for the first few records end their turn at the deadline all the same. */
+const SLOW_MS = 1
 
 export interface InputOptions {
   readonly origin: Origin
@@ -23,6 +26,8 @@ export interface InputOptions {
   readonly reader: PartitionReader
   readonly offsets: OffsetsView
   readonly slot: number
+  readonly streamId: number
+  readonly pulse: Pulse
   readonly root: Operator
   /** Tasks that write the intermediate stream. */
   readonly producers: number
@@ -156,7 +161,10 @@ export class Input {
   process(row: Row, now: () => number, deadline: number, stop: () => boolean): number {
     const cursor = this.#cursor
     const before = this.#position
-    let left = RECORDS_PER_LOOK
+    const startedMs = now()
+    let span = 1
+    let left = span
+    this.#look(span)
     for (;;) {
       if (this.#position >= this.#cut) break
       if (!cursor.next()) {
@@ -170,11 +178,21 @@ export class Input {
       this.#one(row, cursor)
       if (stop()) break
       if (--left <= 0) {
-        if (now() >= deadline) break
-        left = RECORDS_PER_LOOK
+        const nowMs = now()
+        // A turn that comes late still does something, unless that takes long.
+        if (nowMs >= deadline && (span === RECORDS_PER_LOOK || nowMs - startedMs >= SLOW_MS)) break
+        span = Math.min(span * 2, RECORDS_PER_LOOK)
+        left = span
+        this.#look(span)
       }
     }
     return this.#position - before
+  }
+
+  /** Tells where the next records are. */
+  #look(count: number): void {
+    const { pulse, streamId } = this.#options
+    pulse.records(streamId, this.#position, count)
   }
 
   #prefetch(): boolean {

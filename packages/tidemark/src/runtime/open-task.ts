@@ -11,6 +11,7 @@ import type { LogPort, StreamInfo } from '../log/types.ts'
 import type { CacheBudget } from '../store/cache-budget.ts'
 import { openTaskState } from '../store/open.ts'
 import { storeSpecs } from './compile.ts'
+import { Pulse } from './pulse.ts'
 import { Task, type InputSpecOfTask } from './task.ts'
 import type { ContainerSettings, TaskGrant } from './thread-messages.ts'
 
@@ -24,6 +25,8 @@ export interface TaskEnvironment {
   readonly port: LogPort
   readonly disk: Disk
   readonly clock: Clock
+  /** Of the container; left out where nobody watches. */
+  readonly pulse?: Pulse
   readonly blocks: BlockCache
   readonly cache: CacheBudget
   readonly log: (level: string, text: string) => void
@@ -99,6 +102,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
     memtableMaxBytes: settings.memtableMaxBytes,
     idleMs: settings.idleMs,
     handlerTimeoutMs: settings.handlerTimeoutMs,
+    pulse: environment.pulse ?? new Pulse(),
     log: environment.log,
     failpoint: environment.failpoint,
     onFailed: environment.onFailed,

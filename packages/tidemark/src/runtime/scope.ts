@@ -25,6 +25,8 @@ export interface TaskScope {
   /** Asks for a commit at the next chance. */
   requestCommit(): void
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void
+  /** Said now and then in work that may be long without a turn of the loop, so that it is not taken for stuck. */
+  alive(): void
   /**
    * A handler returned this promise: the task waits for it before it goes on, and calls `over` once when it has settled,
    * or when its time is up.

@@ -224,6 +224,7 @@ export class Supervisor {
   #tick(): void {
     if (this.#phase === 'running') this.#control.look()
     const nowMs = this.#options.clock.monotonicMs()
+    this.containers.watch()
     const records = this.containers.records
     const elapsedMs = nowMs - this.#rate.atMs
     if (elapsedMs >= PROGRESS_WINDOW_MS || this.#rate.atMs === 0) {

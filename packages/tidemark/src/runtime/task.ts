@@ -20,6 +20,7 @@ import { Input } from './input.ts'
 import type { Origin } from './message.ts'
 import { EventTime } from './event-time.ts'
 import { OutputBuffer } from './output-buffer.ts'
+import type { Pulse } from './pulse.ts'
 import { Row } from './row.ts'
 import { TaskCounters, type TaskScope } from './scope.ts'
 import { feedsOf, TaskBarrier } from './task-barrier.ts'
@@ -58,6 +59,7 @@ export interface TaskOptions {
   readonly memtableMaxBytes: number
   readonly idleMs: number
   readonly handlerTimeoutMs: number
+  readonly pulse: Pulse
   readonly log: (level: string, text: string) => void
   readonly failpoint: (name: string) => void
   /** The task is over: its handler failed, or its commit did. */
@@ -136,6 +138,7 @@ export class Task {
       store: (name): RawStore => options.state.store(name),
       requestCommit: () => this.#committer.request(),
       log: (level, text) => options.log(level, `${this.name}: ${text}`),
+      alive: () => options.pulse.beat(),
       await: (promise, over) => this.#await(promise, over),
     }
     return compile({
@@ -178,6 +181,8 @@ export class Task {
           }),
           offsets: options.port.offsets,
           slot: info.slot + options.index,
+          streamId: info.id,
+          pulse: options.pulse,
           root,
           producers,
           restored: record?.inputs[stream.name] ?? null,
@@ -292,7 +297,8 @@ export class Task {
    */
   step(deadlineMs: number): boolean {
     if (this.#failed) return false
-    const { clock } = this.#options
+    const { clock, pulse } = this.#options
+    pulse.enter(this.index, 'commit')
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
     this.#committer.tick()
@@ -364,6 +370,7 @@ export class Task {
   /** Runs user code; what it throws goes by the error policy. */
   #guarded(caller: Caller, run: () => void): void {
     this.#caller = caller
+    this.#options.pulse.enter(this.index, caller)
     try {
       run()
     } catch (error) {

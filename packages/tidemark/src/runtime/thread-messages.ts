@@ -42,6 +42,8 @@ export interface ContainerInit {
   readonly streams: readonly StreamInfo[]
   readonly grants: readonly TaskGrant[]
   readonly log: LogPortInit
+  /** The memory of its `Pulse`. */
+  readonly pulse: SharedArrayBuffer
 }
 
 /** A read of committed state, answered by the task's container between two slices. */

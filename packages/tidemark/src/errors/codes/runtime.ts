@@ -54,6 +54,13 @@ export const RUNTIME_ERRORS = {
     about:
       'A container ended by an uncaught error or an unhandled rejection. It is started again from the last checkpoint.',
   },
+  ERR_CONTAINER_STUCK: {
+    domain: 'runtime',
+    retry: 'restart',
+    exit: EXIT.failed,
+    about:
+      'A container did nothing but one step for longer than commit.timeoutMs: a handler that does not return, most likely. The message names the records it was at. The container is ended, and started again from the last checkpoint.',
+  },
   ERR_GAVE_UP: {
     domain: 'runtime',
     retry: 'never',

@@ -14,6 +14,7 @@ import { Operator } from './operator.ts'
 
 const TIME_BYTES = 8
 const EXPIRE_STEP = 1000
+const ROWS_PER_SIGN_OF_LIFE = 1024
 /** Behind all times: says that windows were emitted before they closed, so that any of them may be pending again. */
 const FLUSHED = Uint8Array.of(0xff)
 
@@ -39,6 +40,8 @@ export interface WindowOperatorOptions {
   readonly emits: boolean
   readonly dropped: () => void
   readonly late: () => void
+  /** Many windows may be emitted at once: said in between. */
+  readonly alive: () => void
 }
 
 /**
@@ -157,7 +160,7 @@ export class WindowOperator extends Operator {
       const value = store.get(this.#keys.bytes, 0, this.#keys.end)
       const userKey = store.spec.key.read(bytes, TIME_BYTES, bytes.length)
       pending.delete(bytes, 0, bytes.length)
-      count++
+      if (++count % ROWS_PER_SIGN_OF_LIFE === 0) this.#options.alive()
       const row = this.#row
       row.make(
         origin,
