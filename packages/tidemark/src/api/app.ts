@@ -1,4 +1,5 @@
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
+import type { EngineName } from './engine-name.ts'
 import type { KvDef, StoreDef, WindowsDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
 
@@ -65,8 +66,10 @@ export interface RunOptions {
    * has started from it already goes on from where it is.
    */
   readonly from?: string
-  /** What keeps state under the memtables (default lsm). */
-  readonly engine?: 'lsm' | 'memory'
+  /** What keeps state under the memtables, for stores that name no engine (default lsm). */
+  readonly engine?: EngineName
+  /** By store: wins over the engine that the store names. */
+  readonly storeEngines?: Readonly<Record<string, EngineName>>
   /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
   readonly recentMaxBytes?: number
   readonly onError?: ErrorPolicy

@@ -1,9 +1,7 @@
-import type { Disk } from '../disk/disk.ts'
 import { suggestion } from '../errors/nearest.ts'
 import { invariant, TidemarkError } from '../errors/error.ts'
-import type { BlockCache } from '../lsm/block-cache.ts'
 import type { LsmFailpoint } from '../lsm/failpoints.ts'
-import { openLsmBase } from '../lsm/lsm-base.ts'
+import { type LsmOptions, openLsmBase } from '../lsm/lsm-base.ts'
 import type { Base } from '../store/types.ts'
 import { openMemoryBase } from './memory.ts'
 import type { NativeFailpoint } from './native-base.ts'
@@ -24,16 +22,9 @@ export type Engine = (typeof ENGINES)[number] | (string & {})
 /** A step of a write, for crash tests. */
 export type EngineFailpoint = LsmFailpoint | NativeFailpoint
 
-export interface OpenBaseOptions {
-  readonly disk: Disk
-  /** Of this base alone. Made when missing, unless read only. */
-  readonly directory: string
-  /** Blocks of the sorted files, shared by the bases of a thread; used by the file engines only. */
-  readonly cache: BlockCache
-  /** Bytes that an engine with a cache of its own may keep (default 32 MiB). */
+export interface OpenBaseOptions extends Omit<LsmOptions, 'resident' | 'failpoint'> {
+  /** Bytes that an engine with a cache of its own may keep (default 32 MiB); the file engines use `cache`. */
   readonly cacheBytes?: number
-  /** For a reader beside the owner, in another thread or process. */
-  readonly readOnly?: boolean
   /** Called at the steps named in LSM_FAILPOINTS or NATIVE_FAILPOINTS, for crash tests. */
   readonly failpoint?: (name: EngineFailpoint) => void
 }

@@ -32,6 +32,13 @@ export async function openNative(name: NativeEngineName, options: OpenBaseOption
       { details: { engine: name, path: directory } },
     )
   }
+  if (options.checkpoint !== undefined) {
+    throw new TidemarkError(
+      'ERR_CHECKPOINT_ENGINE',
+      `the engine ${name} keeps the newest state only, no checkpoint ${options.checkpoint}: choose lsm or memory for that`,
+      { details: { engine: name, path: directory, checkpoint: options.checkpoint } },
+    )
+  }
   await closing.get(directory)
   if (options.readOnly !== true) return openOwner(engine, options)
   if (!disk.exists(`${directory}/${engine.currentFile}`)) return new EmptyBase()
@@ -160,4 +167,9 @@ async function free(location: string, closed: Promise<void>): Promise<void> {
   } finally {
     closing.delete(location)
   }
+}
+
+/** Settles when every database that this thread has closed is closed indeed; never rejects. */
+export async function enginesClosed(): Promise<void> {
+  await Promise.allSettled(closing.values())
 }

@@ -123,7 +123,8 @@ export class ContainerGroup {
         onLog: (level, text) => this.#options.onWarning(level === 'info' ? text : `${level}: ${text}`),
       },
     }
-    member.host = jobUrl === null ? new LocalContainer(job, disk, clock, options) : new ThreadContainer(jobUrl, options)
+    member.host =
+      jobUrl === null ? await LocalContainer.open(job, disk, clock, options) : new ThreadContainer(jobUrl, options)
     await ready.promise
     // It failed while it started: it was not there yet when the others were closed.
     if (this.#closing) return member.host.close()

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Job } from '../api/job.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
+import { enginesClosed } from '../engines/open-native.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import { type LogPortInit, ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { StreamInfo } from '../log/types.ts'
@@ -59,15 +60,16 @@ export class LocalContainer implements ContainerHost {
   readonly #runner: ContainerRunner
   readonly #port: ThreadLogPort
 
-  constructor(job: Job, disk: Disk, clock: Clock, options: HostOptions) {
+  /** Opens the container's tasks. Errors as `ContainerRunner.open`. */
+  static async open(job: Job, disk: Disk, clock: Clock, options: HostOptions): Promise<LocalContainer> {
     const startedMs = clock.monotonicMs()
-    this.#port = new ThreadLogPort(options.log)
-    this.#runner = new ContainerRunner({
+    const port = new ThreadLogPort(options.log)
+    const runner = await ContainerRunner.open({
       job,
       settings: options.settings,
       streams: options.streams,
       grants: options.grants,
-      port: this.#port,
+      port,
       disk,
       clock,
       pulse: options.pulse,
@@ -78,7 +80,14 @@ export class LocalContainer implements ContainerHost {
       onFailed: options.events.onFailed,
     })
     options.events.onReady(clock.monotonicMs() - startedMs)
-    this.#runner.start()
+    runner.start()
+    return new LocalContainer(runner, port)
+  }
+
+  /** Use `LocalContainer.open`. */
+  constructor(runner: ContainerRunner, port: ThreadLogPort) {
+    this.#runner = runner
+    this.#port = port
   }
 
   setEnd(stream: string, ends: readonly number[]): void {
@@ -107,7 +116,7 @@ export class LocalContainer implements ContainerHost {
   close(): Promise<void> {
     this.#runner.close()
     this.#port.close()
-    return Promise.resolve()
+    return enginesClosed()
   }
 }
 

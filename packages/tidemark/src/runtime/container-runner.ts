@@ -1,13 +1,15 @@
 import type { Job } from '../api/job.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
+import type { TopologyNode } from '../dsl/topology.ts'
 import { TidemarkError, toWireError } from '../errors/error.ts'
 import type { LogPort, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
+import type { Base } from '../store/types.ts'
 import { Container, type ContainerStatus } from './container.ts'
 import { inputsOf, jobPlan } from './job-plan.ts'
-import { openTask } from './open-task.ts'
+import { openBaseOfTask, openTask } from './open-task.ts'
 import type { Pulse } from './pulse.ts'
 import { answerQuery } from './query.ts'
 import type { Task } from './task.ts'
@@ -37,9 +39,23 @@ export class ContainerRunner {
   #loop: Promise<void> = Promise.resolve()
   #failed = false
 
-  constructor(options: RunnerOptions) {
+  /** Opens the tasks, with engines that have to be waited for. Errors as `openBaseOfTask` and `openTask`. */
+  static async open(options: RunnerOptions): Promise<ContainerRunner> {
+    const prepared = prepare(options)
+    const bases: Base[] = []
+    try {
+      for (const { index } of options.grants) bases.push(await openBaseOfTask({ ...options, ...prepared }, index))
+    } catch (error) {
+      for (const base of bases) base.close()
+      throw error
+    }
+    return new ContainerRunner(options, prepared, bases)
+  }
+
+  /** Use `ContainerRunner.open`. */
+  constructor(options: RunnerOptions, prepared: Prepared, bases: readonly Base[]) {
     this.#options = options
-    const tasks = openTasks(options, {
+    const tasks = openTasks(options, prepared, bases, {
       failed: (error) => this.#fail(error),
       committed: () => this.container.committed(),
     })
@@ -89,9 +105,15 @@ export class ContainerRunner {
   }
 }
 
-function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void; committed: () => void }): Task[] {
-  const { job, settings, port, disk, clock, pulse } = options
-  const streams = new Map(options.streams.map((s) => [s.name, s]))
+/** What the tasks of a container share before they are opened. */
+interface Prepared {
+  readonly plan: ReturnType<typeof jobPlan>
+  readonly nodes: readonly TopologyNode[]
+  readonly blocks: BlockCache
+}
+
+function prepare(options: RunnerOptions): Prepared {
+  const { job, settings } = options
   const plan = jobPlan(job, {
     existing: options.streams,
     defaultPartitions: settings.partitions,
@@ -103,9 +125,20 @@ function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void;
       `the plan of job ${job.name} has ${plan.tasks} tasks here, ${settings.tasks} elsewhere`,
     )
   }
+  return { plan, nodes: plan.topology.nodes, blocks: new BlockCache({ capacityBytes: settings.cacheBytes / 2 }) }
+}
+
+function openTasks(
+  options: RunnerOptions,
+  { plan, nodes, blocks }: Prepared,
+  bases: readonly Base[],
+  on: { failed: (error: Error) => void; committed: () => void },
+): Task[] {
+  const { job, settings, port, disk, clock, pulse } = options
+  const streams = new Map(options.streams.map((s) => [s.name, s]))
   const environment = {
     job: job.name,
-    nodes: plan.topology.nodes,
+    nodes,
     inputs: inputsOf(plan, streams),
     streams,
     settings,
@@ -113,7 +146,7 @@ function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void;
     disk,
     clock,
     pulse,
-    blocks: new BlockCache({ capacityBytes: settings.cacheBytes / 2 }),
+    blocks,
     cache: new CacheBudget(settings.cacheBytes / 2),
     log: options.onLog,
     failpoint: options.failpoint,
@@ -122,9 +155,11 @@ function openTasks(options: RunnerOptions, on: { failed: (error: Error) => void;
   }
   const tasks: Task[] = []
   try {
-    for (const grant of options.grants) tasks.push(openTask(environment, grant))
+    for (const [i, grant] of options.grants.entries()) tasks.push(openTask(environment, grant, bases[i] as Base))
   } catch (error) {
     for (const task of tasks) task.close()
+    // The base of the task that failed closed itself.
+    for (const base of bases.slice(tasks.length + 1)) base.close()
     throw error
   }
   return tasks

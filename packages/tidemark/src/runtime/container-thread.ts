@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock/clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
+import { enginesClosed } from '../engines/open-native.ts'
 import { toWireError } from '../errors/error.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import { ContainerRunner } from './container-runner.ts'
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
   let runner: ContainerRunner
   try {
     const job = await importJob(init.jobUrl)
-    runner = new ContainerRunner({
+    runner = await ContainerRunner.open({
       job,
       settings: init.settings,
       streams: init.streams,
@@ -64,7 +65,8 @@ function handle(runner: ContainerRunner, message: ToContainer): void {
       return
     case 'close':
       runner.close()
-      return process.exit(0)
+      void enginesClosed().then(() => process.exit(0))
+      return
     case 'ask': {
       const { id } = message
       runner.container.ask(message.request).then(

@@ -1,5 +1,5 @@
 import type { Disk } from '../disk/disk.ts'
-import { openBase } from '../engines/engine.ts'
+import { openTaskBase } from '../engines/open-task-base.ts'
 import { decodeCheckpoint } from '../checkpoint/record.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
@@ -55,10 +55,12 @@ async function flushTask(
   deltas: readonly StoredDelta[],
 ): Promise<void> {
   const record = decodeCheckpoint(producer.checkpoint, producer.producer)
-  const base = openBase(meta.engine, {
+  const base = await openTaskBase({
     disk,
     directory: stateDirectory(host.directory, meta.task, meta.lineage),
     cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
+    choice: { engine: meta.engine, stores: {} },
+    stores: [],
   })
   let state: ReturnType<typeof openTaskState>
   try {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
-import { openBase } from '../engines/engine.ts'
+import { openTaskBase } from '../engines/open-task-base.ts'
 import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { Retainer, retainingBase } from '../checkpoint/retainer.ts'
 import { taskStateName } from '../checkpoint/lineage.ts'
@@ -11,6 +11,7 @@ import type { LogPort, StreamInfo } from '../log/types.ts'
 import type { CacheBudget } from '../store/cache-budget.ts'
 import { openTaskState } from '../store/open.ts'
 import { storeSpecs } from './compile.ts'
+import { engineChoice } from './engine-choice.ts'
 import { Pulse } from './pulse.ts'
 import { Task, type InputSpecOfTask } from './task.ts'
 import type { ContainerSettings, TaskGrant } from './thread-messages.ts'
@@ -43,11 +44,29 @@ export function stateDirectory(dataDir: string, task: number, lineage: number): 
   return `${dataDir}/state/${taskStateName(lineage, task)}`
 }
 
+/** What the base of a task is opened with. */
+export type BaseEnvironment = Pick<TaskEnvironment, 'nodes' | 'settings' | 'port' | 'disk' | 'blocks' | 'failpoint'>
+
+/** Opens the base of a task with the engines of its stores; a promise only when an engine has to be waited for. */
+export function openBaseOfTask(environment: BaseEnvironment, index: number): Base | Promise<Base> {
+  const { nodes, settings, port, disk, blocks, failpoint } = environment
+  const specs = storeSpecs(nodes)
+  return openTaskBase({
+    disk,
+    directory: stateDirectory(port.directory, index, settings.lineage),
+    cache: blocks,
+    cacheBytes: Math.max(LEAST_CACHE_BYTES, settings.cacheBytes / 2 / settings.tasks),
+    failpoint,
+    choice: engineChoice(settings, specs),
+    stores: specs.map(({ name }) => name),
+  })
+}
+
 /**
- * Opens a task at its committed checkpoint: files, then the deltas that they do not cover. All or nothing (C8). Errors
- * as `openTaskState` and `openBase`.
+ * Opens a task at its committed checkpoint: its base, then the deltas that it does not cover. All or nothing (C8). Errors
+ * as `openTaskState`. The base is the task's, and closed on an error.
  */
-export function openTask(environment: TaskEnvironment, grant: TaskGrant): Task {
+export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: Base): Task {
   const { job, nodes, settings, port, disk, clock } = environment
   const { index, producer } = grant
   const directory = stateDirectory(port.directory, index, settings.lineage)

@@ -2,6 +2,7 @@ import type { RunOptions } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { RetentionSettings } from '../checkpoint/retainer.ts'
 import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
+import { assertEngine, type Engine } from '../engines/engine.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ContainerSettings } from './thread-messages.ts'
 
@@ -30,7 +31,8 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
     drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 1, 86_400_000),
     container: {
       partitions: options.partitions ?? 4,
-      engine: engineOf(options.engine ?? 'lsm'),
+      engine: engineOf('engine', options.engine ?? 'lsm'),
+      storeEngines: storeEngines(options),
       timing,
       onError: options.onError ?? 'fail',
       recentMaxBytes: whole('recentMaxBytes', options.recentMaxBytes ?? 16 * MIB, 1, 1024 * MIB),
@@ -70,9 +72,14 @@ function retentionSettings({ checkpoint = {} }: RunOptions): RetentionSettings {
   return { intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? 60_000, 1, 2 ** 40), policy }
 }
 
-function engineOf(engine: string): 'lsm' | 'memory' {
-  if (engine === 'lsm' || engine === 'memory') return engine
-  throw new TidemarkError('ERR_OPTION', `engine is ${engine}: it may be lsm or memory`)
+function engineOf(option: string, engine: Engine): Engine {
+  assertEngine(engine, option)
+  return engine
+}
+
+function storeEngines(options: RunOptions): Readonly<Record<string, Engine>> {
+  const engines = Object.entries(options.storeEngines ?? {})
+  return Object.fromEntries(engines.map(([store, engine]) => [store, engineOf(`storeEngines, store ${store}`, engine)]))
 }
 
 function whole(name: string, value: number, least: number, most: number): number {

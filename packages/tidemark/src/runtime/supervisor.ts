@@ -9,7 +9,9 @@ import { LogHost } from '../log/embedded/log-host.ts'
 import type { StreamInfo } from '../log/types.ts'
 import { ContainerGroup } from './container-group.ts'
 import { Control } from './control.ts'
+import { storeSpecs } from './compile.ts'
 import { createStreams } from './create-streams.ts'
+import { assertEngines } from './engine-choice.ts'
 import { flushRetired } from './flush-retired.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { jobPlan } from './job-plan.ts'
@@ -94,6 +96,7 @@ export class Supervisor {
         ...(options.run.outputs === undefined ? {} : { outputs: options.run.outputs }),
       })
       checkNames(planned, options.run)
+      assertEngines(settings.container, storeSpecs(planned.topology.nodes))
       const streams = await createStreams(host, planned, settings, deadLettersOf(options.run))
       return new Supervisor(options, settings, host, planned, streams, lineage)
     } catch (error) {

@@ -1,5 +1,5 @@
 import { parseTaskProducer } from '../checkpoint/lineage.ts'
-import { ENGINES, type Engine } from '../engines/engine.ts'
+import type { Engine } from '../engines/engine.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ProducerState } from '../log/types.ts'
 import type { StoreDescriptor } from '../store/types.ts'
@@ -26,7 +26,7 @@ export function taskMeta(producer: ProducerState): TaskMeta | null {
     tasks: typeof meta['tasks'] === 'number' ? meta['tasks'] : 1,
     stores: Array.isArray(meta['stores']) ? (meta['stores'] as StoreDescriptor[]) : [],
     planHash: typeof meta['planHash'] === 'string' ? meta['planHash'] : '',
-    engine: ENGINES.find((engine) => engine === meta['engine']) ?? 'lsm',
+    engine: typeof meta['engine'] === 'string' ? meta['engine'] : 'lsm',
   }
 }
 

@@ -3,6 +3,7 @@ import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { CheckpointRecord } from '../checkpoint/record.ts'
 import type { RetainedName } from '../checkpoint/retained-record.ts'
 import type { RetentionSettings } from '../checkpoint/retainer.ts'
+import type { Engine } from '../engines/engine.ts'
 import type { WireError } from '../errors/error.ts'
 import type { LogPortInit } from '../log/embedded/thread-log-port.ts'
 import type { ProducerState, StoredDelta, StreamInfo } from '../log/types.ts'
@@ -19,7 +20,10 @@ export interface TaskGrant {
 export interface ContainerSettings {
   readonly partitions: number
   readonly tasks: number
-  readonly engine: 'lsm' | 'memory'
+  /** Of every store that names no other. */
+  readonly engine: Engine
+  /** By store: wins over what the store says. */
+  readonly storeEngines: Readonly<Record<string, Engine>>
   readonly timing: CommitTiming
   readonly onError: ErrorPolicy
   readonly recentMaxBytes: number

@@ -42,6 +42,8 @@ export interface StoreSpec {
   readonly gapMs?: number | null
   /** Default `identity`. */
   readonly partitionBy?: PartitionBy
+  /** The engine that keeps it, if not that of the job. Not written down here: see engines/placement.ts. */
+  readonly engine?: string
   /**
    * A hint, not written down: false for a store that its task only reads by key. Then no order is kept in memory, and
    * the first range over many unflushed entries has to sort them: `prepareRange` does it in steps.

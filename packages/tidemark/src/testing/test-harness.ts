@@ -5,6 +5,7 @@ import type { StreamDef } from '../api/stream.ts'
 import { ManualClock } from '../clock/clock.ts'
 import { MemDisk } from '../disk/mem-disk.ts'
 import type { Plan } from '../dsl/plan.ts'
+import { openBase } from '../engines/engine.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts'
 import { LocalLogPort } from '../log/embedded/local-log-port.ts'
@@ -16,7 +17,7 @@ import { inputsOf, jobPlan } from '../runtime/job-plan.ts'
 import type { MessageView } from '../runtime/message.ts'
 import { MessageEncoder } from '../runtime/message-encoder.ts'
 import { MessageReader } from '../runtime/message-reader.ts'
-import { openTask, type TaskEnvironment } from '../runtime/open-task.ts'
+import { openTask, stateDirectory, type TaskEnvironment } from '../runtime/open-task.ts'
 import { runSettings } from '../runtime/settings.ts'
 import type { Task } from '../runtime/task.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
@@ -105,7 +106,10 @@ export class TestHarness {
       },
       onCommitted: () => {},
     }
-    return openTask(environment, { index, producer, deltas: this.#log.deltas(producer.producer, producer.flushedId) })
+    const grant = { index, producer, deltas: this.#log.deltas(producer.producer, producer.flushedId) }
+    // Whatever the stores say: there is no disk here for other engines.
+    const directory = stateDirectory(DIRECTORY, index, container.lineage)
+    return openTask(environment, grant, openBase('lsm', { disk: this.#disk, directory, cache: environment.blocks }))
   }
 
   /** Processes and commits until nothing is left to do; throws what a handler threw. */

@@ -206,6 +206,6 @@ describe('runSettings', () => {
       of({ commit: { maxDelayMs: 900, timeoutMs: 800 } }),
       refused(/maxDelayMs \(900\) is above .* \(800\)/),
     )
-    assert.throws(of({ engine: 'paper' as never }), refused(/engine is paper: it may be lsm or memory/))
+    assert.throws(of({ engine: 'paper' }), { code: 'ERR_ENGINE_UNKNOWN', message: /engine: there is no engine "paper"/ })
   })
 })
