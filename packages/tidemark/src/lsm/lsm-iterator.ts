@@ -1,10 +1,13 @@
 import type { BaseIterator } from '../store/types.ts'
 import type { MergeCursor } from './merge-cursor.ts'
-import type { OpenIterators } from './open-iterators.ts'
+import type { OpenIterator, OpenIterators } from './open-iterators.ts'
 import type { SortedFile } from './sorted-file.ts'
 
 /** A stable view of the files that it pins, from its creation until it is closed or exhausted. */
-export class LsmIterator implements BaseIterator {
+export class LsmIterator implements BaseIterator, OpenIterator {
+  openedMs = 0
+  older: OpenIterator | null = null
+  newer: OpenIterator | null = null
   readonly #cursor: MergeCursor
   readonly #pinned: readonly SortedFile[]
   readonly #register: OpenIterators

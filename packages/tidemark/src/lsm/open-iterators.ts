@@ -2,13 +2,21 @@ import type { Clock } from '../clock/clock.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { IteratorStatistics } from '../store/base-statistics.ts'
 
+/** An open iterator: a member of the list of all of a base, which is part of them so that it costs no allocation. */
+export interface OpenIterator {
+  openedMs: number
+  older: OpenIterator | null
+  newer: OpenIterator | null
+}
+
 /** The iterators of a base that are open: each pins files, so that there may be only so many. */
 export class OpenIterators {
   readonly #limit: number
   readonly #clock: Clock | null
   readonly #directory: string
-  /** When each was opened, oldest first: a Set and a Map keep that order. */
-  readonly #openedMs = new Map<object, number>()
+  #count = 0
+  #oldest: OpenIterator | null = null
+  #newest: OpenIterator | null = null
 
   constructor(limit: number, clock: Clock | null, directory: string) {
     this.#limit = limit
@@ -18,7 +26,7 @@ export class OpenIterators {
 
   /** Before an iterator is made. Throws ERR_TOO_MANY_ITERATORS. */
   check(store: string): void {
-    if (this.#openedMs.size < this.#limit) return
+    if (this.#count < this.#limit) return
     throw new TidemarkError(
       'ERR_TOO_MANY_ITERATORS',
       `a range of store '${store}' would be open iterator ${this.#limit + 1} on the state in ${this.#directory}. ` +
@@ -27,17 +35,28 @@ export class OpenIterators {
     )
   }
 
-  opened(iterator: object): void {
-    this.#openedMs.set(iterator, this.#clock?.monotonicMs() ?? 0)
+  opened(iterator: OpenIterator): void {
+    if (this.#clock !== null) iterator.openedMs = this.#clock.monotonicMs()
+    iterator.older = this.#newest
+    if (this.#newest === null) this.#oldest = iterator
+    else this.#newest.newer = iterator
+    this.#newest = iterator
+    this.#count++
   }
 
-  closed(iterator: object): void {
-    this.#openedMs.delete(iterator)
+  /** Once for each `opened`. */
+  closed(iterator: OpenIterator): void {
+    const { older, newer } = iterator
+    if (older === null) this.#oldest = newer
+    else older.newer = newer
+    if (newer === null) this.#newest = older
+    else newer.older = older
+    this.#count--
   }
 
   statistics(): IteratorStatistics {
-    const [oldest] = this.#openedMs.values()
-    const oldestMs = oldest === undefined || this.#clock === null ? 0 : this.#clock.monotonicMs() - oldest
-    return { open: this.#openedMs.size, limit: this.#limit, oldestMs }
+    const oldest = this.#oldest
+    const oldestMs = oldest === null || this.#clock === null ? 0 : this.#clock.monotonicMs() - oldest.openedMs
+    return { open: this.#count, limit: this.#limit, oldestMs }
   }
 }

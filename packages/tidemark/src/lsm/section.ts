@@ -7,6 +7,7 @@ import { CODEC_NONE, corrupt, TAG_DELETION, TAG_LARGE } from './format.ts'
 import { IndexPartition } from './index-partition.ts'
 import { LargeValues } from './large-values.ts'
 import { PartitionedBloom } from './partitioned-bloom.ts'
+import type { ReadCounters } from './read-counters.ts'
 import type { MissingPart, SectionFile } from './section-file.ts'
 import type { PartitionTable, SectionHead } from './section-head.ts'
 import { prefix48 } from './separators.ts'
@@ -36,6 +37,8 @@ export class Section implements CacheOwner {
   readonly #partitions: (IndexPartition | null)[]
   readonly #large: LargeValues
   readonly #entry = new EntryReader()
+  readonly #counters: ReadCounters
+  readonly #reads: Float64Array
   /** Bytes that all keys have in common, and the next bytes of the first and last key as numbers. */
   readonly #common: number
   readonly #firstPrefix: number
@@ -49,6 +52,8 @@ export class Section implements CacheOwner {
     this.head = head
     this.bloom = new PartitionedBloom(file, head.name, head.bloom)
     this.#table = head.partitions
+    this.#counters = file.counters
+    this.#reads = file.cache.reads
     const count = head.partitions.positions.length
     this.#partitions = new Array<IndexPartition | null>(count).fill(null)
     this.cachedReads = new Uint8Array(count)
@@ -76,7 +81,7 @@ export class Section implements CacheOwner {
 
   /** 0 not here, 1 found (the value is in valueBytes[valueStart, valueEnd)), 2 deleted here. */
   get(key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2 {
-    const { counters } = this.file
+    const counters = this.#counters
     counters.checks++
     if (!this.bloom.has(hash)) return 0
     counters.passes++
@@ -143,7 +148,7 @@ export class Section implements CacheOwner {
 
   /** An index partition, loaded if need be. */
   partition(number: number): IndexPartition {
-    const { reads } = this.file.cache
+    const reads = this.#reads
     reads[KIND_INDEX] = (reads[KIND_INDEX] as number) + 1
     const partition = this.#partitions[number] ?? this.#loadPartition(number)
     this.cachedReads[number] = INDEX_ROUNDS
@@ -208,8 +213,8 @@ export class Section implements CacheOwner {
   }
 
   #loadBlock(partition: IndexPartition, block: number): void {
-    const { cache, resident } = this.file
-    const { reads } = cache
+    const reads = this.#reads
+    const { resident } = this.file
     reads[KIND_DATA] = (reads[KIND_DATA] as number) + 1
     const cached = partition.cached[block] as Uint8Array | null
     if (cached !== null) {

