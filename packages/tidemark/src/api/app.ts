@@ -72,6 +72,11 @@ export interface RunOptions {
   readonly storeEngines?: Readonly<Record<string, EngineName>>
   /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
   readonly recentMaxBytes?: number
+  /**
+   * Bytes per second that merges of state files may write, all tasks of the node together (default 128 MiB; 0: no
+   * limit). When merging falls far behind, its tasks take no messages until it has caught up.
+   */
+  readonly compactionBytesPerSecond?: number
   readonly onError?: ErrorPolicy
   /** Crashes of one container in a row before the run gives up (default 5). */
   readonly maxRestarts?: number

@@ -1,7 +1,7 @@
 import { openLsmBase, type LsmBase, type LsmOptions } from '../lsm/lsm-base.ts'
 import type { RetainedState } from '../lsm/retained.ts'
 import type { BaseStatistics } from '../store/base-statistics.ts'
-import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
+import type { Base, BaseIterator, BaseTime, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 
 /** Opens the engine `memory`. Errors as `openLsmBase`; opening reads and verifies all files. */
 export function openMemoryBase(options: Omit<LsmOptions, 'resident'>): MemoryBase {
@@ -51,6 +51,30 @@ export class MemoryBase implements Base {
 
   write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     return this.#files.write(id, descriptors, stores)
+  }
+
+  expire(store: string, beforeEndMs: number): void {
+    this.#files.expire(store, beforeEndMs)
+  }
+
+  expiredBefore(store: string): number | null {
+    return this.#files.expiredBefore(store)
+  }
+
+  dropsWindows(): boolean {
+    return this.#files.dropsWindows()
+  }
+
+  advance(time: BaseTime): void {
+    this.#files.advance(time)
+  }
+
+  get stalled(): boolean {
+    return this.#files.stalled
+  }
+
+  get wantsWrite(): boolean {
+    return this.#files.wantsWrite
   }
 
   approximateCount(store: string): number {

@@ -1,7 +1,16 @@
 import { invariant } from '../errors/error.ts'
 import { EmptyBase } from './empty-base.ts'
 import type { BaseStatistics } from '../store/base-statistics.ts'
-import type { Base, BaseIterator, ByteRange, KeyBatch, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
+import type {
+  Base,
+  BaseIterator,
+  BaseTime,
+  ByteRange,
+  KeyBatch,
+  SortedStore,
+  Steps,
+  StoreDescriptor,
+} from '../store/types.ts'
 
 /** A part of a split base: what is kept by one engine. */
 export interface BasePart {
@@ -82,6 +91,31 @@ export class SplitBase implements Base {
         stores.filter(({ name }) => part.stores.has(name)),
       )
     }
+  }
+
+  /** Engines that drop no windows by themselves keep them until they are deleted. */
+  expire(store: string, beforeEndMs: number): void {
+    this.#byStore.get(store)?.expire?.(store, beforeEndMs)
+  }
+
+  expiredBefore(store: string): number | null {
+    return this.#byStore.get(store)?.expiredBefore?.(store) ?? null
+  }
+
+  dropsWindows(store: string): boolean {
+    return this.#byStore.get(store)?.dropsWindows?.(store) ?? false
+  }
+
+  advance(time: BaseTime): void {
+    for (const { base } of this.#parts) base.advance?.(time)
+  }
+
+  get stalled(): boolean {
+    return this.#parts.some(({ base }) => base.stalled === true)
+  }
+
+  get wantsWrite(): boolean {
+    return this.#parts.some(({ base }) => base.wantsWrite === true)
   }
 
   approximateCount(store: string): number {

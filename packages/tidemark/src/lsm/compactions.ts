@@ -64,6 +64,11 @@ export class Compactions {
     return this.#running.some(({ result }) => result !== null)
   }
 
+  /** True when a merge is under way. */
+  get busy(): boolean {
+    return this.#running.some(({ result }) => result === null)
+  }
+
   /** What a compaction met that must end the base's writing. */
   get failure(): Error | null {
     return this.#failure

@@ -175,6 +175,14 @@ export class LsmBase implements Base {
     this.#owner('written').expire(store, beforeEndMs)
   }
 
+  expiredBefore(store: string): number | null {
+    return this.#files.manifest.windows[store]?.expiredMs ?? null
+  }
+
+  dropsWindows(): boolean {
+    return this.#writer !== null
+  }
+
   advance(time: BaseTime): void {
     this.#owner('written').advance(time)
   }

@@ -81,7 +81,8 @@ export class LsmWriter {
   /** True when a write, if only of nothing, should come soon: it ends a stall, or tells what compaction has met. */
   get wantsWrite(): boolean {
     if (this.#writing) return false
-    return this.#failure !== null || this.#compactions.failure !== null || (this.#compactions.finished && this.stalled)
+    if (this.#failure !== null || this.#compactions.failure !== null) return true
+    return this.stalled && (this.#compactions.finished || !this.#compactions.busy)
   }
 
   expire(store: string, beforeEndMs: number): void {

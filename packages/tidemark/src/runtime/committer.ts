@@ -152,7 +152,7 @@ export class Committer {
       return
     }
     this.#flushWanted = false
-    if (state.flushedId >= state.id || state.recentBytes === 0) return
+    if (!state.mustFlush && (state.flushedId >= state.id || state.recentBytes === 0)) return
     this.#flush = this.#flushing()
   }
 

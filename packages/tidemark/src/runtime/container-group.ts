@@ -6,6 +6,7 @@ import type { Plan } from '../dsl/plan.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import type { StreamInfo } from '../log/types.ts'
+import { CompactionHost } from '../lsm/compaction-host.ts'
 import { describe } from '../store/descriptor.ts'
 import { storeSpecs } from './compile.ts'
 import type { ContainerStatus, TaskStatus } from './container.ts'
@@ -58,6 +59,7 @@ const NONE: Totals = { records: 0, dropped: 0, late: 0, checkpoints: 0 }
 /** The containers of a node: gives them their tasks, starts them again when they crash, gives up after a limit. */
 export class ContainerGroup {
   readonly #options: ContainerGroupOptions
+  readonly #compaction: CompactionHost
   readonly #members: Member[] = []
   readonly #ends = new Map<string, readonly number[]>()
   #closing = false
@@ -67,6 +69,7 @@ export class ContainerGroup {
 
   constructor(options: ContainerGroupOptions) {
     this.#options = options
+    this.#compaction = new CompactionHost({ bytesPerSecond: options.settings.compactionBytesPerSecond })
   }
 
   async start(): Promise<void> {
@@ -103,6 +106,7 @@ export class ContainerGroup {
       grants,
       log: host.port(),
       pulse,
+      compaction: this.#compaction.port(),
       events: {
         onReady: (ms) => {
           this.restoredMs = Math.max(this.restoredMs, Math.round(ms))
@@ -316,6 +320,7 @@ export class ContainerGroup {
   async close(): Promise<void> {
     this.#closing = true
     await Promise.all(this.#members.map((m) => m.host?.close() ?? Promise.resolve()))
+    await this.#compaction.close()
   }
 }
 

@@ -75,6 +75,14 @@ export class GuardedStore implements RawStore {
     this.#store.remove()
   }
 
+  expireWindows(beforeEndMs: number): boolean {
+    return this.#store.expireWindows?.(beforeEndMs) ?? false
+  }
+
+  get windowsExpiredMs(): number {
+    return this.#store.windowsExpiredMs ?? Number.NEGATIVE_INFINITY
+  }
+
   get stamp(): number {
     return this.#store.stamp
   }

@@ -6,6 +6,7 @@ import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { Retainer, retainingBase } from '../checkpoint/retainer.ts'
 import { taskStateName } from '../checkpoint/lineage.ts'
 import type { Base } from '../store/types.ts'
+import type { Compactor } from '../lsm/compaction.ts'
 import type { BlockCache } from '../lsm/block-cache.ts'
 import type { LogPort, StreamInfo } from '../log/types.ts'
 import type { CacheBudget } from '../store/cache-budget.ts'
@@ -24,6 +25,8 @@ export interface TaskEnvironment {
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly settings: ContainerSettings
   readonly port: LogPort
+  /** Merges the tasks' files; by default each task does it itself. */
+  readonly compactor?: Compactor
   readonly disk: Disk
   readonly clock: Clock
   /** Of the container; left out where nobody watches. */
@@ -45,18 +48,23 @@ export function stateDirectory(dataDir: string, task: number, lineage: number): 
 }
 
 /** What the base of a task is opened with. */
-export type BaseEnvironment = Pick<TaskEnvironment, 'nodes' | 'settings' | 'port' | 'disk' | 'blocks' | 'failpoint'>
+export type BaseEnvironment = Pick<
+  TaskEnvironment,
+  'nodes' | 'settings' | 'port' | 'disk' | 'clock' | 'blocks' | 'compactor' | 'failpoint'
+>
 
 /** Opens the base of a task with the engines of its stores; a promise only when an engine has to be waited for. */
 export function openBaseOfTask(environment: BaseEnvironment, index: number): Base | Promise<Base> {
-  const { nodes, settings, port, disk, blocks, failpoint } = environment
+  const { nodes, settings, port, disk, clock, blocks, compactor, failpoint } = environment
   const specs = storeSpecs(nodes)
   return openTaskBase({
     disk,
     directory: stateDirectory(port.directory, index, settings.lineage),
     cache: blocks,
     cacheBytes: Math.max(LEAST_CACHE_BYTES, settings.cacheBytes / 2 / settings.tasks),
+    clock,
     failpoint,
+    ...(compactor === undefined ? {} : { compactor }),
     choice: engineChoice(settings, specs),
     stores: specs.map(({ name }) => name),
   })
@@ -70,12 +78,6 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
   const { job, nodes, settings, port, disk, clock } = environment
   const { index, producer } = grant
   const directory = stateDirectory(port.directory, index, settings.lineage)
-  const base = openBase(settings.engine, {
-    disk,
-    directory,
-    cache: environment.blocks,
-    failpoint: environment.failpoint,
-  })
   const record = producer.id === 0 ? null : decodeCheckpoint(producer.checkpoint, producer.producer)
   let state: ReturnType<typeof openTaskState>
   let retainer: Retainer | null

@@ -9,6 +9,8 @@ export class TaskCounters {
   dropped: number = 0
   /** Records for a window that was closed. */
   late: number = 0
+  /** How often the task took no messages because its state files were behind. */
+  stalls: number = 0
   readonly user: Map<string, number> = new Map<string, number>()
 }
 

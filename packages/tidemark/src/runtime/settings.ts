@@ -16,6 +16,8 @@ export interface RunSettings {
   readonly untilEnd: boolean
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
+  /** Bytes that merges of state files may write per second; 0: no limit. */
+  readonly compactionBytesPerSecond: number
   readonly container: Omit<ContainerSettings, 'tasks'>
 }
 
@@ -29,6 +31,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
     untilEnd: options.untilEnd ?? false,
     maxRestarts: whole('maxRestarts', options.maxRestarts ?? 5, 0, 1_000_000),
     drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 1, 86_400_000),
+    compactionBytesPerSecond: whole('compactionBytesPerSecond', options.compactionBytesPerSecond ?? 128 * MIB, 0, 1e12),
     container: {
       partitions: options.partitions ?? 4,
       engine: engineOf('engine', options.engine ?? 'lsm'),

@@ -92,6 +92,7 @@ export class Task {
   #waiting: Promise<unknown> | null = null
   #failed = false
   #draining = false
+  #stalled = false
   #lastCaptured: string
   #sealedPositions: Readonly<Record<string, number>> = {}
   #committedPositions: Readonly<Record<string, number>>
@@ -312,11 +313,23 @@ export class Task {
   #held(): boolean {
     const { outputMaxBytes, memtableMaxBytes, state } = this.#options
     const committer = this.#committer
-    if (committer.holdsInput) return true
+    if (committer.holdsInput || this.#behind()) return true
     if (this.#outputs.sizeBytes < outputMaxBytes && state.activeBytes < memtableMaxBytes) return false
     if (committer.inFlight) return true
     committer.request()
     return committer.holdsInput
+  }
+
+  /** True while files are merged or written too slowly for what comes in. */
+  #behind(): boolean {
+    const { stalled } = this.#options.state
+    if (stalled !== this.#stalled) {
+      this.#stalled = stalled
+      if (stalled) this.counters.stalls++
+      const now = stalled ? 'takes no messages until its state files are written and merged' : 'takes messages again'
+      this.#options.log(stalled ? 'warn' : 'info', `${this.name} ${now}`)
+    }
+    return stalled
   }
 
   #process(now: () => number, deadlineMs: number): boolean {

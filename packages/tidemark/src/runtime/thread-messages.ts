@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { ErrorPolicy, InputSpec } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { CheckpointRecord } from '../checkpoint/record.ts'
@@ -48,6 +49,8 @@ export interface ContainerInit {
   readonly log: LogPortInit
   /** The memory of its `Pulse`. */
   readonly pulse: SharedArrayBuffer
+  /** To the node's compaction thread. */
+  readonly compaction: MessagePort
 }
 
 /** A read of committed state, answered by the task's container between two slices. */

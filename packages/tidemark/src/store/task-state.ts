@@ -12,6 +12,9 @@ import type { FrozenState, RawStore, SortedStore, StateStatistics, Steps, StoreD
 /** Ended entries that one commit removes at most: each is a deletion in its delta. */
 const MOST_REMOVED = 20_000
 
+/** While a flush runs, so many times what makes one due may come in beside it. */
+const STALL_FLUSHES = 4
+
 /** A frozen memtable, with what has become of it. */
 class Frozen implements FrozenState {
   readonly id: number
@@ -19,14 +22,17 @@ class Frozen implements FrozenState {
   /** What time it was. */
   readonly clock: ClockReading
   readonly leastMs: number
+  /** By store: windows that end up to here had expired. */
+  readonly windows: ReadonlyMap<string, number>
   /** False once `delta` has found that there are no net changes. */
   hasDelta: boolean
 
-  constructor(id: number, changes: number, clock: TaskClock) {
+  constructor(id: number, changes: number, clock: TaskClock, windows: ReadonlyMap<string, number>) {
     this.id = id
     this.changes = changes
     this.clock = clock.read()
     this.leastMs = clock.leastMs
+    this.windows = windows
     this.hasDelta = changes > 0
   }
 }
@@ -46,6 +52,8 @@ export class LayeredState implements TaskState {
   /** Moves what was committed last into recent; advanced by whoever needs it done. */
   #merge: Generator<void, void> | null = null
   #flushRuns = false
+  /** By store, as of the last commit: windows that end up to here have expired. */
+  #windows: ReadonlyMap<string, number> = new Map()
   /** Entries removed because they had ended, since the last freeze. */
   #removed = 0
   #closed = false
@@ -108,7 +116,7 @@ export class LayeredState implements TaskState {
       `state of task ${this.#context.task}: freeze while commit ${this.#frozen?.id} is in flight`,
     )
     invariant(next > this.id, `state of task ${this.#context.task}: freeze for ${next}, but ${this.id} is committed`)
-    const frozen = new Frozen(next, this.activeBytes, this.clock)
+    const frozen = new Frozen(next, this.activeBytes, this.clock, this.#expiredWindows())
     for (const store of this.#stores) store.freeze()
     this.#frozen = frozen
     this.#removed = 0
@@ -141,6 +149,7 @@ export class LayeredState implements TaskState {
     this.#frozen = null
     this.id = own.id
     this.#time = own.clock
+    this.#windows = own.windows
     this.#leastMs = own.leastMs
     if (own.hasDelta) this.lastDeltaId = own.id
     const stores = this.#stores.filter((store) => store.commit())
@@ -159,8 +168,27 @@ export class LayeredState implements TaskState {
     }
   }
 
+  /** Windows that the base drops by itself: by store, up to which end. */
+  #expiredWindows(): Map<string, number> {
+    const windows = new Map<string, number>()
+    for (const store of this.#stores) {
+      if (Number.isFinite(store.windowsExpiredMs)) windows.set(store.spec.name, store.windowsExpiredMs)
+    }
+    return windows
+  }
+
+  get mustFlush(): boolean {
+    return !this.#flushRuns && this.#context.base.wantsWrite === true
+  }
+
+  get stalled(): boolean {
+    if (this.#context.base.stalled === true) return true
+    return this.#flushRuns && this.recentBytes >= this.#flushThresholdBytes * STALL_FLUSHES
+  }
+
   get wantsFlush(): boolean {
     if (this.#flushRuns) return false
+    if (this.mustFlush) return true
     let bytes = 0
     for (const store of this.#stores) bytes += store.recentBytes
     return bytes >= this.#flushThresholdBytes
@@ -177,7 +205,7 @@ export class LayeredState implements TaskState {
       const id = this.id
       this.#tellTime(this.#time)
       const stores = this.#stores.filter((store) => store.recent.size > 0)
-      if (stores.length > 0) yield* this.#write(id, stores)
+      if (stores.length > 0 || this.#context.base.wantsWrite === true) yield* this.#write(id, stores)
       this.flushedId = id
     } finally {
       this.#flushRuns = false
@@ -188,6 +216,7 @@ export class LayeredState implements TaskState {
   #tellTime(time: ClockReading): void {
     const { base } = this.#context
     base.advance?.(time)
+    for (const [store, beforeEndMs] of this.#windows) base.expire?.(store, beforeEndMs)
     if (!Number.isFinite(this.#leastMs)) return
     for (const { spec } of this.#byName.values()) {
       const { kind, name, retentionMs } = spec

@@ -126,6 +126,13 @@ export interface RawStore {
   replace(value: unknown): void
   /** Deletes the located key. */
   remove(): void
+  /**
+   * Says that windows which end at `beforeEndMs` or earlier have expired, as of the next freeze. True if the base drops
+   * them by itself, so that they need not be deleted; false if it cannot. Window stores only.
+   */
+  expireWindows?(beforeEndMs: number): boolean
+  /** Windows that end up to this have expired: they may still be seen here. Minus infinity: none is known to have. */
+  readonly windowsExpiredMs?: number
   /** Changes whenever a location ends: an equal stamp means that the last location still holds. */
   readonly stamp: number
 }
@@ -174,6 +181,13 @@ export interface TaskState {
   commit(frozen: FrozenState): Generator<void, void>
   /** True when recent is large enough to be written to a file. */
   readonly wantsFlush: boolean
+  /** True when `flush` should come soon even if there is nothing to write: merged files wait, or the base has failed. */
+  readonly mustFlush: boolean
+  /**
+   * True when the task is to take no messages: files pile up faster than they are merged, or changes faster than they are
+   * written to files. Memory and reads stay bounded by it.
+   */
+  readonly stalled: boolean
   /** Writes recent to the base (which may merge files). Afterwards flushedId is the id it had at the start. */
   flush(): Steps
   /** What time it is for entries with a TTL: whoever runs the task moves it on. */
@@ -240,6 +254,10 @@ export interface Base {
    * checkpoint, and may go without deletions. Never above what that checkpoint says, or a replay would miss them.
    */
   expire?(store: string, beforeEndMs: number): void
+  /** Windows of a store that end up to this have expired, as of the base's id; null: none is known to have. */
+  expiredBefore?(store: string): number | null
+  /** True if the base drops expired windows of a store by itself, as whole files, when `expire` has told it of them. */
+  dropsWindows?(store: string): boolean
   /** Before `write`: the time of that write's checkpoint, by which entries of stores with TTL may go. */
   advance?(time: BaseTime): void
   /** True when files pile up faster than they can be merged: the task is to take no messages. */

@@ -29,7 +29,8 @@ export class WindowExpiry {
 
   /** True if a window with this end is behind the watermark by the store's retention or more. */
   isExpired(endMs: number): boolean {
-    return this.#retentionMs !== null && endMs + this.#retentionMs <= this.#watermarkMs
+    if (this.#retentionMs === null) return false
+    return endMs + this.#retentionMs <= this.#watermarkMs || endMs <= (this.#raw.windowsExpiredMs ?? -NEVER)
   }
 
   /** Tells of a put. */
@@ -43,8 +44,15 @@ export class WindowExpiry {
     const retentionMs = this.#retentionMs
     if (retentionMs === null) return false
     if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs
+    if (this.#dropped(retentionMs)) return false
     if (this.#pass === null && !this.#begin(retentionMs)) return false
     return this.#step(most)
+  }
+
+  /** True if the store drops expired windows by itself, as whole files. */
+  #dropped(retentionMs: number): boolean {
+    const beforeEndMs = this.#watermarkMs - retentionMs
+    return Number.isFinite(beforeEndMs) && this.#raw.expireWindows?.(beforeEndMs) === true
   }
 
   #begin(retentionMs: number): boolean {
