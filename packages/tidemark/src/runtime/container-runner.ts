@@ -3,7 +3,6 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { TidemarkError, toWireError } from '../errors/error.ts'
-import type { Compactor } from '../lsm/compaction.ts'
 import type { LogPort, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
@@ -22,8 +21,6 @@ export interface RunnerOptions {
   readonly streams: readonly StreamInfo[]
   readonly grants: readonly TaskGrant[]
   readonly port: LogPort
-  /** Merges the tasks' files; by default each task does it itself. */
-  readonly compactor?: Compactor
   readonly disk: Disk
   readonly clock: Clock
   readonly pulse: Pulse
@@ -99,8 +96,14 @@ export class ContainerRunner {
   }
 
   /** Reads committed state of the container's tasks; with a key only the task that has it answers anything. */
-  query(query: StoreQuery): { entries: QueryEntry[]; error: ReturnType<typeof toWireError> | null } {
+  async query(query: StoreQuery): Promise<{ entries: QueryEntry[]; error: ReturnType<typeof toWireError> | null }> {
     try {
+      // Messages go on in between: a store that is only read by key has no order until somebody asks for one.
+      if (query.key === undefined) {
+        for (const { state } of this.container.tasks) {
+          for (const _ of state.prepareRange(query.store)) await this.#options.yieldNow()
+        }
+      }
       return { entries: this.container.tasks.flatMap((task) => answerQuery(task.state, query)), error: null }
     } catch (error) {
       return { entries: [], error: toWireError(error) }

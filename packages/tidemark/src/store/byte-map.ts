@@ -1,16 +1,9 @@
 import { ByteIndex, firstPlace, segmentMask } from './byte-index.ts'
+import { ENCODED } from './entry-flags.ts'
 import { KeyGroups } from './key-groups.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { UndoLog } from './undo-log.ts'
 
-/** The entry is a deletion: its value means nothing. */
-export const DELETED = 1
-/** The value is the encoded bytes (Uint8Array), not the decoded value. */
-export const ENCODED = 2
-/** Nothing was visible under this key below the map when the entry was made. */
-export const FRESH = 4
-/** The entry has a deadline: it is not there any more when the store's clock has come to it. */
-export const TIMED = 8
 /** The map's own: the value is a number and stands in the record. */
 const NUMBER = 128
 const FLAGS_SHIFT = 24

@@ -1,6 +1,7 @@
 import { crc32c } from '../log/crc/crc32c.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
-import { type ByteMap, DELETED, FRESH } from './byte-map.ts'
+import type { ByteMap } from './byte-map.ts'
+import { DELETED, FRESH_DELETION } from './entry-flags.ts'
 import { describe, writeDescriptor } from './descriptor.ts'
 import type { StoreSpec } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
@@ -85,7 +86,7 @@ class DeltaEncoder {
     let done = 0
     for (let entry = changes.firstEntry; entry >= 0; entry = changes.nextEntry(entry)) {
       const flags = changes.flagsAt(entry)
-      if ((flags & (DELETED | FRESH)) !== (DELETED | FRESH)) {
+      if ((flags & FRESH_DELETION) !== FRESH_DELETION) {
         if (!begun) {
           begun = true
           out.varuint(place + 1)

@@ -1,4 +1,5 @@
-import { type ByteMap, DELETED } from './byte-map.ts'
+import type { ByteMap } from './byte-map.ts'
+import { DELETED } from './entry-flags.ts'
 import type { Base } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
 

@@ -1,5 +1,6 @@
 import { ByteWriter } from '../serde/byte-writer.ts'
-import { type ByteMap, DELETED, ENCODED } from './byte-map.ts'
+import type { ByteMap } from './byte-map.ts'
+import { DELETED, ENCODED } from './entry-flags.ts'
 import type { SortedCursor } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
 

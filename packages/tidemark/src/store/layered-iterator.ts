@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
-import { DELETED } from './byte-map.ts'
+import { DELETED } from './entry-flags.ts'
 import { compareBytes } from './compare.ts'
 import type { LayerCursor } from './layer-cursor.ts'
 import type { OpenIterators } from './open-iterators.ts'

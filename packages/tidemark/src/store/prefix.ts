@@ -7,3 +7,10 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | null {
   end[length - 1] = (end[length - 1] as number) + 1
   return end
 }
+
+/** The first key behind this one. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1)
+  next.set(key)
+  return next
+}

@@ -1,6 +1,7 @@
 import { invariant, TidemarkError } from '../errors/error.ts'
 import { murmur2 } from '../hash/murmur2.ts'
-import { ByteMap, DELETED, ENCODED, FRESH, type MapLayout, TIMED } from './byte-map.ts'
+import { ByteMap, type MapLayout } from './byte-map.ts'
+import { DELETED, ENCODED, FRESH, TIMED } from './entry-flags.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { CleanLayer } from './clean-layer.ts'
 import { estimateCount } from './estimate-count.ts'
@@ -19,6 +20,7 @@ const NO_BYTES = new Uint8Array(0)
 const MAX_SPARE_ENTRIES = 200_000
 /** So many reads of the base make it worth to look at the keys of the next batch before. */
 const PREFETCH_READS = 16
+const MOST_PREFETCH_READS = 262_144
 
 /** What all stores of a task share. */
 export interface StoreContext {
@@ -53,12 +55,11 @@ export class LayeredStore implements RawStore {
   readonly clean: CleanLayer
   /** Knows when entries end; null in a store without a TTL. */
   readonly ttl: TtlQueue | null
-  /** Windows that end up to this have expired; the base drops them. */
-  windowsExpiredMs: number
   #spare: ByteMap | null = null
   readonly #layout: MapLayout
-  /** Reads that had to ask the base since `prefetch` was last asked for. */
+  /** Reads that the base has answered since the last prefetch, and how many make the next one worth its cost. */
   #baseReads = 0
+  #prefetchAt: number = PREFETCH_READS
 
   readonly #context: StoreContext
   readonly #base: Base
@@ -87,7 +88,6 @@ export class LayeredStore implements RawStore {
     const ranged = spec.ranged !== false
     const suffixBytes = spec.kind === 'windows' && ranged && spec.fetched !== false ? timeBytes(spec.windowSizeMs) : 0
     this.#layout = { ordered: ranged, suffixBytes, deadlines: timed }
-    this.windowsExpiredMs = context.base.expiredBefore?.(spec.name) ?? Number.NEGATIVE_INFINITY
     this.active = new ByteMap(this.#layout)
     this.recent = new ByteMap(this.#layout)
     this.clean = new CleanLayer(context.cache, timed)
@@ -336,7 +336,10 @@ export class LayeredStore implements RawStore {
       const hash = keys.hashes[i] as number
       if (!this.#inMemory(keys.bytes, start, end, hash)) missing.add(keys.bytes, start, end, hash)
     }
-    return missing.count === 0 ? null : base.prefetch(this.#name, missing)
+    const promise = missing.count === 0 ? null : base.prefetch(this.#name, missing)
+    // Where all is in memory, ask less and less often.
+    this.#prefetchAt = promise === null ? Math.min(this.#prefetchAt * 2, MOST_PREFETCH_READS) : PREFETCH_READS
+    return promise
   }
 
   #inMemory(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
@@ -347,14 +350,8 @@ export class LayeredStore implements RawStore {
     return this.clean.has(bytes, start, end, hash)
   }
 
-  expireWindows(beforeEndMs: number): boolean {
-    if (this.#base.dropsWindows?.(this.#name) !== true) return false
-    if (beforeEndMs > this.windowsExpiredMs) this.windowsExpiredMs = beforeEndMs
-    return true
-  }
-
   get wantsPrefetch(): boolean {
-    return this.#baseReads >= PREFETCH_READS && this.#base.prefetch !== undefined
+    return this.#baseReads >= this.#prefetchAt && this.#base.prefetch !== undefined
   }
 
   range(range: ByteRange): RawIterator {

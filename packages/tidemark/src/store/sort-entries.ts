@@ -1,4 +1,5 @@
 import type { ByteMap } from './byte-map.ts'
+import { FRESH_DELETION } from './entry-flags.ts'
 import { compareBytes } from './compare.ts'
 
 /** What is sorted in one go: takes well under a millisecond. */
@@ -164,14 +165,14 @@ interface Keyed {
 }
 
 /**
- * Sorts all entries of a map by key, in steps of about a millisecond at most: runs, then merges of two runs each, by the
+ * Sorts the entries of a map by key, without deletions of what was never below the map, in steps of about a millisecond at most: runs, then merges of two runs each, by the
  * six bytes after what all keys share, and by the keys where these are equal. The map must not grow meanwhile.
  */
 export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
-  const size = map.size
-  const entries = new Int32Array(size)
-  if (size > RUN) yield
-  const shared = yield* collect(map, entries)
+  const all = new Int32Array(map.size)
+  if (all.length > RUN) yield
+  const { shared, size } = yield* collect(map, all)
+  const entries = all.subarray(0, size)
   for (let start = 0; start < size; start += RUN) {
     sortAtOnce(map, entries.subarray(start, Math.min(size, start + RUN)))
     yield
@@ -183,20 +184,21 @@ export function* sortEntries(map: ByteMap): Generator<void, Int32Array> {
   return yield* mergeAll(keyed)
 }
 
-/** Takes the entries in order of arrival; returns how many bytes all keys start with together. */
-function* collect(map: ByteMap, entries: Int32Array): Generator<void, number> {
+/** Takes the entries in order of arrival; tells how many, and how many bytes all keys start with together. */
+function* collect(map: ByteMap, entries: Int32Array): Generator<void, { shared: number; size: number }> {
   const first = map.firstEntry
-  if (first < 0) return 0
+  if (first < 0) return { shared: 0, size: 0 }
   const chunk = map.keyChunkAt(first)
   const start = map.keyStartAt(first)
   let shared = map.keyLengthAt(first)
-  let i = 0
+  let size = 0
+  let done = 0
   for (let entry = first; entry >= 0; entry = map.nextEntry(entry)) {
-    entries[i] = entry
+    if ((map.flagsAt(entry) & FRESH_DELETION) !== FRESH_DELETION) entries[size++] = entry
     shared = sharedWith(map, entry, chunk, start, shared)
-    if (++i % STEP_ENTRIES === 0) yield
+    if (++done % STEP_ENTRIES === 0) yield
   }
-  return shared
+  return { shared, size }
 }
 
 function* measure({ map, entries, prefixes }: Keyed, shared: number): Generator<void, void> {

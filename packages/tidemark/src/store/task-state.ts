@@ -233,7 +233,7 @@ export class LayeredState implements TaskState {
         const map = store.flushing as ByteMap
         const entries = yield* sortEntries(map)
         const { name } = store.spec
-        sorted.push({ name, count: map.size, cursor: new FlushCursor(map, store.policy, entries) })
+        sorted.push({ name, count: entries.length, cursor: new FlushCursor(map, store.policy, entries) })
       }
       yield* this.#context.base.write(id, this.#descriptors(), sorted)
       written = true
@@ -245,7 +245,7 @@ export class LayeredState implements TaskState {
       }
     }
     for (const store of stores) {
-      store.cleaned(yield* mergeMaps(store.flushing as ByteMap, store.clean.beginJoining(), false))
+      store.cleaned(yield* mergeMaps(store.flushing as ByteMap, store.clean.beginJoining()))
     }
   }
 
@@ -299,13 +299,13 @@ export class LayeredState implements TaskState {
 
 function* mergeStores(stores: readonly LayeredStore[]): Generator<void, void> {
   for (const store of stores) {
-    store.merged(yield* mergeMaps(store.merging as ByteMap, store.recent, true))
+    store.merged(yield* mergeMaps(store.merging as ByteMap, store.recent))
   }
 }
 
 function takeBack(store: LayeredStore): void {
   const flushing = store.flushing as ByteMap
-  const merge = mergeMaps(store.recent, flushing, false)
+  const merge = mergeMaps(store.recent, flushing)
   let step = merge.next()
   while (step.done !== true) step = merge.next()
   store.tookBack(step.value)

@@ -1,5 +1,6 @@
 import type { ByteMap } from './byte-map.ts'
 import { KeyLog } from './key-log.ts'
+import { keyAfter } from './prefix.ts'
 import type { TaskClock } from './task-clock.ts'
 import type { Base, StoreTtl } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
@@ -167,7 +168,7 @@ export class TtlQueue {
       const deadlineMs = this.#store.policy.deadlineOf(cursor.valueBytes, cursor.valueStart)
       if (deadlineMs <= nowMs) ended.push(key.slice())
       else this.expect(key, 0, key.length, deadlineMs)
-      this.#walkFrom = after(key)
+      this.#walkFrom = keyAfter(key)
     }
     cursor.close()
     if (seen < looks && ended.length < most) this.#endWalk()
@@ -180,11 +181,4 @@ export class TtlQueue {
     this.#walking = false
     this.#complete = !this.#leftOut
   }
-}
-
-/** The first key behind this one. */
-function after(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1)
-  next.set(key)
-  return next
 }

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../errors/error.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
-import { ENCODED, TIMED } from './byte-map.ts'
+import { ENCODED, TIMED } from './entry-flags.ts'
 import { DEADLINE_BYTES, readDeadline, writeDeadline } from './deadline.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { StoreSpec } from './types.ts'

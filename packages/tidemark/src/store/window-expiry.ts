@@ -1,4 +1,5 @@
-import type { RawIterator, RawStore } from './types.ts'
+import { keyAfter } from './prefix.ts'
+import type { RawStore } from './types.ts'
 import { WindowKeys } from './window-key.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -17,7 +18,9 @@ export class WindowExpiry {
   // A lower bound of all windows' ends; minus infinity until a first pass has seen the store.
   #oldestEndMs: number
   #nextPassMs = Number.NEGATIVE_INFINITY
-  #pass: RawIterator | null = null
+  #passing = false
+  /** Where the pass goes on: nothing is held open between two steps. */
+  #from: Uint8Array | null = null
   #passOldestMs = NEVER
 
   constructor(raw: RawStore) {
@@ -45,7 +48,7 @@ export class WindowExpiry {
     if (retentionMs === null) return false
     if (watermarkMs > this.#watermarkMs) this.#watermarkMs = watermarkMs
     if (this.#dropped(retentionMs)) return false
-    if (this.#pass === null && !this.#begin(retentionMs)) return false
+    if (!this.#passing && !this.#begin(retentionMs)) return false
     return this.#step(most)
   }
 
@@ -59,24 +62,25 @@ export class WindowExpiry {
     if (this.#oldestEndMs + retentionMs > this.#watermarkMs || this.#watermarkMs < this.#nextPassMs) return false
     this.#nextPassMs = this.#watermarkMs + Math.floor(retentionMs / PASSES_PER_RETENTION)
     this.#passOldestMs = NEVER
-    this.#pass = this.#raw.range({ from: null, to: null, reverse: false, limit: NEVER })
+    this.#from = null
+    this.#passing = true
     return true
   }
 
   #step(most: number): boolean {
-    const pass = this.#pass as RawIterator
-    for (let i = 0; i < most; i++) {
-      if (!pass.next()) {
-        pass.close()
-        this.#pass = null
-        this.#oldestEndMs = this.#passOldestMs
-        return false
-      }
-      const key = pass.key
+    using entries = this.#raw.range({ from: this.#from, to: null, reverse: false, limit: most })
+    let seen = 0
+    while (entries.next()) {
+      seen++
+      const { key } = entries
       const endMs = this.#keys.endOf(key)
       if (this.isExpired(endMs)) this.#raw.delete(key, 0, key.length)
       else if (endMs < this.#passOldestMs) this.#passOldestMs = endMs
+      this.#from = keyAfter(key)
     }
-    return true
+    if (seen === most) return true
+    this.#passing = false
+    this.#oldestEndMs = this.#passOldestMs
+    return false
   }
 }
