@@ -1,4 +1,5 @@
 import type { Disk } from '../disk/disk.ts'
+import { nodeProcesses, type ProcessTable } from '../disk/process-table.ts'
 import { openBase } from '../engines/engine.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { LogView } from '../log/embedded/log-view.ts'
@@ -98,8 +99,8 @@ export class DataDir {
 
   /**
    * Opens a store over all tasks, as of the newest commit of each. Close it after use. ERR_UNKNOWN_STORE lists the
-   * stores there are; ERR_STATE_MOVING when the running job replaced its files on every attempt; ERR_STATE_CORRUPT and
-   * what the log throws. Keys and values of a serde that only the job knows are given as bytes; with `rawValues` all
+   * stores there are; ERR_STATE_MOVING when the running job replaced its files on every attempt; ERR_STATE_CORRUPT,
+   * ERR_STATE_AHEAD, ERR_STATE_GAP, ERR_DELTAS_GONE when none is running that could have; what the log throws. Keys and values of a serde that only the job knows are given as bytes; with `rawValues` all
    * values are.
    */
   async store(name: string, options: { readonly rawValues?: boolean } = {}): Promise<StoreView> {
@@ -124,6 +125,7 @@ export class DataDir {
         this.refresh()
       }
     }
+    if (this.view.ownerPid() === null) throw lost(last, name)
     const message = `the running job replaced the state files of store "${name}" while they were read, ${ATTEMPTS} times`
     throw new TidemarkError('ERR_STATE_MOVING', message, { cause: last, details: { store: name } })
   }
@@ -173,10 +175,17 @@ function isMoving(error: unknown): boolean {
   )
 }
 
+/** No job runs: what is not there, or does not fit, will not come. */
+function lost(error: unknown, store: string): unknown {
+  if (!isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) return error
+  const message = `a state file of store "${store}" is missing, and no job is running that could have replaced it: ${error.message} Restore it from a copy.`
+  return new TidemarkError('ERR_STATE_CORRUPT', message, { cause: error, details: { ...error.details, store } })
+}
+
 /**
  * Opens a data directory for reading: ERR_NOT_A_DATA_DIR, ERR_FORMAT_NEWER, ERR_LOG_CORRUPT, ERR_DISK_ACCESS. Paths are
- * taken as the disk takes them.
+ * taken as the disk takes them. `processes` tells whether the job is running.
  */
-export function openDataDir(path: string, disk: Disk): DataDir {
-  return new DataDir(disk, path, LogView.open({ disk, directory: path }))
+export function openDataDir(path: string, disk: Disk, processes: ProcessTable = nodeProcesses): DataDir {
+  return new DataDir(disk, path, LogView.open({ disk, directory: path, processes }))
 }

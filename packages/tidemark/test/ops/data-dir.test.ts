@@ -15,6 +15,8 @@ const COUNTS = kvSpec('counts', string(), uint())
 const HOURLY = windowSpec('hourly', string(), json<{ n: number }>(), { windowSizeMs: 100 })
 const KEYS = ['a', 'ab', 'b', 'ba', 'c', 'd\u0000e', 'z', 'é']
 
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+
 function filled(tasks = 3): JobData {
   const data = new JobData([COUNTS, HOURLY], tasks)
   KEYS.forEach((key, i) => {
@@ -193,5 +195,23 @@ test('ERR_STATE_MOVING after a bounded number of attempts', async () => {
   const data = filled()
   data.flush()
   const late = behind(data, Number.POSITIVE_INFINITY, () => {})
-  await assert.rejects(openDataDir(DIRECTORY, late).store('counts'), { code: 'ERR_STATE_MOVING' })
+  data.disk.open(`${DIRECTORY}/lock.00000001`, 'create').write(encode('{"pid":7,"identity":"x"}\n'), 0)
+  const running = { pid: 8, identity: () => 'x' }
+  await assert.rejects(openDataDir(DIRECTORY, late, running).store('counts'), { code: 'ERR_STATE_MOVING' })
+  const ended = { pid: 8, identity: () => null }
+  await assert.rejects(openDataDir(DIRECTORY, late, ended).store('counts'), {
+    code: 'ERR_STATE_CORRUPT',
+    message: /no job is running/,
+  })
+})
+
+test('state files that are ahead of the log are refused as such when no job is running', async () => {
+  const data = filled()
+  const journal = `${DIRECTORY}/journal/00000001.journal`
+  const size = data.disk.size(journal)
+  data.put('counts', 'a', 5)
+  data.commit()
+  data.flush()
+  data.disk.open(journal, 'write').truncate(size)
+  await assert.rejects(openDataDir(DIRECTORY, data.disk).store('counts'), { code: 'ERR_STATE_AHEAD', exitCode: 5 })
 })

@@ -1,5 +1,5 @@
 import { type Disk, readFile } from '../../disk/disk.ts'
-import { isTidemarkError, TidemarkError } from '../../errors/error.ts'
+import { TidemarkError } from '../../errors/error.ts'
 import { FLAG_UNSYNCED } from './journal-entry.ts'
 import { type JournalFile, writeJournalHead } from './journal.ts'
 import { replayFile } from './journal-replay.ts'
@@ -25,7 +25,8 @@ export function recover(disk: Disk, directory: string, segments: SegmentFiles, u
   const numbers = journalNumbers(disk, directory)
   const newest = numbers.at(-1)
   if (newest === undefined) return begin(disk, directory, unsynced)
-  const firstJournal = firstNeeded(disk, directory, newest)
+  const { firstJournal, tornAt } = firstNeeded(disk, directory, newest)
+  assertThere(directory, numbers, firstJournal, tornAt)
   const replayed = replay(disk, directory, numbers, firstJournal)
   const segmentRecovery = new SegmentRecovery(disk, directory, replayed.state, segments, replayed.appends)
   segmentRecovery.check({ witnesses: !replayed.unsynced })
@@ -53,16 +54,8 @@ export function journalNumbers(disk: Disk, directory: string): number[] {
   return numbers.sort((a, b) => a - b)
 }
 
-/** A data directory without a journal is new, unless there are streams. */
+/** A data directory without a journal is new: `checkParts` has seen that there are no streams. */
 function begin(disk: Disk, directory: string, unsynced: boolean): Recovered {
-  if (disk.list(streamsDirectory(directory)).length > 0) {
-    throw new TidemarkError(
-      'ERR_LOG_CORRUPT',
-      `${journalDirectory(directory)} has no journal, but there are streams: the journal was removed. Nothing was ` +
-        'changed. Restore it from a copy.',
-      { details: { file: journalDirectory(directory) } },
-    )
-  }
   const state = new LogState()
   disk.makeDirectory(journalDirectory(directory))
   disk.makeDirectory(streamsDirectory(directory))
@@ -79,11 +72,33 @@ function begin(disk: Disk, directory: string, unsynced: boolean): Recovered {
 }
 
 /** The newest file knows which one is the oldest that counts; older ones are left from a removal cut short. */
-function firstNeeded(disk: Disk, directory: string, newest: number): number {
+function firstNeeded(disk: Disk, directory: string, newest: number): { firstJournal: number; tornAt: number } {
   const state = new LogState()
   const path = journalPath(directory, newest)
-  replayFile(state, readFile(disk, path), { number: newest, path, first: true, sequence: -1 }, () => {})
-  return state.firstJournal
+  const journal = { number: newest, path, first: true, sequence: -1 }
+  const cursor = replayFile(state, readFile(disk, path), journal, () => {})
+  const tail = cursor.tail()
+  // What it says of older files may be in the part that cannot be read.
+  if (tail === 'damaged') throw damaged(path, cursor.start)
+  return { firstJournal: state.firstJournal, tornAt: tail === 'torn' ? cursor.start : -1 }
+}
+
+/**
+ * Throws ERR_LOG_CORRUPT when a journal file that counts is missing. `tornAt`: where the newest one ceases to be valid, -1
+ * if it is whole. If it is torn, it is the one to name: the entry that let older files go is durable before they go.
+ */
+export function assertThere(directory: string, numbers: readonly number[], first: number, tornAt: number): void {
+  const newest = numbers.at(-1) as number
+  let missing = first
+  while (missing <= newest && numbers.includes(missing)) missing++
+  if (missing > newest) return
+  const path = journalPath(directory, missing)
+  if (tornAt >= 0) throw damaged(journalPath(directory, newest), tornAt)
+  throw new TidemarkError(
+    'ERR_LOG_CORRUPT',
+    `journal file ${path} is missing, and what it holds is still needed. Nothing was changed. Restore it from a copy.`,
+    { details: { file: path } },
+  )
 }
 
 interface Replayed extends Recovered {
@@ -100,7 +115,7 @@ function replay(disk: Disk, directory: string, numbers: readonly number[], first
   for (let number = firstJournal; number <= newest; number++) {
     const path = journalPath(directory, number)
     const deltas = new Map<string, number>()
-    const bytes = readJournal(disk, path)
+    const bytes = readFile(disk, path)
     const cursor = replayFile(
       state,
       bytes,
@@ -118,19 +133,6 @@ function replay(disk: Disk, directory: string, numbers: readonly number[], first
     flags = cursor.flags
   }
   return { state, files, sequence, appends, unsynced: (flags & FLAG_UNSYNCED) !== 0 }
-}
-
-function readJournal(disk: Disk, path: string): Uint8Array {
-  try {
-    return readFile(disk, path)
-  } catch (error) {
-    if (!isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) throw error
-    throw new TidemarkError(
-      'ERR_LOG_CORRUPT',
-      `journal file ${path} is missing, and what it holds is still needed. Nothing was changed. Restore it from a copy.`,
-      { cause: error, details: { file: path } },
-    )
-  }
 }
 
 /** Cuts a torn end off and makes the rest durable: after a mere end of the process it may not be. */

@@ -72,20 +72,24 @@ export class SegmentRecovery {
   }
 
   /**
-   * Throws ERR_LOG_CORRUPT when committed bytes are gone. With `witnesses`, also when a segment holds a valid batch right
-   * behind the last committed one: batches are written only after their journal entry is durable, so the journal has
-   * lost its end.
+   * Throws ERR_LOG_CORRUPT when committed bytes are gone. With `witnesses`, also as `checkEnd`.
    */
   check(options: { readonly witnesses: boolean }): void {
     for (const work of this.#work) {
-      const { partition, segment, path, actualBytes } = work
-      const needed = work.appends[0]?.position ?? segment.sizeBytes
-      if (Math.max(0, actualBytes) < needed) throw tooShort(work, needed)
-      if (options.witnesses && work.last && this.#holdsBatch(path, segment.sizeBytes, partition.end)) {
-        throw lostEnd(partition, path)
-      }
+      const needed = work.appends[0]?.position ?? work.segment.sizeBytes
+      if (Math.max(0, work.actualBytes) < needed) throw tooShort(work, needed)
     }
-    if (!options.witnesses) return
+    if (options.witnesses) this.checkEnd()
+  }
+
+  /**
+   * Throws ERR_LOG_CORRUPT when a segment holds a valid batch right behind the last committed one: batches are written
+   * only after their journal entry is durable, so the journal has lost its end.
+   */
+  checkEnd(): void {
+    for (const { partition, segment, path, last } of this.#work) {
+      if (last && this.#holdsBatch(path, segment.sizeBytes, partition.end)) throw lostEnd(partition, path)
+    }
     for (const { partition, base } of this.#strays) {
       if (base !== partition.end) continue
       const directory = partitionDirectory(this.#directory, partition.stream.name, partition.partition)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { readFile } from '../../../src/disk/disk.ts'
 import type { MemDisk } from '../../../src/disk/mem-disk.ts'
 import type { EmbeddedLog } from '../../../src/log/embedded/embedded-log.ts'
+import { LogView } from '../../../src/log/embedded/log-view.ts'
 import { JournalCursor } from '../../../src/log/embedded/journal-cursor.ts'
 import { batch, commit, freshLog, image, openLog, refuses, restore, transaction, untext, values } from './harness.ts'
 
@@ -201,6 +202,32 @@ test('journal: a missing file, a missing journal and a missing format.json are c
   assert.ok(pinnedDisk.list('/data/journal').length >= 3)
   pinnedDisk.remove('/data/journal/00000002.journal')
   assertCorrupt(pinnedDisk, ['00000002.journal', 'is missing'])
+})
+
+test('journal: damage in the newest file is told of that file, not of older ones that were rightly removed', () => {
+  const { disk, log } = freshLog({ journalMaxBytes: 1200 })
+  // The deltas of many commits are flushed at once, so that several files go by one entry of the newest.
+  for (let id = 1; id <= 12; id++) commit(log, transaction(id, [], { delta: new Uint8Array(100) }))
+  log.flushed('p', 12)
+  const [newest, ...others] = disk.list('/data/journal').filter((name) => name.endsWith('.journal'))
+  assert.ok(newest !== undefined && newest > '00000002.journal')
+  assert.deepEqual(others, [])
+  const path = `/data/journal/${newest}`
+  for (let id = 13; id <= 14; id++) commit(log, transaction(id, []))
+  const files = image(disk)
+  const ends = entryEnds(readFile(disk, path))
+  for (let at = ends[0] as number; at < (ends.at(-3) as number); at += 7) {
+    const bad = restore(files)
+    flip(bad, path, at)
+    assertCorrupt(bad, [path])
+    refuses('ERR_LOG_CORRUPT', [path], () => LogView.open({ disk: bad, directory: '/data' }))
+  }
+  // Even if it is the last entry that says it: then the file is torn, and the older ones are not what is wrong.
+  const last = restore(files)
+  const head = openLog(last)
+  head.close()
+  truncate(last, path, (ends[0] as number) + 5)
+  assertCorrupt(last, [path, 'byte'])
 })
 
 test('deltas: one that was damaged after opening is refused', () => {

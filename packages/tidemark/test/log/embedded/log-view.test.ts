@@ -3,7 +3,19 @@ import { test } from 'node:test'
 import type { Disk } from '../../../src/disk/disk.ts'
 import type { MemDisk } from '../../../src/disk/mem-disk.ts'
 import { LogView } from '../../../src/log/embedded/log-view.ts'
-import { batch, commit, freshLog, image, openLog, refuses, text, transaction, untext, values } from './harness.ts'
+import {
+  batch,
+  commit,
+  freshLog,
+  image,
+  openLog,
+  refuses,
+  restore,
+  text,
+  transaction,
+  untext,
+  values,
+} from './harness.ts'
 import { openSmall, Workload } from './workload.ts'
 import { MemDisk as Disks } from '../../../src/disk/mem-disk.ts'
 
@@ -90,7 +102,8 @@ test('view: at any operation of an owner at work, it sees a state that was', () 
 })
 
 test('view: looks again when the owner removes a journal file under it; gives up with ERR_LOG_BUSY', () => {
-  const { disk, log } = freshLog({ journalMaxBytes: 1200 })
+  const living = { pid: 7, identity: () => 'boot/1' }
+  const { disk, log } = freshLog({ journalMaxBytes: 1200, lock: true, processes: living })
   const step = (id: number): void => {
     commit(log, transaction(id, [], { delta: text('d'.repeat(400)) }))
     log.flushed('p', id)
@@ -102,12 +115,56 @@ test('view: looks again when the owner removes a journal file under it; gives up
   const racing: Disk = racingDisk(disk, () => {
     if (races-- > 0) step(++id)
   })
-  const view = open(racing)
+  const view = LogView.open({ disk: racing, directory: '/data', processes: living })
   assert.ok(id > 3 && (view.producer('p')?.id ?? 0) >= 3)
   races = 1000
   refuses('ERR_LOG_BUSY', ['/data', 'Try again'], () => {
     for (let i = 0; i < 3; i++) view.refresh()
   })
+})
+
+test('view: what is missing while no owner lives was lost: ERR_LOG_CORRUPT, as a run says', () => {
+  const { disk, log } = freshLog({ journalMaxBytes: 1200, lock: true, processes: { pid: 7, identity: () => 'boot/1' } })
+  for (let id = 1; id <= 12; id++) commit(log, transaction(id, [], { delta: text('d'.repeat(100)) }))
+  assert.ok(disk.list('/data/journal').length >= 3)
+  const view = LogView.open({ disk, directory: '/data', processes: { pid: 8, identity: () => null } })
+  disk.remove('/data/journal/00000002.journal')
+  refuses('ERR_LOG_CORRUPT', ['00000002.journal', 'is missing'], () => view.deltas('p', 0))
+  for (const name of disk.list('/data/journal')) if (name > '00000001') disk.remove(`/data/journal/${name}`)
+  for (const name of ['journal', 'format.json']) {
+    const { disk: bare, log: other } = freshLog()
+    commit(other, transaction(1, [{ stream: 0, partition: 0, bytes: batch(['a']) }]))
+    bare.remove(name === 'journal' ? '/data/journal/00000001.journal' : '/data/format.json')
+    refuses('ERR_LOG_CORRUPT', [name, 'was removed'], () => open(bare))
+    refuses('ERR_LOG_CORRUPT', [name, 'was removed'], () => openLog(bare))
+  }
+})
+
+test('view: a journal that was cut short is found by the batches behind its end; of an owner at work it is no sign', () => {
+  const { disk, log, stream } = freshLog({ lock: true, processes: { pid: 7, identity: () => 'boot/1' } })
+  const sizes: number[] = []
+  for (const value of ['a', 'b', 'c']) {
+    sizes.push(disk.size('/data/journal/00000001.journal'))
+    commit(log, transaction(sizes.length, [{ stream: 0, partition: 0, bytes: batch([value]) }]))
+  }
+  for (const size of [sizes[2] as number, (sizes[1] as number) + 5]) {
+    const cut = restore(image(disk))
+    cut.open('/data/journal/00000001.journal', 'write').truncate(size)
+    const nobody = { pid: 8, identity: () => null }
+    refuses('ERR_LOG_CORRUPT', ['00000000000000000000.log', 'offset', 'journal is damaged'], () =>
+      LogView.open({ disk: cut, directory: '/data', processes: nobody }),
+    )
+    refuses('ERR_LOG_CORRUPT', ['00000000000000000000.log'], () => openLog(cut))
+    // An owner writes segments after the journal: what a view has not read of the journal may be in them already.
+    const living = { pid: 8, identity: () => 'boot/1' }
+    const view = LogView.open({ disk: cut, directory: '/data', processes: living })
+    assert.ok(values(cut, view, stream).length < 3)
+  }
+  // What nothing bears witness of was never durable, as far as anyone can know.
+  const torn = restore(image(disk))
+  torn.open('/data/journal/00000001.journal', 'write').truncate((sizes[2] as number) + 5)
+  torn.open('/data/streams/s/0/00000000000000000000.log', 'write').truncate(2 * batch(['a']).length)
+  assert.deepEqual(values(torn, open(torn), stream), ['a', 'b'])
 })
 
 /** Runs `race` after each listing of the journal. */
