@@ -76,11 +76,7 @@ async function openDatabase(
   afterClose: () => Promise<void>,
 ): Promise<NativeBase> {
   const { name } = engine
-  const thread = EngineThread.acquire(name)
-  const released = async (): Promise<void> => {
-    await thread.release()
-    await afterClose()
-  }
+  const thread = EngineThread.of(name)
   try {
     const cacheBytes = options.cacheBytes ?? DEFAULT_CACHE_BYTES
     const { database, attachment } = await engine.open({ location, cacheBytes, readOnly: false }, thread)
@@ -88,7 +84,7 @@ async function openDatabase(
       await thread.ask({ op: 'attach', location, attachment })
       const failpoint = options.failpoint ?? null
       const readOnly = options.readOnly === true
-      const base = { engine: name, location, database, thread, readOnly, failpoint, afterClose: released }
+      const base = { engine: name, location, database, thread, readOnly, failpoint, afterClose }
       return track(location, new NativeBase(base))
     } catch (error) {
       await thread.ask({ op: 'detach', location }).catch(() => {})
@@ -96,7 +92,7 @@ async function openDatabase(
       throw error
     }
   } catch (error) {
-    await released()
+    await afterClose()
     throw nativeError(name, 'open', location, error)
   }
 }
@@ -104,10 +100,9 @@ async function openDatabase(
 async function openShared(engine: NativeEngine, options: OpenBaseOptions): Promise<NativeBase> {
   const { name } = engine
   const location = options.directory
-  const thread = EngineThread.acquire(name)
+  const thread = EngineThread.of(name)
   try {
     const { database } = await engine.open({ location, cacheBytes: 0, readOnly: true }, thread)
-    const afterClose = (): Promise<void> => thread.release()
     return new NativeBase({
       engine: name,
       location,
@@ -115,10 +110,9 @@ async function openShared(engine: NativeEngine, options: OpenBaseOptions): Promi
       thread: null,
       readOnly: true,
       failpoint: null,
-      afterClose,
+      afterClose: () => Promise.resolve(),
     })
   } catch (error) {
-    await thread.release()
     throw nativeError(name, 'open', location, error)
   }
 }

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
+import { type Engine, ENGINES, openEngine } from '../../src/engines/engine.ts'
+import { NATIVE_FAILPOINTS } from '../../src/engines/native-base.ts'
+import { BlockCache } from '../../src/lsm/block-cache.ts'
+import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
+import { BaseModel } from '../../src/testing/base-model.ts'
+import { assertSame } from '../../src/testing/conformance-bench.ts'
+import { changesOf } from './fixtures/changes.ts'
+import { Places } from './places.ts'
+
+const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url))
+const KILLS = 20
+
+const places = new Places()
+after(() => places.remove())
+
+/** How a child is to die: at a failpoint, at the so-manieth time it comes there, or so many ms after it is ready. */
+type Death = { readonly failpoint: string; readonly count: number } | { readonly afterMs: number }
+
+/** What a child had said when it was dead: the last checkpoint that it had ended, and the last that it had begun. */
+interface Said {
+  readonly ended: number
+  readonly begun: number
+}
+
+function runChild(engine: Engine, directory: string, death: Death): Promise<Said> {
+  const at = 'failpoint' in death ? [death.failpoint, String(death.count)] : []
+  const child = spawn(process.execPath, [CHILD, engine, directory, ...at], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return new Promise((resolve, reject) => {
+    let said = ''
+    let failed = ''
+    let timer: NodeJS.Timeout | null = null
+    child.stdout.on('data', (data: Buffer) => {
+      said += data.toString()
+      if ('afterMs' in death && timer === null) timer = setTimeout(() => child.kill('SIGKILL'), death.afterMs)
+    })
+    child.stderr.on('data', (data: Buffer) => void (failed += data.toString()))
+    // A failpoint that is never reached must not hang the test.
+    const limit = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    child.on('error', reject)
+    child.on('close', (_, signal) => {
+      clearTimeout(limit)
+      if (timer !== null) clearTimeout(timer)
+      if (signal !== 'SIGKILL') return reject(new Error(`the child of ${engine} ended by itself: ${failed}`))
+      const last = (word: string): number =>
+        Number([...said.matchAll(new RegExp(`^${word} (\\d+)$`, 'gm'))].at(-1)?.[1])
+      const ended = last('end')
+      const ready = last('ready')
+      resolve({ ended: Number.isNaN(ended) ? ready : ended, begun: last('begin') })
+    })
+  })
+}
+
+/** Deaths at every failpoint of the engine, and at moments spread over some writes. */
+function deathsOf(engine: Engine): Death[] {
+  const failpoints: readonly string[] = engine === 'lsm' || engine === 'memory' ? LSM_FAILPOINTS : NATIVE_FAILPOINTS
+  const deaths: Death[] = failpoints.flatMap((failpoint) => [1, 2].map((count) => ({ failpoint, count })))
+  for (let i = 0; deaths.length < KILLS; i++) deaths.push({ afterMs: (i * 37) % 150 })
+  return deaths
+}
+
+async function checkAfter(
+  engine: Engine,
+  directory: string,
+  model: BaseModel,
+  from: number,
+  said: Said,
+): Promise<number> {
+  const base = await openEngine(engine, {
+    disk: nodeDisk,
+    directory,
+    cache: new BlockCache({ capacityBytes: 256 * 1024 }),
+  })
+  try {
+    const { id } = base
+    const begun = Number.isNaN(said.begun) ? from : said.begun
+    const ended = Number.isNaN(said.ended) ? from : said.ended
+    assert.ok(id === ended || id === begun, `at id ${id}; ended ${ended}, begun ${begun}`)
+    for (let each = from + 1; each <= id; each++) {
+      for (const store of ['a', 'b']) model.apply(store, changesOf(each, store))
+    }
+    assertSame(base, model, `${engine} after its death`)
+    return id
+  } finally {
+    base.close()
+  }
+}
+
+async function killAgainAndAgain(engine: Engine): Promise<void> {
+  const directory = places.place()
+  const model = new BaseModel()
+  let id = 0
+  for (const death of deathsOf(engine)) {
+    const said = await runChild(engine, directory, death)
+    id = await checkAfter(engine, directory, model, id, said)
+  }
+  assert.ok(id > 5, `${engine} got on between its deaths, to ${id}`)
+}
+
+test(`C1, C6: killed ${KILLS} times at failpoints and at any moment, each engine is at a checkpoint, whole`, async (t) => {
+  await Promise.all(ENGINES.map((engine) => t.test(engine, () => killAgainAndAgain(engine))))
+})
