@@ -6,6 +6,7 @@ import { enginesClosed } from '../engines/open-native.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import { type LogPortInit, ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { StreamInfo } from '../log/types.ts'
+import { ThreadCompactor } from '../lsm/thread-compactor.ts'
 import type { ContainerStatus } from './container.ts'
 import { ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
@@ -52,6 +53,8 @@ export interface HostOptions {
   readonly grants: readonly TaskGrant[]
   readonly log: LogPortInit
   readonly pulse: Pulse
+  /** To the node's compaction thread. */
+  readonly compaction: MessagePort
   readonly events: HostEvents
 }
 
@@ -59,17 +62,22 @@ export interface HostOptions {
 export class LocalContainer implements ContainerHost {
   readonly #runner: ContainerRunner
   readonly #port: ThreadLogPort
+  readonly #compactor: ThreadCompactor
 
   /** Opens the container's tasks. Errors as `ContainerRunner.open`. */
   static async open(job: Job, disk: Disk, clock: Clock, options: HostOptions): Promise<LocalContainer> {
     const startedMs = clock.monotonicMs()
     const port = new ThreadLogPort(options.log)
+    const compactor = new ThreadCompactor(options.compaction, (error) => {
+      options.events.onLog('warn', compactionDelayed(error))
+    })
     const runner = await ContainerRunner.open({
       job,
       settings: options.settings,
       streams: options.streams,
       grants: options.grants,
       port,
+      compactor,
       disk,
       clock,
       pulse: options.pulse,
@@ -81,13 +89,14 @@ export class LocalContainer implements ContainerHost {
     })
     options.events.onReady(clock.monotonicMs() - startedMs)
     runner.start()
-    return new LocalContainer(runner, port)
+    return new LocalContainer(runner, port, compactor)
   }
 
   /** Use `LocalContainer.open`. */
-  constructor(runner: ContainerRunner, port: ThreadLogPort) {
+  constructor(runner: ContainerRunner, port: ThreadLogPort, compactor: ThreadCompactor) {
     this.#runner = runner
     this.#port = port
+    this.#compactor = compactor
   }
 
   setEnd(stream: string, ends: readonly number[]): void {
@@ -117,8 +126,14 @@ export class LocalContainer implements ContainerHost {
   close(): Promise<void> {
     this.#runner.close()
     this.#port.close()
+    this.#compactor.close()
     return enginesClosed()
   }
+}
+
+/** What to say when a full disk makes a merge of state files wait. */
+export function compactionDelayed(error: Error): string {
+  return `merging state files waits and is tried again: ${error.message}`
 }
 
 const CLOSE_TIMEOUT_MS = 5000
@@ -150,6 +165,7 @@ export class ThreadContainer implements ContainerHost {
       streams: options.streams,
       grants: options.grants,
       log: options.log,
+      compaction: options.compaction,
       pulse: options.pulse.shared,
     }
     this.#events = options.events
@@ -157,7 +173,7 @@ export class ThreadContainer implements ContainerHost {
     this.#worker = new Worker(new URL(entry, import.meta.url), {
       name: `container ${options.index}`,
       workerData: init,
-      transferList: [options.log.port],
+      transferList: [options.log.port, options.compaction],
     })
     this.#worker.on('message', (message: FromContainer) => this.#take(message))
     this.#worker.on('error', (error: unknown) => {

@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { TidemarkError, toWireError } from '../errors/error.ts'
+import type { Compactor } from '../lsm/compaction.ts'
 import type { LogPort, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
@@ -21,6 +22,8 @@ export interface RunnerOptions {
   readonly streams: readonly StreamInfo[]
   readonly grants: readonly TaskGrant[]
   readonly port: LogPort
+  /** Merges the tasks' files; by default each task does it itself. */
+  readonly compactor?: Compactor
   readonly disk: Disk
   readonly clock: Clock
   readonly pulse: Pulse

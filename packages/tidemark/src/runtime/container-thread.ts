@@ -4,6 +4,8 @@ import { nodeDisk } from '../disk/node-disk.ts'
 import { enginesClosed } from '../engines/open-native.ts'
 import { toWireError } from '../errors/error.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import { ThreadCompactor } from '../lsm/thread-compactor.ts'
+import { compactionDelayed } from './container-host.ts'
 import { ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { importJob } from './import-job.ts'
@@ -34,6 +36,9 @@ async function main(): Promise<void> {
       streams: init.streams,
       grants: init.grants,
       port: new ThreadLogPort(init.log),
+      compactor: new ThreadCompactor(init.compaction, (error) => {
+        tell({ kind: 'log', level: 'warn', text: compactionDelayed(error) })
+      }),
       disk: nodeDisk,
       clock: systemClock,
       pulse: new Pulse(init.pulse),

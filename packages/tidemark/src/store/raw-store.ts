@@ -55,6 +55,8 @@ export class LayeredStore implements RawStore {
   readonly clean: CleanLayer
   /** Knows when entries end; null in a store without a TTL. */
   readonly ttl: TtlQueue | null
+  /** Windows that end up to this have expired; the base drops them. */
+  windowsExpiredMs: number
   #spare: ByteMap | null = null
   readonly #layout: MapLayout
   /** Reads that the base has answered since the last prefetch, and how many make the next one worth its cost. */
@@ -88,6 +90,7 @@ export class LayeredStore implements RawStore {
     const ranged = spec.ranged !== false
     const suffixBytes = spec.kind === 'windows' && ranged && spec.fetched !== false ? timeBytes(spec.windowSizeMs) : 0
     this.#layout = { ordered: ranged, suffixBytes, deadlines: timed }
+    this.windowsExpiredMs = context.base.expiredBefore?.(spec.name) ?? Number.NEGATIVE_INFINITY
     this.active = new ByteMap(this.#layout)
     this.recent = new ByteMap(this.#layout)
     this.clean = new CleanLayer(context.cache, timed)
@@ -348,6 +351,12 @@ export class LayeredStore implements RawStore {
       if (map !== null && map.find(bytes, start, end, hash) >= 0) return true
     }
     return this.clean.has(bytes, start, end, hash)
+  }
+
+  expireWindows(beforeEndMs: number): boolean {
+    if (this.#base.dropsWindows?.(this.#name) !== true) return false
+    if (beforeEndMs > this.windowsExpiredMs) this.windowsExpiredMs = beforeEndMs
+    return true
   }
 
   get wantsPrefetch(): boolean {
