@@ -1,12 +1,12 @@
 import type { Disk } from '../disk/disk.ts'
 import { nodeProcesses, type ProcessTable } from '../disk/process-table.ts'
-import { openBase } from '../engines/engine.ts'
+import { openTaskBaseForReading } from '../engines/open-task-base.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { LogView } from '../log/embedded/log-view.ts'
 import type { ProducerState, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { openTaskState } from '../store/open.ts'
-import type { StoreDescriptor, TaskState } from '../store/types.ts'
+import type { Base, StoreDescriptor, TaskState } from '../store/types.ts'
 import { type LineageFile, lineageNumber, readLineage, taskStateName } from '../checkpoint/lineage.ts'
 import { clockOf, decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
 import { readingSpec } from './known-serde.ts'
@@ -19,6 +19,13 @@ export interface TaskInfo {
   readonly producer: ProducerState
   readonly meta: TaskMeta
   readonly checkpoint: CheckpointRecord | null
+}
+
+/** The state of a task, open for reading: closing it closes the base too. */
+export interface OpenedTask {
+  readonly info: TaskInfo
+  readonly base: Base
+  readonly state: TaskState
 }
 
 /** How often reading is tried again when the running job has replaced files meanwhile, and the first wait, ms. */
@@ -105,17 +112,31 @@ export class DataDir {
    */
   async store(name: string, options: { readonly rawValues?: boolean } = {}): Promise<StoreView> {
     this.#descriptor(name)
+    const has = ({ meta }: TaskInfo): boolean => meta.stores.some((store) => store.name === name)
+    const opened = await this.states({ ...options, wanted: has })
+    const tasks = opened.map(
+      ({ info, state }): TaskStore => ({ task: info.meta.task, state, store: state.store(name) }),
+    )
+    return new StoreView(this.#descriptor(name), tasks)
+  }
+
+  /**
+   * Opens the state of tasks as of the newest commit of each, all or none. Close each after use. Default: of all tasks.
+   * Errors as `store`.
+   */
+  async states(
+    options: { readonly rawValues?: boolean; readonly wanted?: (task: TaskInfo) => boolean } = {},
+  ): Promise<OpenedTask[]> {
+    const wanted = options.wanted ?? (() => true)
     let waitMs = FIRST_WAIT_MS
     let last: unknown
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const opened: TaskStore[] = []
+      const opened: OpenedTask[] = []
       try {
-        for (const task of this.tasks()) {
-          if (!task.meta.stores.some((store) => store.name === name)) continue
-          const state = this.#open(task, options.rawValues === true)
-          opened.push({ task: task.meta.task, state, store: state.store(name) })
+        for (const info of this.tasks()) {
+          if (wanted(info)) opened.push({ info, ...(await this.#open(info, options.rawValues === true)) })
         }
-        return new StoreView(this.#descriptor(name), opened)
+        return opened
       } catch (error) {
         for (const { state } of opened) state.close()
         if (!isMoving(error)) throw error
@@ -125,9 +146,9 @@ export class DataDir {
         this.refresh()
       }
     }
-    if (this.view.ownerPid() === null) throw lost(last, name)
-    const message = `the running job replaced the state files of store "${name}" while they were read, ${ATTEMPTS} times`
-    throw new TidemarkError('ERR_STATE_MOVING', message, { cause: last, details: { store: name } })
+    if (this.view.ownerPid() === null) throw lost(last)
+    const message = `the running job replaced the state files while they were read, ${ATTEMPTS} times`
+    throw new TidemarkError('ERR_STATE_MOVING', message, { cause: last, details: { directory: this.path } })
   }
 
   #descriptor(name: string): StoreDescriptor {
@@ -141,16 +162,15 @@ export class DataDir {
     })
   }
 
-  #open(task: TaskInfo, rawValues: boolean): TaskState {
+  async #open(task: TaskInfo, rawValues: boolean): Promise<{ readonly base: Base; readonly state: TaskState }> {
     const { producer, meta, checkpoint } = task
-    const base = openBase(meta.engine, {
+    const base = await openTaskBaseForReading({
       disk: this.disk,
       directory: this.stateDirectory(meta),
       cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
-      readOnly: true,
     })
     try {
-      return openTaskState({
+      const state = openTaskState({
         task: producer.producer,
         specs: meta.stores.map((store) => readingSpec(store, rawValues)),
         base,
@@ -158,6 +178,7 @@ export class DataDir {
         id: producer.id,
         ...(checkpoint === null ? {} : { lastDeltaId: checkpoint.lastDeltaId, clock: clockOf(checkpoint) }),
       })
+      return { base, state }
     } catch (error) {
       base.close()
       throw error
@@ -176,10 +197,10 @@ function isMoving(error: unknown): boolean {
 }
 
 /** No job runs: what is not there, or does not fit, will not come. */
-function lost(error: unknown, store: string): unknown {
+function lost(error: unknown): unknown {
   if (!isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) return error
-  const message = `a state file of store "${store}" is missing, and no job is running that could have replaced it: ${error.message} Restore it from a copy.`
-  return new TidemarkError('ERR_STATE_CORRUPT', message, { cause: error, details: { ...error.details, store } })
+  const message = `a state file is missing, and no job is running that could have replaced it: ${error.message} Restore it from a copy.`
+  return new TidemarkError('ERR_STATE_CORRUPT', message, { cause: error, details: error.details })
 }
 
 /**

@@ -61,6 +61,8 @@ export function addState(program: Command, context: CliContext): void {
   })
   addDiff(state, context)
 }
+  addStats(state, context)
+  addVerify(state, context)
 
 function addDiff(state: Command, context: CliContext): void {
   addDataCommand(state, {
@@ -87,6 +89,41 @@ function addDiff(state: Command, context: CliContext): void {
     run: async (options) => {
       const { diffState } = await import('../state-diff-command.ts')
       await diffState(options, context)
+    },
+  })
+}
+
+function addStats(state: Command, context: CliContext): void {
+  addDataCommand(state, {
+    name: 'stats',
+    about: 'what each store takes in each task: keys, files, bytes, what is overwritten',
+    examples: ['tidemark state stats', 'tidemark state stats --data-dir ./data --json'],
+    notes: `
+keys: about how many, unflushed ones too. entries: in files, overwritten ones and deletions too; space: entries for each
+key. stored and plain: bytes of the entries with and without compression. recent: committed bytes that are in no file yet.
+A look-up asks at most as many files as there are. With --json one object a line: one for each store and task, then one
+for each task.`,
+    run: async (options) => {
+      const { showStateStats } = await import('../state-check.ts')
+      await showStateStats(options, context)
+    },
+  })
+}
+
+function addVerify(state: Command, context: CliContext): void {
+  addDataCommand(state, {
+    name: 'verify',
+    about: 'read every byte of state and log, and check all checksums, orders, counts and references',
+    flags: [['--store <name>', 'only the tasks that have this store, only what concerns it, and not the log']],
+    examples: ['tidemark state verify', 'tidemark state verify --store visits-by-user --json'],
+    notes: `
+Changes nothing; also while the job runs. Each finding is a line with file and position: a DAMAGE means that committed data
+cannot be read as they were written, a leftover is named by nothing and harmless. With --json one object a line:
+{"finding":{...}} for each, then one for each state directory, then {"log":...,"damages":n}.
+Exit code 5 when there is a damage, 0 otherwise.`,
+    run: async (options) => {
+      const { verifyState } = await import('../state-check.ts')
+      await verifyState(options, context)
     },
   })
 }
