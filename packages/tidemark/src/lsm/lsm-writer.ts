@@ -48,6 +48,9 @@ export class LsmWriter {
     for (const [store, { expiredMs }] of Object.entries(options.files.manifest.windows)) {
       if (expiredMs !== null) this.#expired.set(store, expiredMs)
     }
+    this.#compactions.expiry = expiryOf(options.files.manifest.descriptors, options.files.manifest.windows, this.#time)
+    // What the last owner left undone is done now, even if nothing is written.
+    this.#compactions.start()
   }
 
   statistics(manifest: Manifest): WriteStatistics {
