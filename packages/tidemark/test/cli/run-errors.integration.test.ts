@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { FOOTER_BYTES } from '../../src/lsm/format.ts'
 import { errorOf, type Outcome, tidemark } from './spawn.ts'
 import { temporary, VISITS_JOB } from './temporary.ts'
 
@@ -38,6 +39,12 @@ function content(directory: string): Map<string, string> {
   return new Map(kept.map((path) => [path, readFileSync(path, 'latin1')]))
 }
 
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path)
+  bytes[at] = (bytes[at] as number) ^ 4
+  writeFileSync(path, bytes)
+}
+
 test('a data directory of another job: ERR_DATA_DIR_OTHER_JOB, exit 2', async () => {
   const outcome = await run(await used(), 'other.job.ts')
   assert.equal(outcome.exit, 2)
@@ -65,16 +72,16 @@ test('a data directory of a newer format: ERR_FORMAT_NEWER, exit 5, nothing chan
 
 test('flipped bits in a state file and in a segment: exit 5 with the file, nothing changed', async () => {
   const data = await used()
-  for (const [part, args] of [
-    ['.sorted', ['state', 'scan', '--store', 'visits-by-user']],
-    ['streams/visits/', ['streams', 'read', 'visits']],
+  const scan = ['state', 'scan', '--store', 'visits-by-user']
+  for (const [part, place, args] of [
+    // The metadata are read when the file is opened, a block when it is needed.
+    ['.sorted', (bytes: Buffer) => bytes.length - FOOTER_BYTES - 2, scan],
+    ['.sorted', () => 4, scan],
+    ['streams/visits/', (bytes: Buffer) => Math.floor(bytes.length / 2), ['streams', 'read', 'visits']],
   ] as const) {
     const path = files(data).find((each) => each.includes(part) && statSync(each).size > 0) ?? assert.fail(part)
     const good = readFileSync(path)
-    const bad = Buffer.from(good)
-    const at = Math.floor(bad.length / 2)
-    bad[at] = (bad[at] as number) ^ 4
-    writeFileSync(path, bad)
+    flip(path, place(good))
     const before = content(data)
     const outcome = await tidemark([...args, '--data-dir', data, '--json'])
     assert.equal(outcome.exit, 5, outcome.error)
@@ -82,6 +89,58 @@ test('flipped bits in a state file and in a segment: exit 5 with the file, nothi
     assert.deepEqual(content(data), before)
     writeFileSync(path, good)
     assert.equal((await tidemark([...args, '--data-dir', data])).exit, 0)
+  }
+})
+
+test('a flipped bit wherever it is in a state file is found by state verify: exit 5', async () => {
+  const data = await used()
+  const path = files(data).find((each) => each.endsWith('.sorted')) ?? assert.fail('no state file')
+  const good = readFileSync(path)
+  assert.equal((await tidemark(['state', 'verify', '--data-dir', data])).exit, 0)
+  // Of block, filter, index, metadata and footer; a scan does not need all of them.
+  for (const part of [0.02, 0.4, 0.6, 0.8, 0.99]) {
+    flip(path, Math.floor(good.length * part))
+    const outcome = await tidemark(['state', 'verify', '--data-dir', data, '--json'])
+    assert.equal(outcome.exit, 5, `at ${part}: ${outcome.out}${outcome.error}`)
+    assert.ok(`${outcome.out}${outcome.error}`.includes('.sorted'))
+    writeFileSync(path, good)
+  }
+})
+
+test('a journal that was cut short, no job running: exit 5 from readers as from a run, and nothing to try again', async () => {
+  const data = await used()
+  const path = files(data).find((each) => each.endsWith('.journal')) ?? assert.fail('no journal')
+  const good = readFileSync(path)
+  for (const part of [0.3, 0.6]) {
+    truncateSync(path, Math.floor(good.length * part))
+    const before = content(data)
+    for (const args of [
+      ['state', 'scan', '--store', 'visits-by-user', '--data-dir', data, '--json'],
+      ['streams', 'read', 'visits', '--data-dir', data, '--json'],
+      ['run', join(ROOT, 'visits.job.ts'), '--data-dir', data, '--until-end', '--json'],
+    ]) {
+      const outcome = await tidemark(args)
+      assert.equal(outcome.exit, 5, `${args.join(' ')}: ${outcome.out}${outcome.error}`)
+      assert.match(errorOf(outcome).code, /^ERR_LOG_CORRUPT$/)
+    }
+    assert.deepEqual(content(data), before)
+    writeFileSync(path, good)
+  }
+})
+
+test('without format.json or the journal, readers and runs agree: ERR_LOG_CORRUPT, exit 5', async () => {
+  for (const gone of ['format.json', 'journal']) {
+    const data = await used()
+    rmSync(join(data, gone), { recursive: true })
+    for (const args of [
+      ['state', 'scan', '--store', 'visits-by-user'],
+      ['streams', 'list'],
+      ['run', join(ROOT, 'visits.job.ts'), '--until-end'],
+    ]) {
+      const outcome = await tidemark([...args, '--data-dir', data, '--json'])
+      assert.equal(outcome.exit, 5, outcome.error)
+      assert.equal(errorOf(outcome).code, 'ERR_LOG_CORRUPT')
+    }
   }
 })
 
