@@ -13,7 +13,7 @@ export type {
   SavepointInfo,
   SavepointOptions,
 } from './api/app.ts'
-export type { StoreEntry, StoreReader, Summary } from './api/app.ts'
+export type { CollectionReader, StoreEntry, StoreMoment, StoreReader, Summary } from './api/app.ts'
 export { defineConfig } from './api/config.ts'
 export type { TidemarkConfig } from './api/config.ts'
 export type { Context, Log, Metrics, PartOf, Send, SendOptions, StoreOf, TaskContext, TaskIo } from './api/context.ts'
@@ -38,7 +38,19 @@ export { isJob } from './api/job.ts'
 export type { Job } from './api/job.ts'
 export type { Headers, KeyOf, Message, MessageInfo, MessageOf, Row, ValueOf, Window } from './api/message.ts'
 export type { ReportFunction, ReportReader } from './api/report.ts'
-export { kv, windows } from './api/store-def.ts'
+export type {
+  CounterStore,
+  ListEntry,
+  ListStore,
+  SessionStore,
+  SetEntry,
+  SetStore,
+  VersionedStore,
+  VersionEntry,
+} from './api/more-stores.ts'
+export { counter, kv, list, session, set, versioned, windows } from './api/store-def.ts'
+export type { CollectionOptions, CounterDef, CounterOptions, ListDef, SessionDef, SessionOptions } from './api/store-def.ts'
+export type { SetDef, StoreOptions, TtlOptions, VersionedDef, VersionedOptions } from './api/store-def.ts'
 export type { KvDef, KvOptions, KvSink, StoreDef, WindowsDef, WindowsOptions, WindowsSink } from './api/store-def.ts'
 export type { Entries, KeyValueEntry, KeyValueStore, RangeOptions, WindowEntry, WindowStore } from './api/stores.ts'
 export { stream } from './api/stream.ts'

@@ -1,6 +1,7 @@
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { EngineName } from './engine-name.ts'
-import type { KvDef, StoreDef, WindowsDef } from './store-def.ts'
+import type { StateCompression } from './state-compression.ts'
+import type { CounterDef, KvDef, ListDef, SessionDef, SetDef, StoreDef, VersionedDef, WindowsDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
 
 /** What to do with a record that cannot be read, or whose handler throws. */
@@ -153,8 +154,11 @@ export interface SavepointInfo {
 
 /** A store of a running job, read from outside: committed values, routed to the owner. */
 export interface StoreReader<K = unknown, V = unknown> {
-  /** The value, or undefined; of a windows store, the one of the window that starts there. */
-  get(key: K, window?: { readonly start: number }): Promise<DeepReadonly<V> | undefined>
+  /**
+   * The value, or undefined; of a store of windows or sessions, the one of the window that starts there; of a versioned
+   * store, the one of the time `asOf`, ms, or the newest.
+   */
+  get(key: K, at?: StoreMoment): Promise<DeepReadonly<V> | undefined>
   scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry<K, DeepReadonly<V>>>
 }
 
@@ -185,17 +189,38 @@ export interface App extends AsyncDisposable {
   savepoint(options?: SavepointOptions): Promise<SavepointInfo>
   send<K, V>(
     stream: StreamDef<K, V>,
+/** Which of a key's entries is meant: of windows and sessions by their start, of versions by a time; ms since 1970. */
+export interface StoreMoment {
+  readonly start?: number
+  readonly asOf?: number
+}
+
     message: { readonly key: K; readonly value: V; readonly timestamp?: number },
   ): Promise<void>
   /** Committed state, typed by the store. Errors: ERR_UNKNOWN_STORE. */
-  store<K, V>(store: KvDef<K, V> | WindowsDef<K, V>): StoreReader<K, V>
+  store<K, V>(store: KvDef<K, V> | WindowsDef<K, V> | SessionDef<K, V> | VersionedDef<K, V>): StoreReader<K, V>
+  store<K, N extends number | bigint>(store: CounterDef<K, N>): CollectionReader<K, N, N>
+  store<K, V>(store: ListDef<K, V>): CollectionReader<K, readonly DeepReadonly<V>[], DeepReadonly<V>>
+  store<K, V>(store: SetDef<K, V>): CollectionReader<K, readonly V[], V>
   store(store: StoreDef): StoreReader
   read<K, V>(stream: StreamDef<K, V>, options?: { readonly follow?: boolean }): AsyncIterable<ReadMessage<K, V>>
 }
 
 export interface ReadMessage<K, V> {
   readonly key: K | null
+  /** Of windows and sessions. */
   readonly value: V | null
+  /** Of a versioned store: since when; a value of null says that there is none from then on. */
+  readonly atMs?: number
+  /** Of a list, from 0. */
+  readonly index?: number
+}
+
+/** A store of counters, lists or sets of a running job, read from outside. A key that has none is 0 or empty. */
+export interface CollectionReader<K, Whole, Part> {
+  get(key: K): Promise<Whole>
+  /** Of a list the elements, of a set the members. */
+  scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry<K, Part>>
   readonly timestamp: number
   readonly partition: number
   readonly offset: bigint

@@ -1,7 +1,8 @@
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { Duration } from './duration.ts'
 import type { Headers, KeyOf, ValueOf } from './message.ts'
-import type { KvDef, StoreDef, WindowsDef } from './store-def.ts'
+import type { CounterStore, ListStore, SessionStore, SetStore, VersionedStore } from './more-stores.ts'
+import type { CounterDef, KvDef, ListDef, SessionDef, SetDef, StoreDef, VersionedDef, WindowsDef } from './store-def.ts'
 import type { KeyValueStore, WindowStore } from './stores.ts'
 import type { AnyStream } from './stream.ts'
 import type { AnyTimer, TimerDef } from './timer.ts'
@@ -26,7 +27,17 @@ export type StoreOf<D> =
     ? KeyValueStore<K, V>
     : D extends WindowsDef<infer K, infer V>
       ? WindowStore<K, V>
-      : never
+      : D extends SessionDef<infer K, infer V>
+        ? SessionStore<K, V>
+        : D extends VersionedDef<infer K, infer V>
+          ? VersionedStore<K, V>
+          : D extends CounterDef<infer K, infer N>
+            ? CounterStore<K, N>
+            : D extends ListDef<infer K, infer V>
+              ? ListStore<K, V>
+              : D extends SetDef<infer K, infer V>
+                ? SetStore<K, V>
+                : never
 
 export interface SendOptions {
   /** Ms since 1970; without it the time of the message (or timer) that is handled. */

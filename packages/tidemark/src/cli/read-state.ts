@@ -6,10 +6,10 @@ import type { DataDir } from '../ops/data-dir.ts'
 export function reportReader(data: DataDir): ReportReader {
   return {
     store: ({ name }): StoreReader => ({
-      get: async (key, window) => {
+      get: async (key, at) => {
         const view = await data.store(name)
         try {
-          return view.get(key, window)
+          return view.get(key, at)
         } finally {
           view.close()
         }

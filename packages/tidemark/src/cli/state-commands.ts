@@ -23,11 +23,13 @@ export async function getState(options: Options, context: CliContext): Promise<v
     const text = requiredFlag(options, 'key', '--key')
     const key = parseKey(view, text, '--key')
     const start = windowFlag(view, options)
-    if (view.descriptor.kind === 'windows' && start === undefined) {
-      const message = `store "${name}" has windows: say which by --window, or list them by state scan --key ${text}`
+    const { kind } = view.descriptor
+    if ((kind === 'windows' || kind === 'session') && start === undefined) {
+      const what = kind === 'windows' ? 'windows' : 'sessions'
+      const message = `store "${name}" has ${what}: say which by --window, or list them by state scan --key ${text}`
       throw new TidemarkError('ERR_USAGE', message)
     }
-    const entry = find(view, key, start)
+    const entry = find(view, key, start, timeFlag(view, options))
     if (entry === undefined) {
       const where = start === undefined ? '' : ` in the window that starts at ${start}`
       throw new TidemarkError('ERR_NO_SUCH_KEY', `store "${name}" has no value for key ${formatValue(key)}${where}`, {
@@ -40,7 +42,18 @@ export async function getState(options: Options, context: CliContext): Promise<v
   }
 }
 
-function find(view: StoreView, key: unknown, start: number | undefined): StoreEntry | undefined {
+function find(
+  view: StoreView,
+  key: unknown,
+  start: number | undefined,
+  asOf = Number.POSITIVE_INFINITY,
+): StoreEntry | undefined {
+  if (view.descriptor.kind === 'versioned') {
+    for (const entry of view.scan({ key, reverse: true })) {
+      if ((entry.atMs as number) <= asOf) return entry.value === null ? undefined : entry
+    }
+    return undefined
+  }
   if (start === undefined) {
     const value = view.get(key)
     return value === undefined ? undefined : { key, value }
@@ -128,23 +141,40 @@ function parseKey(view: StoreView, text: string, flag: string): unknown {
 function windowFlag(view: StoreView, options: Options): number | undefined {
   const text = textFlag(options, 'window')
   if (text === undefined) return undefined
-  if (view.descriptor.kind !== 'windows') {
-    throw new TidemarkError('ERR_USAGE', `--window: store "${view.descriptor.name}" has no windows`)
+  const { kind, name } = view.descriptor
+  if (kind !== 'windows' && kind !== 'session') {
+    throw new TidemarkError('ERR_USAGE', `--window: store "${name}" has no windows`)
   }
-  const start = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text)
-  if (Number.isSafeInteger(start)) return start
-  throw new TidemarkError(
-    'ERR_USAGE',
-    `--window takes ms since 1970 or a time such as 2013-01-01T05:00Z, not "${text}"`,
-  )
+  return parseTime(text, '--window')
+}
+
+function timeFlag(view: StoreView, options: Options): number | undefined {
+  const text = textFlag(options, 'at')
+  if (text === undefined) return undefined
+  if (view.descriptor.kind !== 'versioned') {
+    throw new TidemarkError('ERR_USAGE', `--at: store "${view.descriptor.name}" keeps no versions`)
+  }
+  return parseTime(text, '--at')
+}
+
+function parseTime(text: string, flag: string): number {
+  const ms = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isSafeInteger(ms)) return ms
+  throw new TidemarkError('ERR_USAGE', `${flag} takes ms since 1970 or a time such as 2013-01-01T05:00Z, not "${text}"`)
 }
 
 function* jsonLines(entries: Iterable<StoreEntry>): Generator<string, void> {
   for (const entry of entries) yield entryJson(entry)
 }
 
-function entryJson({ key, value, window }: StoreEntry): string {
-  return toJson(window === undefined ? { key, value } : { key, value, window })
+function entryJson({ key, value, window, atMs, index }: StoreEntry): string {
+  return toJson({
+    key,
+    ...(atMs === undefined ? {} : { atMs }),
+    ...(index === undefined ? {} : { index }),
+    value,
+    ...(window === undefined ? {} : { window }),
+  })
 }
 
 async function printTables(entries: Iterable<StoreEntry>, terminal: Terminal): Promise<void> {

@@ -48,8 +48,9 @@ function* lines(
 }
 
 function textOf(change: StateChange): string {
-  const { key, window } = change
-  const where = window === undefined ? formatValue(key) : `${formatValue(key)} @ ${formatInstant(window.start)}`
+  const { key, window, atMs = window?.start, index } = change
+  const when = atMs === undefined ? formatValue(key) : `${formatValue(key)} @ ${formatInstant(atMs)}`
+  const where = index === undefined ? when : `${when} [${index}]`
   const before = 'before' in change ? formatValue(change.before) : ''
   const after = 'after' in change ? formatValue(change.after) : ''
   const values = change.change === 'changed' ? `${before} -> ${after}` : before + after

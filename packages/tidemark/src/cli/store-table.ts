@@ -9,8 +9,13 @@ import { type Column, renderTable, type TableOptions } from './table.ts'
 export function entryTable(entries: readonly StoreEntry[], options: TableOptions = {}): string[] {
   const fields = fieldsOf(entries)
   const windowed = entries.some((entry) => entry.window !== undefined)
+  const versioned = entries.some((entry) => entry.atMs !== undefined)
+  const listed = entries.some((entry) => entry.index !== undefined)
   const names = fields ?? ['value']
-  const columns: Column[] = [{ title: 'key' }, ...(windowed ? [{ title: 'window' }] : [])]
+  const columns: Column[] = [{ title: 'key' }]
+  if (windowed) columns.push({ title: 'window' })
+  if (versioned) columns.push({ title: 'since' })
+  if (listed) columns.push({ title: 'index', align: 'right' })
   for (const name of names) {
     const numeric = entries.every((entry) => isNumeric(fieldOf(entry.value, fields === null ? null : name)))
     columns.push({ title: name, align: numeric ? 'right' : 'left' })
@@ -18,6 +23,8 @@ export function entryTable(entries: readonly StoreEntry[], options: TableOptions
   const rows = entries.map((entry) => {
     const cells = [formatValue(entry.key)]
     if (windowed) cells.push(entry.window === undefined ? '' : windowText(entry.window))
+    if (versioned) cells.push(entry.atMs === undefined ? '' : formatInstant(entry.atMs))
+    if (listed) cells.push(String(entry.index ?? ''))
     for (const name of names) cells.push(cell(fieldOf(entry.value, fields === null ? null : name)))
     return cells
   })

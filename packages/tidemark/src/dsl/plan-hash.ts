@@ -41,7 +41,11 @@ function streamShape(stream: StreamDef<unknown, unknown>): unknown {
 }
 
 function storeShape(store: StoreDef): unknown {
-  return [store.name, store.kind, serdeShape(store.key), serdeShape(store.value), store.windowSizeMs]
+  const shape = [store.name, store.kind, serdeShape(store.key), serdeShape(store.value), store.windowSizeMs]
+  // Only where there is one, so that other plans keep the hash they have always had.
+  if (store.gapMs !== undefined && store.gapMs !== null) shape.push(store.gapMs)
+  if (store.ttl !== undefined && store.ttl !== null) shape.push(store.ttl.time)
+  return shape
 }
 
 function serdeShape(serde: Serde<unknown>): unknown {

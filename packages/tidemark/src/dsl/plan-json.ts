@@ -1,4 +1,5 @@
 import type { Plan, PlannedStream } from './plan.ts'
+import type { StoreKind, StoreTtl } from '../store/types.ts'
 import type { TopologyNode } from './topology.ts'
 
 /** A plan as data for other programs: `tidemark plan --json`. Serdes go by name, functions are left out. */
@@ -36,12 +37,15 @@ export interface StepJson {
 
 export interface StoreJson {
   readonly name: string
-  readonly kind: 'kv' | 'windows'
+  readonly kind: StoreKind
   readonly key: string
   readonly value: string
   readonly by: string
   readonly windowSizeMs: number | null
   readonly retentionMs: number | null
+  readonly gapMs: number | null
+  readonly ttl: StoreTtl | null
+  readonly partitionBy: 'identity' | 'opaque' | 'function'
 }
 
 export interface OutputJson {
@@ -68,6 +72,9 @@ export function planJson(plan: Plan): PlanJson {
       by,
       windowSizeMs: store.windowSizeMs,
       retentionMs: store.retentionMs,
+      gapMs: store.gapMs ?? null,
+      ttl: store.ttl ?? null,
+      partitionBy: typeof store.partitionBy === 'function' ? 'function' : (store.partitionBy ?? 'identity'),
     })),
     outputs: plan.outputs.map(({ name, to, path, partitions, guarantee }) => ({
       name,

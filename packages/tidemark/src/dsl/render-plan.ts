@@ -1,4 +1,5 @@
 import { showDuration } from '../api/duration.ts'
+import type { StoreDef } from '../api/store-def.ts'
 import type { Plan, PlannedOutput, PlannedStore, PlannedStream } from './plan.ts'
 import type { TopologyNode } from './topology.ts'
 
@@ -38,15 +39,28 @@ function streamRow({ name, stream, partitions }: PlannedStream): string[] {
 }
 
 function storeRow({ name, store, by }: PlannedStore): string[] {
-  const kept =
-    store.retentionMs === null ? 'kept for ever' : `kept ${showDuration(store.retentionMs)} after a window's end`
-  return [
-    name,
-    store.kind,
-    `${store.key.name} -> ${store.value.name}`,
-    `by ${by}`,
-    store.kind === 'windows' ? kept : '',
-  ]
+  const notes = [keptNote(store), ttlNote(store), partitionNote(store)].filter((note) => note !== '')
+  return [name, store.kind, `${store.key.name} -> ${store.value.name}`, `by ${by}`, notes.join(', ')]
+}
+
+function keptNote({ kind, retentionMs, gapMs }: StoreDef): string {
+  const kept = retentionMs === null ? 'kept for ever' : `kept ${showDuration(retentionMs)}`
+  const gap = gapMs === undefined || gapMs === null ? '' : `gap ${showDuration(gapMs)}, `
+  if (kind === 'versioned')
+    return retentionMs === null ? 'history kept for ever' : `history of ${showDuration(retentionMs)}`
+  if (kind !== 'windows' && kind !== 'session') return ''
+  return `${gap}${kept}${retentionMs === null ? '' : ` after a ${kind === 'windows' ? 'window' : 'session'}'s end`}`
+}
+
+function ttlNote({ ttl }: StoreDef): string {
+  return ttl === undefined || ttl === null
+    ? ''
+    : `entries end ${showDuration(ttl.durationMs)} after they were put (${ttl.time} time)`
+}
+
+function partitionNote({ partitionBy }: StoreDef): string {
+  if (partitionBy === 'opaque') return 'opaque: cannot be rescaled'
+  return typeof partitionBy === 'function' ? 'partitioned by a function of the key' : ''
 }
 
 function outputRow(output: PlannedOutput): string[] {

@@ -1,11 +1,13 @@
 import type { StoreEntry } from '../api/app.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { StoreDescriptor } from '../store/types.ts'
+import { NO_VALUE } from '../serde/stored.ts'
+import { specWithSerdes } from '../store/descriptor.ts'
 import { serdeOrBytes } from './known-serde.ts'
 import type { RawEntry, ScanOptions, StoreView } from './store-view.ts'
 
 /** A key whose value differs between two moments. */
-export type StateChange = Pick<StoreEntry, 'key' | 'window'> &
+export type StateChange = Pick<StoreEntry, 'key' | 'window' | 'atMs' | 'index'> &
   (
     | { readonly change: 'added'; readonly after: unknown }
     | { readonly change: 'changed'; readonly before: unknown; readonly after: unknown }
@@ -58,10 +60,13 @@ function changeAt(order: number, old: Step, young: Step, view: StoreView): State
   const before = order <= 0 ? ((old.value as RawEntry).value as Uint8Array) : null
   const after = order >= 0 ? ((young.value as RawEntry).value as Uint8Array) : null
   if (before !== null && after !== null && Buffer.compare(before, after) === 0) return null
-  const { key, window } = view.entryOf(entry.key, null)
-  const place = window === undefined ? { key } : { key, window }
-  const serde = serdeOrBytes(view.descriptor.value, view.descriptor.valueVersion)
-  const read = (bytes: Uint8Array): unknown => serde.read(bytes, 0, bytes.length)
+  const { value: _value, ...place } = view.entryOf(entry.key, null)
+  const { value: serde, kind } = specWithSerdes(view.descriptor, serdeOrBytes)
+  const read = (bytes: Uint8Array): unknown => {
+    if (kind === 'set') return view.entryOf(entry.key, null).value
+    const value = serde.read(bytes, 0, bytes.length)
+    return value === NO_VALUE ? null : value
+  }
   if (before === null) return { change: 'added', ...place, after: read(after as Uint8Array) }
   if (after === null) return { change: 'removed', ...place, before: read(before) }
   return { change: 'changed', ...place, before: read(before), after: read(after) }

@@ -1,8 +1,11 @@
-import type { StoreEntry } from '../api/app.ts'
+import type { StoreEntry, StoreMoment } from '../api/app.ts'
 import { murmur2, partitionOf } from '../hash/murmur2.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Serde } from '../serde/serde.ts'
+import { specWithSerdes } from '../store/descriptor.ts'
+import { EntryDecoder } from '../store/entry-decoder.ts'
 import { prefixEnd } from '../store/prefix.ts'
+import { hasSuffix } from '../store/stored-serde.ts'
 import type { RawIterator, RawStore, StoreDescriptor, TaskState } from '../store/types.ts'
 import { WindowKeys } from '../store/window-key.ts'
 import { serdeOrBytes } from './known-serde.ts'
@@ -47,13 +50,19 @@ export class StoreView {
   readonly descriptor: StoreDescriptor
   readonly keySerde: Serde<unknown>
   readonly #tasks: readonly TaskStore[]
-  readonly #windows: WindowKeys | null
+  readonly #decoder: EntryDecoder
+  /** Makes what the entries of a user's key begin with, in stores of several for each. */
+  readonly #prefixes: WindowKeys | null
 
   constructor(descriptor: StoreDescriptor, tasks: readonly TaskStore[]) {
     this.descriptor = descriptor
     this.keySerde = serdeOrBytes(descriptor.key, descriptor.keyVersion)
     this.#tasks = tasks
-    this.#windows = descriptor.kind === 'windows' ? new WindowKeys(descriptor.name, descriptor.windowSizeMs) : null
+    this.#decoder = new EntryDecoder(
+      specWithSerdes(descriptor, serdeOrBytes),
+      tasks.map(({ store }) => store),
+    )
+    this.#prefixes = hasSuffix(descriptor.kind) ? new WindowKeys(descriptor.name, descriptor.windowSizeMs) : null
   }
 
   /** About how many entries there are. */
@@ -61,16 +70,30 @@ export class StoreView {
     return this.#tasks.reduce((sum, { store }) => sum + store.approximateCount(), 0)
   }
 
-  /** The value of a key, in window stores of the window that starts at `start`; undefined when there is none. */
-  get(key: unknown, window?: { readonly start: number }): unknown {
-    if (this.#windows !== null && window !== undefined) {
-      for (const entry of this.scan({ key })) if (entry.window?.start === window.start) return entry.value
-      return undefined
-    }
+  /**
+   * The value of a key; undefined when there is none. Of windows and sessions, give the start; of a versioned store, the
+   * time whose value is asked for, or get the newest; of a list or set, all its elements.
+   */
+  get(key: unknown, at: StoreMoment = {}): unknown {
+    if (this.#prefixes !== null) return this.#severalOf(key, at)
     const bytes = this.#encode(key)
     for (const { store } of this.#ownerFirst(bytes)) {
       const value = store.getCommitted(bytes, 0, bytes.length)
       if (value !== undefined) return value
+    }
+    return undefined
+  }
+
+  #severalOf(key: unknown, { start, asOf = Number.POSITIVE_INFINITY }: StoreMoment): unknown {
+    const { kind } = this.descriptor
+    const entries = this.scan({ key, reverse: kind === 'versioned' })
+    if (kind === 'list' || kind === 'set') {
+      const values = [...entries].map(({ value }) => value)
+      return values.length === 0 ? undefined : values
+    }
+    for (const { window, atMs, value } of entries) {
+      if (kind !== 'versioned' && window?.start === start) return value
+      if (kind === 'versioned' && (atMs as number) <= asOf) return value ?? undefined
     }
     return undefined
   }
@@ -91,10 +114,15 @@ export class StoreView {
         const entries = store.rangeCommitted({ ...range, reverse, limit: Number.POSITIVE_INFINITY })
         cursors.push({ entries, more: entries.next() })
       }
-      for (let given = 0; given < limit; given++) {
+      let given = 0
+      while (given < limit) {
         const next = first(cursors, reverse)
         if (next === null) return
-        yield { key: next.entries.key, value: next.entries.value }
+        const { key, value } = next.entries
+        if (!this.#decoder.isHead(key)) {
+          given++
+          yield { key, value }
+        }
         next.more = next.entries.next()
       }
     } finally {
@@ -108,10 +136,7 @@ export class StoreView {
 
   /** An entry by the bytes of its key. */
   entryOf(bytes: Uint8Array, value: unknown): StoreEntry {
-    if (this.#windows === null) return { key: this.keySerde.read(bytes, 0, bytes.length), value }
-    const user = this.#windows.userKeyOf(bytes)
-    const window = { start: this.#windows.startOf(bytes), end: this.#windows.endOf(bytes) }
-    return { key: this.keySerde.read(user, 0, user.length), value, window }
+    return this.#decoder.decode(bytes, value)
   }
 
   #encode(key: unknown): Uint8Array {
@@ -122,21 +147,21 @@ export class StoreView {
 
   /** The bytes that a key's entries start with. */
   #start(user: Uint8Array): Uint8Array {
-    if (this.#windows === null) return user
-    this.#windows.encodeKey(user, 0, user.length)
-    return this.#windows.bytes.slice(0, this.#windows.end)
+    if (this.#prefixes === null) return user
+    this.#prefixes.encodeKey(user, 0, user.length)
+    return this.#prefixes.bytes.slice(0, this.#prefixes.end)
   }
 
   #range(options: ScanOptions): { from: Uint8Array | null; to: Uint8Array | null } {
     if (options.key !== undefined) {
       const from = this.#start(this.#encode(options.key))
       // A single key of a kv store is followed at once by itself and a zero byte.
-      return { from, to: this.#windows === null ? Uint8Array.of(...from, 0) : prefixEnd(from) }
+      return { from, to: this.#prefixes === null ? Uint8Array.of(...from, 0) : prefixEnd(from) }
     }
     let from = options.from === undefined ? null : this.#start(this.#encode(options.from))
     let to = options.to === undefined ? null : this.#start(this.#encode(options.to))
     if (options.prefix !== undefined && options.prefix.length > 0) {
-      const prefix = this.#windows === null ? options.prefix : escapeZeros(options.prefix)
+      const prefix = this.#prefixes === null ? options.prefix : escapeZeros(options.prefix)
       const end = prefixEnd(prefix)
       if (from === null || Buffer.compare(prefix, from) > 0) from = prefix
       if (to === null || (end !== null && Buffer.compare(end, to) < 0)) to = end

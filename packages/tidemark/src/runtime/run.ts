@@ -19,6 +19,7 @@ import { nodeDisk } from '../disk/node-disk.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { CommitResult, StreamInfo } from '../log/types.ts'
+import { zeroOf } from '../store/counter-store.ts'
 import { importJob } from './import-job.ts'
 import { MessageEncoder, type OutsideMessage } from './message-encoder.ts'
 import { MessageReader } from './message-reader.ts'
@@ -199,7 +200,7 @@ class RunningApp implements App {
 function answerOf(store: StoreDef, entries: readonly StoreEntry[]): unknown {
   const { kind, value } = store
   if (kind === 'counter') {
-    const zero = value.name === 'int64' ? 0n : 0
+    const zero = zeroOf(store)
     return entries.find((entry) => entry.value !== zero)?.value ?? zero
   }
   return entries[0]?.value ?? (kind === 'list' || kind === 'set' ? [] : undefined)

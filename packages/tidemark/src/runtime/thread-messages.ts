@@ -63,6 +63,8 @@ export interface StoreQuery {
 
 /** What the supervisor asks of all tasks of a container; answered when the last of them is done. */
 export type ContainerRequest =
+  /** Of a versioned store: the time whose value is asked for; without it the newest. */
+  readonly asOfMs?: number
   /** Commit, and keep the checkpoint. */
   | ({ readonly kind: 'retain' } & { readonly name: RetainedName })
   /** Give up what is kept under a name. */
@@ -117,6 +119,8 @@ export interface QueryEntry {
 export interface SourceInit {
   readonly jobUrl: string
   readonly stream: StreamInfo
+  readonly atMs?: number
+  readonly index?: number
   readonly inputs: readonly InputSpec[]
   readonly onError: ErrorPolicy
   readonly deadLetter: StreamInfo | null

@@ -3,13 +3,18 @@ import { serdeByName } from '../serde/by-name.ts'
 import type { ByteReader } from '../serde/byte-reader.ts'
 import type { ByteWriter } from '../serde/byte-writer.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
-import type { StoreDescriptor, StoreSpec, StoreTtl } from './types.ts'
+import { storedSerde } from './stored-serde.ts'
+import type { StoreDescriptor, StoreKind, StoreSpec, StoreTtl } from './types.ts'
 
 const DISCIPLINES: readonly Discipline[] = ['immutable', 'frozen', 'copied']
 const TIMES: readonly StoreTtl['time'][] = ['event', 'processing']
 /** In the byte of the discipline: a TTL follows at the end. */
 const HAS_TTL = 0x10
-const KINDS: readonly StoreDescriptor['kind'][] = ['kv', 'windows']
+/** In the byte of the discipline, two bits: how keys map to partitions. */
+const PARTITION_SHIFT = 5
+const PARTITION_BITS = 0x60
+const PARTITIONINGS = ['identity', 'opaque', 'function'] as const
+const KINDS: readonly StoreKind[] = ['kv', 'windows', 'session', 'versioned', 'counter', 'list', 'set']
 
 /** A store as it is written down beside its data. */
 export function describe(spec: StoreSpec): StoreDescriptor {
@@ -24,6 +29,7 @@ export function describe(spec: StoreSpec): StoreDescriptor {
     retentionMs: spec.retentionMs,
     windowSizeMs: spec.windowSizeMs,
     ttl: spec.ttl ?? null,
+    partitionBy: typeof spec.partitionBy === 'function' ? 'function' : (spec.partitionBy ?? 'identity'),
   }
 }
 
@@ -43,7 +49,7 @@ export function specWithSerdes(
   const { name, kind, retentionMs, windowSizeMs } = descriptor
   const ttl = descriptor.ttl ?? null
   const key = serdeOf(descriptor.key, descriptor.keyVersion)
-  const value = serdeOf(descriptor.value, descriptor.valueVersion)
+  const value = storedSerde(kind, serdeOf(descriptor.value, descriptor.valueVersion))
   return { name, kind, key, value, retentionMs, windowSizeMs, ttl }
 }
 
@@ -83,7 +89,8 @@ export function writeDescriptor(store: StoreDescriptor, out: ByteWriter): void {
   out.text(store.value)
   out.varuint(store.valueVersion)
   const ttl = store.ttl ?? null
-  out.u8(DISCIPLINES.indexOf(store.discipline) | (ttl === null ? 0 : HAS_TTL))
+  const partitioning = PARTITIONINGS.indexOf(store.partitionBy ?? 'identity') << PARTITION_SHIFT
+  out.u8(DISCIPLINES.indexOf(store.discipline) | (ttl === null ? 0 : HAS_TTL) | partitioning)
   writeOptional(store.retentionMs, out)
   writeOptional(store.windowSizeMs, out)
   if (ttl === null) return
@@ -100,12 +107,13 @@ export function readDescriptor(from: ByteReader): StoreDescriptor | undefined {
   const value = from.text()
   const valueVersion = from.varuint()
   const bits = from.u8()
-  const discipline = DISCIPLINES[bits & ~HAS_TTL]
+  const discipline = DISCIPLINES[bits & ~(HAS_TTL | PARTITION_BITS)]
+  const partitionBy = PARTITIONINGS[(bits & PARTITION_BITS) >> PARTITION_SHIFT]
   const retentionMs = readOptional(from)
   const windowSizeMs = readOptional(from)
   const ttl = (bits & HAS_TTL) === 0 ? null : readTtl(from)
-  if (kind === undefined || discipline === undefined || ttl === undefined) return undefined
-  return { name, kind, key, keyVersion, value, valueVersion, discipline, retentionMs, windowSizeMs, ttl }
+  if (kind === undefined || discipline === undefined || ttl === undefined || partitionBy === undefined) return undefined
+  return { name, kind, key, keyVersion, value, valueVersion, discipline, retentionMs, windowSizeMs, ttl, partitionBy }
 }
 
 function readTtl(from: ByteReader): StoreTtl | undefined {

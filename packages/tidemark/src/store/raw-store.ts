@@ -13,7 +13,7 @@ import type { TaskClock } from './task-clock.ts'
 import { TtlQueue } from './ttl-queue.ts'
 import type { Base, ByteRange, KeyBatch, RawIterator, RawStore, Steps, StoreSpec } from './types.ts'
 import { ValuePolicy } from './value-policy.ts'
-import { timeBytes } from './window-key.ts'
+import { suffixBytesOf } from './stored-serde.ts'
 
 const NO_BYTES = new Uint8Array(0)
 /** Larger maps are not kept for reuse: emptying them would take longer than a step may. */
@@ -88,7 +88,7 @@ export class LayeredStore implements RawStore {
     this.policy = new ValuePolicy(spec, context.maxValueBytes)
     const timed = this.policy.timed
     const ranged = spec.ranged !== false
-    const suffixBytes = spec.kind === 'windows' && ranged && spec.fetched !== false ? timeBytes(spec.windowSizeMs) : 0
+    const suffixBytes = ranged && spec.fetched !== false ? suffixBytesOf(spec) : 0
     this.#layout = { ordered: ranged, suffixBytes, deadlines: timed }
     this.windowsExpiredMs = context.base.expiredBefore?.(spec.name) ?? Number.NEGATIVE_INFINITY
     this.active = new ByteMap(this.#layout)

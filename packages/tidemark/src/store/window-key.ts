@@ -21,7 +21,8 @@ export class WindowKeys {
   bytes: Uint8Array
   end = 0
   readonly #store: string
-  #keyEnd = 0
+  /** How much of the last key all entries of its user key start with. */
+  keyEnd = 0
 
   constructor(store: string, sizeMs: number | null) {
     this.#store = store
@@ -50,12 +51,12 @@ export class WindowKeys {
     bytes[at++] = ESCAPE
     bytes[at++] = END_OF_KEY
     this.end = at
-    this.#keyEnd = at
+    this.keyEnd = at
   }
 
   /** After `encodeKey` or `encode`: the same key at another time, without an end: where a scan by start begins. */
   seek(windowStart: number): void {
-    this.end = this.#keyEnd
+    this.end = this.keyEnd
     this.#time(windowStart)
   }
 
@@ -96,18 +97,24 @@ export class WindowKeys {
   /** The user's key bytes, unescaped, of an encoded key. ERR_STATE_CORRUPT if it is not one. */
   userKeyOf(key: Uint8Array): Uint8Array {
     const end = key.length - (this.sizeMs === null ? 2 * TIME_BYTES : TIME_BYTES) - 2
-    if (end < 0 || key[end] !== ESCAPE || key[end + 1] !== END_OF_KEY) throw this.#malformed(key)
+    if (end < 0 || key[end] !== ESCAPE || key[end + 1] !== END_OF_KEY) throw this.malformed(key)
+    return this.unescape(key, end)
+  }
+
+  /** The user's key that key[0, end) is the escaped form of. */
+  unescape(key: Uint8Array, end: number): Uint8Array {
     const user = new Uint8Array(end)
     let length = 0
     for (let i = 0; i < end; i++) {
       const byte = key[i] as number
       user[length++] = byte
-      if (byte === ESCAPE && key[++i] !== ESCAPED_ZERO) throw this.#malformed(key)
+      if (byte === ESCAPE && key[++i] !== ESCAPED_ZERO) throw this.malformed(key)
     }
     return user.subarray(0, length)
   }
 
-  #malformed(key: Uint8Array): TidemarkError {
+  /** What to throw for bytes that are no key of this store. */
+  malformed(key: Uint8Array): TidemarkError {
     return new TidemarkError(
       'ERR_STATE_CORRUPT',
       `store ${this.#store}: a key of ${key.length} bytes is not a window key. Restore the state from a checkpoint`,

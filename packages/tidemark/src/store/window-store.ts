@@ -68,7 +68,7 @@ export class WindowReader<K, V> {
     this.windows.seek(fromMs)
     const from = this.windows.bytes.slice(0, this.windows.end)
     this.windows.seek(toMs)
-    return this.#scan(from, this.windows.bytes.slice(0, this.windows.end), options)
+    return this.#scan(from, this.windows.bytes.slice(0, this.windows.end), options, this.windows.keyEnd)
   }
 
   /** All windows of one key, by start. */
@@ -76,7 +76,7 @@ export class WindowReader<K, V> {
     this.keys.encode(key, this.raw.spec.name)
     this.windows.encodeKey(this.keys.bytes, this.keys.start, this.keys.end)
     const from = this.windows.bytes.slice(0, this.windows.end)
-    return this.#scan(from, prefixEnd(from), options)
+    return this.#scan(from, prefixEnd(from), options, this.windows.keyEnd)
   }
 
   /** All entries, by the bytes of the key, then by start. */
@@ -102,8 +102,15 @@ export class WindowReader<K, V> {
     return this.windows
   }
 
-  #scan(from: Uint8Array | null, to: Uint8Array | null, options: RangeOptions): StoreIterator<WindowEntry<K, V>> {
-    const range = { from, to, reverse: options.reverse ?? false, limit: Number.POSITIVE_INFINITY }
+  /** `prefixBytes`: of the key that all entries have; 0 for entries of several keys. */
+  #scan(
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    options: RangeOptions,
+    prefixBytes = 0,
+  ): StoreIterator<WindowEntry<K, V>> {
+    const all = { from, to, reverse: options.reverse ?? false, limit: Number.POSITIVE_INFINITY }
+    const range = prefixBytes === 0 ? all : { ...all, prefixBytes }
     const cursor = this.#committed ? this.raw.rangeCommitted(range) : this.raw.range(range)
     return new StoreIterator(cursor, this.#reader(), options.limit)
   }
@@ -126,8 +133,9 @@ export class WindowReader<K, V> {
  * retention is behind the watermark: they are out of sight at once, and removed a few at a time by `expire`.
  */
 export class WindowStore<K, V> extends WindowReader<K, V> {
-  constructor(raw: RawStore, keys: KeyEncoder<K> = new KeyEncoder<K>(raw.spec.key as never)) {
-    super(raw, keys, new WindowExpiry(raw), false)
+  /** `own`: the store that `expire` works on, when it runs at times at which `raw` may not be used. */
+  constructor(raw: RawStore, keys: KeyEncoder<K> = new KeyEncoder<K>(raw.spec.key as never), own: RawStore = raw) {
+    super(raw, keys, new WindowExpiry(own), false)
   }
 
   /** Sets the value of a key in a window; a number is the window's start, in a store of fixed window size. */

@@ -22,9 +22,7 @@ import { runSettings } from '../runtime/settings.ts'
 import type { Task } from '../runtime/task.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
 import { describe } from '../store/descriptor.ts'
-import { KeyEncoder } from '../store/key-encoder.ts'
-import { KeyValueStore } from '../store/kv-store.ts'
-import { WindowStore } from '../store/window-store.ts'
+import { testStore } from './test-store.ts'
 import type { TestJobOptions } from './test-job.ts'
 
 const DIRECTORY = '/test'
@@ -220,23 +218,7 @@ export class TestHarness {
   }
 
   store(def: StoreDef): unknown {
-    const readers = this.#tasks.map((task) => {
-      const raw = task.state.store(def.name)
-      const keys = new KeyEncoder(raw.spec.key)
-      return def.kind === 'kv' ? new KeyValueStore(raw, keys).committed() : new WindowStore(raw, keys).committed()
-    })
-    const first = (...args: readonly unknown[]): unknown => {
-      for (const reader of readers) {
-        const value = (reader.get as (...a: readonly unknown[]) => unknown).apply(reader, [...args])
-        if (value !== undefined) return value
-      }
-      return undefined
-    }
-    return {
-      get: first,
-      has: (key: unknown) => first(key) !== undefined,
-      entries: () => readers.flatMap((r) => ('entries' in r ? [...r.entries()] : [...r.all()])),
-    }
+    return testStore(this.#tasks.map((task) => task.state.store(def.name)))
   }
 
   crash(): void {

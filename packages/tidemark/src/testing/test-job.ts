@@ -2,11 +2,21 @@ import type { ErrorPolicy } from '../api/app.ts'
 import { type Duration, durationMs } from '../api/duration.ts'
 import type { Job } from '../api/job.ts'
 import type { Headers } from '../api/message.ts'
-import type { KvDef, StoreDef, WindowsDef } from '../api/store-def.ts'
+import type {
+  CounterDef,
+  KvDef,
+  ListDef,
+  SessionDef,
+  SetDef,
+  StoreDef,
+  VersionedDef,
+  WindowsDef,
+} from '../api/store-def.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { KeyValueReader } from '../store/kv-store.ts'
 import type { WindowReader } from '../store/window-store.ts'
+import type { TestCounters, TestLists, TestSessions, TestSets, TestVersions } from './test-store.ts'
 import { TestHarness } from './test-harness.ts'
 
 export interface TestJobOptions {
@@ -52,6 +62,11 @@ export interface TestJob {
   /** Committed content of a store. */
   store<K, V>(store: KvDef<K, V>): TestStore<KeyValueReader<K, V>>
   store<K, V>(store: WindowsDef<K, V>): TestStore<WindowReader<K, V>>
+  store<K, V>(store: SessionDef<K, V>): TestSessions<K, V>
+  store<K, V>(store: VersionedDef<K, V>): TestVersions<K, V>
+  store<K, N extends number | bigint>(store: CounterDef<K, N>): TestCounters<K, N>
+  store<K, V>(store: ListDef<K, V>): TestLists<K, V>
+  store<K, V>(store: SetDef<K, V>): TestSets<K, V>
   /** Kills the job without a commit, loses what the disk had not synced, and goes on from the last checkpoint. */
   crash(): void
   /** Waits for asynchronous handlers, then commits. */

@@ -20,7 +20,8 @@ export function addState(program: Command, context: CliContext): void {
     flags: [
       ['--store <name>', 'the store'],
       ['--key <key>', 'the key'],
-      ['--window <start>', 'the window, in a store of windows'],
+      ['--window <start>', 'the window, in a store of windows or sessions'],
+      ['--at <time>', 'the value of that time, in a versioned store'],
       ...WHEN_FLAGS,
     ],
     examples: [
@@ -53,16 +54,16 @@ export function addState(program: Command, context: CliContext): void {
       'tidemark state scan --store visits-by-user --prefix a --json',
       'tidemark state scan --store visits-per-hour --key ada --reverse --limit 24',
     ],
-    notes: `With --json one object a line: {"key":...,"value":...}, with "window":{"start":ms,"end":ms} for windows.\n${KEY_NOTE}`,
+    notes: `With --json one object a line: {"key":...,"value":...}, with "window":{"start":ms,"end":ms} for windows and sessions, "atMs" for versions, "index" for elements of lists.\n${KEY_NOTE}`,
     run: async (options) => {
       const { scanState } = await import('../state-commands.ts')
       await scanState(options, context)
     },
   })
   addDiff(state, context)
-}
   addStats(state, context)
   addVerify(state, context)
+}
 
 function addDiff(state: Command, context: CliContext): void {
   addDataCommand(state, {

@@ -79,6 +79,20 @@ export const STATE_ERRORS = {
     exit: EXIT.failed,
     about: 'The start or end of a window is not a whole number of milliseconds, or does not fit the store.',
   },
+  ERR_SESSION_OVERLAP: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A session was put that overlaps another one of the same key. Remove that one first, or use merge.',
+  },
+  ERR_STORE_PARTITION: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'In development: a key was put into a store of a task that does not own it, so that another task would look for it. ' +
+      'Key the messages by it, or declare partitionBy.',
+  },
   ERR_ENGINE_UNKNOWN: {
     domain: 'state',
     retry: 'never',

@@ -9,8 +9,7 @@ import { TidemarkError } from '../../errors/error.ts'
 import { murmur2, partitionOf } from '../../hash/murmur2.ts'
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import { KeyEncoder } from '../../store/key-encoder.ts'
-import { KeyValueStore } from '../../store/kv-store.ts'
-import { WindowStore } from '../../store/window-store.ts'
+import { makeStore } from '../../store/make-store.ts'
 import { GuardedStore } from '../guarded-store.ts'
 import type { OutputStream } from '../output-buffer.ts'
 import { Gate, type TaskScope } from '../scope.ts'
@@ -131,9 +130,10 @@ export class TaskContext {
   #makeStores(defs: Readonly<Record<string, StoreDef>>): Record<string, unknown> {
     const stores: Record<string, unknown> = {}
     for (const [name, def] of Object.entries(defs)) {
-      const raw = new GuardedStore(this.#scope.store(def.name), this.gate)
+      const own = this.#scope.store(def.name)
+      const raw = new GuardedStore(own, this.gate)
       const encoder = this.#encoder(def.key)
-      stores[name] = def.kind === 'kv' ? new KeyValueStore(raw, encoder) : new WindowStore(raw, encoder)
+      stores[name] = makeStore(raw, encoder, own)
     }
     return Object.freeze(stores)
   }

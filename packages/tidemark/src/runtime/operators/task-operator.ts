@@ -2,6 +2,7 @@ import type { TaskDef, TaskHandlers } from '../../api/task.ts'
 import type { Row } from '../row.ts'
 import type { TaskScope } from '../scope.ts'
 import type { TimerQueue } from '../timers.ts'
+import { SessionStore } from '../../store/session-store.ts'
 import { WindowStore } from '../../store/window-store.ts'
 import { Operator } from './operator.ts'
 import type { TaskContext } from './task-context.ts'
@@ -63,7 +64,7 @@ export class TaskOperator {
   readonly #timers: ReadonlyMap<string, TimerQueue>
   readonly #handlers: TaskHandlers
   readonly #periodic: Periodic[]
-  readonly #windows: readonly WindowStore<unknown, unknown>[]
+  readonly #windows: readonly { expire(watermarkMs: number, most: number): boolean }[]
   #watermarkMs: number = Number.NEGATIVE_INFINITY
 
   constructor(scope: TaskScope, def: TaskDef, context: TaskContext, timers: ReadonlyMap<string, TimerQueue>) {
@@ -71,7 +72,7 @@ export class TaskOperator {
     this.#def = def
     this.#context = context
     this.#timers = timers
-    this.#windows = Object.values(context.stores).filter((s) => s instanceof WindowStore)
+    this.#windows = Object.values(context.stores).filter((s) => s instanceof WindowStore || s instanceof SessionStore)
     // A task function or constructor may read its stores and declare what it likes; it runs like a handler.
     this.#handlers = this.#during(() => def.create(context))
     const ports = new Map<string, Port>()

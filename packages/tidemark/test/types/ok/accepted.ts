@@ -24,7 +24,21 @@ import {
   withSchema,
 } from 'tidemark'
 import { z } from 'zod'
-import { type Visit, hourly, type perUser, perUserHour, visits } from './streams.ts'
+import {
+  type Hourly,
+  type Visit,
+  clickCount,
+  hits,
+  hourly,
+  type perUser,
+  perUserHour,
+  prices,
+  recent,
+  tags,
+  trail,
+  trips,
+  visits,
+} from './streams.ts'
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- equality of types, as far as the language tells it
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -135,6 +149,35 @@ export const serdes: readonly [Serde<Tree>, Serde<unknown>, Serde<'a' | 1 | null
 /** Typed queries of a running job. */
 export const query = async (app: App): Promise<number> => (await app.store(perUserHour).get('ada', { start: 0 })) ?? 0
 export const whole = async (app: App): Promise<DeepReadonly<Visit> | undefined> => app.store(latest).get('ada')
+export const counted = async (app: App): Promise<bigint> => app.store(clickCount).get('ada')
+export const listed = async (app: App): Promise<readonly DeepReadonly<Visit>[]> => app.store(trail).get('ada')
+export const members = async (app: App): Promise<readonly string[]> => app.store(tags).get('ada')
+export const asOf = async (app: App): Promise<number | undefined> => app.store(prices).get('ada', { asOf: 5 })
+
+/** Every kind of store in a task, with the types that come out of each. */
+export const kinds = defineJob('kinds', {
+  inputs: { visits },
+  stores: { trips, prices, clickCount, hits, trail, tags, recent },
+  task: {
+    visits({ key, value, timestamp }, { stores }) {
+      const trip = stores.trips.merge(key, timestamp, (parts) => ({
+        user: key,
+        from: parts[0]?.window.start ?? timestamp,
+        visits: 1,
+      }))
+      const before: DeepReadonly<Hourly> = trip.value
+      const taken: boolean = stores.prices.put(key, before.visits, timestamp)
+      const price: number | undefined = taken ? stores.prices.getAsOf(key, 0) : undefined
+      const clicked: bigint = stores.clickCount.add(key)
+      const hit: number = stores.hits.add(key, 2)
+      stores.trail.append(key, value, value)
+      const pages: string[] = stores.trail.slice(key, -2).map((visit) => visit.page)
+      for (const tag of pages) stores.tags.add(key, tag)
+      const known: string[] = [...stores.tags.values(key)]
+      stores.recent.put(key, hit + known.length + Number(clicked) + (price ?? 0))
+    },
+  },
+})
 
 export const types: readonly [
   Same<KeyOf<typeof visits>, string>,

@@ -8,20 +8,24 @@ import {
   type MessageOf,
   type Task,
   type ValueOf,
+  counter,
   defineJob,
   int64,
   json,
   kv,
+  list,
+  session,
   stream,
   string,
   timer,
   tumbling,
   uint,
+  versioned,
   windows,
   withSchema,
 } from 'tidemark'
 import { z } from 'zod'
-import { hourly, perUser, perUserHour, visits } from './streams.ts'
+import { clickCount, hourly, perUser, perUserHour, prices, tags, trail, trips, visits } from './streams.ts'
 
 interface Click {
   type: 'click'
@@ -137,3 +141,40 @@ export const s8 = json(z.object({ at: z.string().transform((text) => text.length
 export const s9 = withSchema(int64(), z.string())
 // @ts-expect-error: Type 'Serde<string>' is not assignable to type 'Serde<number>'
 export const s10 = stream<number, number>('x', { key: string(), value: uint() })
+
+/* Stores of other kinds. */
+
+// @ts-expect-error: Property 'gap' is missing in type
+export const k1 = session('s', { key: string(), value: uint(), retention: '1d' })
+// @ts-expect-error: Property 'history' is missing in type
+export const k2 = versioned('v', { key: string(), value: uint() })
+// @ts-expect-error: Type 'Serde<string>' is not assignable to type 'Serde<number | bigint>'
+export const k3 = counter('c', { key: string(), value: string() })
+// @ts-expect-error: 'ttl' does not exist in type
+export const k4 = list('l', { key: string(), value: uint(), ttl: '1h' })
+// @ts-expect-error: Type '"wall"' is not assignable to type '"event" | "processing"
+export const k5 = kv('k', { key: string(), value: uint(), ttl: { after: '1h', time: 'wall' } })
+// @ts-expect-error: Property 'length' does not exist on type 'number'
+export const k6 = kv('k', { key: uint(), value: uint(), partitionBy: (key) => key.length })
+// @ts-expect-error: is not assignable to parameter of type
+export const k7 = defineJob('k7', (job) => job.from(visits).groupByKey().count(clickCount))
+export const k8 = defineJob('k8', {
+  inputs: { visits },
+  stores: { trips, prices, clickCount, trail, tags },
+  task: {
+    visits({ key, value }, { stores }) {
+      // @ts-expect-error: Argument of type 'number' is not assignable to parameter of type 'bigint'
+      stores.clickCount.add(key, 1)
+      // @ts-expect-error: Expected 3 arguments, but got 2
+      stores.prices.put(key, 5)
+      // @ts-expect-error: Argument of type 'string' is not assignable to parameter of type
+      stores.trail.append(key, value.page)
+      // @ts-expect-error: Argument of type 'number' is not assignable to parameter of type 'string'
+      stores.tags.add(key, value.at)
+      // @ts-expect-error: Type 'number' is not assignable to type
+      stores.trips.merge(key, value.at, () => 1)
+      // @ts-expect-error: Cannot assign to 'page' because it is a read-only property
+      stores.trail.slice(key)[0].page = ''
+    },
+  },
+})
