@@ -85,6 +85,11 @@ export interface RunOptions {
   readonly onWarning?: (line: string) => void
 }
 
+  /**
+   * How the blocks of state files are stored (default none): zstd takes less room and more time, with keys and values of
+   * text often a third of the room. What is there is read however it is stored, and merges store it anew.
+   */
+  readonly compression?: StateCompression
 /** How a run is getting on; cheap to ask for. */
 export interface Progress {
   /** Records read by source inputs so far in this run, and per second lately. */

@@ -1,8 +1,19 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { CODEC_NONE, CODEC_ZSTD } from './format.ts'
 
-/** How blocks are stored: see `compression` of a base. */
-export type Compression = 'none' | 'zstd'
+/** How blocks of new files are stored. */
+export type BlockCompression = 'none' | 'zstd'
+
+/** The same for all stores, or by store: those that are not named as `other` says. Plain data. */
+export type Compression =
+  | BlockCompression
+  | { readonly stores: Readonly<Record<string, BlockCompression>>; readonly other: BlockCompression }
+
+/** What holds for a store. */
+export function compressionOf(compression: Compression, store: string): BlockCompression {
+  if (typeof compression === 'string') return compression
+  return compression.stores[store] ?? compression.other
+}
 
 /** A block is stored compressed if that saves at least one part in so many. */
 const LEAST_SAVING = 8

@@ -7,7 +7,7 @@ import type { BlockWriter } from './block-writer.ts'
 import { BLOOM_LINE_BYTES, BloomBuilder, partitionShift } from './bloom.ts'
 import { sharedBytes } from './bytes.ts'
 import type { FileOutput } from './file-output.ts'
-import { compressed, type Compression } from './codec.ts'
+import { type BlockCompression, compressed } from './codec.ts'
 import {
   BLOCK_BYTES,
   CODEC_NONE,
@@ -59,7 +59,7 @@ export class SectionWriter {
   #lastKey = new Uint8Array(256)
   #lastLength = 0
 
-  constructor(name: string, maxEntries: number, output: FileOutput, block: BlockWriter, compression: Compression) {
+  constructor(name: string, maxEntries: number, output: FileOutput, block: BlockWriter, compression: BlockCompression) {
     this.name = name
     this.bloom = new BloomBuilder(maxEntries)
     this.#maxEntries = maxEntries

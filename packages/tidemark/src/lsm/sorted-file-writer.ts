@@ -3,7 +3,7 @@ import { crc32c } from '../log/crc/crc32c.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { SortedCursor, SortedStore, Steps } from '../store/types.ts'
 import { BlockWriter } from './block-writer.ts'
-import type { Compression } from './codec.ts'
+import { type Compression, compressionOf } from './codec.ts'
 import { FileOutput } from './file-output.ts'
 import { encodeFooter } from './format.ts'
 import { SectionWriter } from './section-writer.ts'
@@ -55,7 +55,8 @@ export class SortedFileWriter {
 
   /** Begins the entries of a store; `add` them in order, then `end`. There are at most `maxEntries`. */
   begin(name: string, maxEntries: number): void {
-    this.#section = new SectionWriter(name, maxEntries, this.#output, this.#block, this.#compression)
+    const compression = compressionOf(this.#compression, name)
+    this.#section = new SectionWriter(name, maxEntries, this.#output, this.#block, compression)
   }
 
   /** Appends the entry that a cursor is at. */

@@ -65,6 +65,7 @@ export function openBaseOfTask(environment: BaseEnvironment, index: number): Bas
     clock,
     failpoint,
     ...(compactor === undefined ? {} : { compactor }),
+    ...(settings.compression === undefined ? {} : { compression: settings.compression }),
     choice: engineChoice(settings, specs),
     stores: specs.map(({ name }) => name),
   })

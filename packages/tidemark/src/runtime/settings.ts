@@ -1,3 +1,4 @@
+import type { StateCompression } from '../api/state-compression.ts'
 import type { RunOptions } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { RetentionSettings } from '../checkpoint/retainer.ts'
@@ -40,6 +41,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       onError: options.onError ?? 'fail',
       recentMaxBytes: whole('recentMaxBytes', options.recentMaxBytes ?? 16 * MIB, 1, 1024 * MIB),
       outputMaxBytes: 16 * MIB,
+      compression: compressionOf(options),
       memtableMaxBytes: 64 * MIB,
       cacheBytes: 128 * MIB,
       idleMs: 5000,
@@ -92,3 +94,13 @@ function whole(name: string, value: number, least: number, most: number): number
     `${name} is ${String(value)}: it must be a whole number from ${least} to ${most}`,
   )
 }
+function compressionOf({ compression = 'none' }: RunOptions): StateCompression {
+  const all =
+    typeof compression === 'string' ? [compression] : [...Object.values(compression.stores), compression.other]
+  for (const each of all) {
+    if (each === 'none' || each === 'zstd') continue
+    throw new TidemarkError('ERR_OPTION', `compression is ${String(each)}: it must be none or zstd`)
+  }
+  return compression
+}
+

@@ -1,3 +1,4 @@
+import type { StateCompression } from '../api/state-compression.ts'
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorPolicy, InputSpec } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
@@ -25,6 +26,8 @@ export interface ContainerSettings {
   readonly engine: Engine
   /** By store: wins over what the store says. */
   readonly storeEngines: Readonly<Record<string, Engine>>
+  /** How blocks of state files are stored; default none. */
+  readonly compression?: StateCompression
   readonly timing: CommitTiming
   readonly onError: ErrorPolicy
   readonly recentMaxBytes: number
