@@ -187,7 +187,7 @@ function fetchPerMessage(print: (line: string) => void, ranged: boolean, name: s
 }
 
 /** Ranges in large memtables, and steps of the work after a burst of inserts: what a container's loop waits for. */
-export function ranges(print: (line: string) => void): void {
+export function measureRanges(print: (line: string) => void): void {
   // A key hashed and a map filled once, so that the first figures are not those of the interpreter.
   murmur2(new Uint8Array(8))
   rangePerMessage(print)
@@ -198,7 +198,7 @@ export function ranges(print: (line: string) => void): void {
 
 /** Nothing for mitata: what counts here is the longest time, not the mean. `node bench/ranges.bench.ts` runs it. */
 export function rangesBench(): void {
-  ranges((line) => console.log(line))
+  measureRanges((line) => console.log(line))
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) rangesBench()

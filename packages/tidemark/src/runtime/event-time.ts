@@ -22,13 +22,8 @@ export class EventTime {
     const watermarks = this.#watermarks
     if (watermarkMs <= (watermarks[input] as number)) return
     watermarks[input] = watermarkMs
-    let known = watermarkMs
     let least = watermarkMs
-    for (const other of watermarks) {
-      if (other < least) least = other
-      if (other < known && Number.isFinite(other)) known = other
-    }
-    this.#clock.advanceEvent(known)
-    this.#clock.leastMs = least
+    for (const other of watermarks) if (other < least && Number.isFinite(other)) least = other
+    this.#clock.advanceEvent(least)
   }
 }

@@ -14,8 +14,6 @@ export class TaskClock {
   processingMs: number
   /** The task's watermark, ms; minus infinity before the first message. */
   eventMs: number
-  /** What no input of the task is behind, ms: windows that have expired by it are expired for all. Not kept. */
-  leastMs: number = Number.NEGATIVE_INFINITY
 
   constructor(reading: ClockReading | null = null) {
     this.processingMs = reading?.processingMs ?? Number.NEGATIVE_INFINITY

@@ -21,7 +21,6 @@ class Frozen implements FrozenState {
   readonly changes: number
   /** What time it was. */
   readonly clock: ClockReading
-  readonly leastMs: number
   /** By store: windows that end up to here had expired. */
   readonly windows: ReadonlyMap<string, number>
   /** False once `delta` has found that there are no net changes. */
@@ -31,7 +30,6 @@ class Frozen implements FrozenState {
     this.id = id
     this.changes = changes
     this.clock = clock.read()
-    this.leastMs = clock.leastMs
     this.windows = windows
     this.hasDelta = changes > 0
   }
@@ -59,7 +57,6 @@ export class LayeredState implements TaskState {
   #closed = false
   /** What time it was at the committed checkpoint. */
   #time: ClockReading
-  #leastMs: number = Number.NEGATIVE_INFINITY
 
   constructor(options: {
     readonly context: StoreContext
@@ -150,7 +147,6 @@ export class LayeredState implements TaskState {
     this.id = own.id
     this.#time = own.clock
     this.#windows = own.windows
-    this.#leastMs = own.leastMs
     if (own.hasDelta) this.lastDeltaId = own.id
     const stores = this.#stores.filter((store) => store.commit())
     if (stores.length > 0) this.#merge = mergeStores(stores)
@@ -217,11 +213,6 @@ export class LayeredState implements TaskState {
     const { base } = this.#context
     base.advance?.(time)
     for (const [store, beforeEndMs] of this.#windows) base.expire?.(store, beforeEndMs)
-    if (!Number.isFinite(this.#leastMs)) return
-    for (const { spec } of this.#byName.values()) {
-      const { kind, name, retentionMs } = spec
-      if (kind === 'windows' && retentionMs !== null) base.expire?.(name, this.#leastMs - retentionMs)
-    }
   }
 
   *#write(id: number, stores: readonly LayeredStore[]): Steps {

@@ -70,7 +70,7 @@ const operation = fc.oneof(
   },
 )
 
-test('ranges over a large map that was never in order, with inserts before, between and while they are read', () => {
+test('S1: ranges over a large map that was never in order, with inserts before, between and while they are read', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...SPREADS),

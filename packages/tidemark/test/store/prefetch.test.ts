@@ -79,7 +79,7 @@ test('prefetch is asked for less and less often while the base has all in memory
     again.get(key)
     if (!raw.wantsPrefetch) continue
     asked++
-    raw.prefetch(batch(['missing']))
+    assert.equal(raw.prefetch(batch(['missing'])), null)
   }
   assert.ok(asked > 3 && asked < 12, `${asked} times`)
 })

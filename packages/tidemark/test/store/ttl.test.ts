@@ -224,8 +224,8 @@ test('a TTL is part of what a store is: with, without, and by another time are E
   const { harness, store } = opened()
   store.put('a', 1)
   harness.commit()
-  const reopen = (spec: StoreSpec): void => {
-    new Harness([spec], { base: harness.base, deltas: harness.deltas, id: 1 })
+  const reopen = (spec: StoreSpec): Harness => {
+    return new Harness([spec], { base: harness.base, deltas: harness.deltas, id: 1 })
   }
   const without = kvSpec('timed', string(), uint())
   assert.throws(() => reopen(without), { code: 'ERR_STORE_MISMATCH', message: /with a TTL by processing time/ })

@@ -6,7 +6,7 @@ import { json } from '../../src/serde/json.ts'
 import { string } from '../../src/serde/string.ts'
 import { KeyEncoder } from '../../src/store/key-encoder.ts'
 import { KeyValueStore } from '../../src/store/kv-store.ts'
-import { Harness, kvSpec } from './harness.ts'
+import { drain, Harness, kvSpec } from './harness.ts'
 
 interface Item {
   n: number
@@ -250,4 +250,35 @@ test('a hinted key is not encoded again; another one is, and objects never take 
   key.id = 2
   objectKeys.encode(key, 'any')
   assert.equal(Buffer.from(objectKeys.bytes.subarray(objectKeys.start, objectKeys.end)).toString(), '{"id":2}')
+})
+
+test('immutable: what is no plain value is refused, so that nothing can change what is kept', () => {
+  const { harness, numbers } = stores()
+  const boxed: unknown = Object(7)
+  throwsCode(() => numbers.put('a', boxed as number), 'ERR_SERDE', /store numbers/)
+  const texts = new Harness([kvSpec('texts', string(), string())])
+  const store = new KeyValueStore<string, string>(texts.state.store('texts'))
+  const boxedText: unknown = Object('seven')
+  throwsCode(() => store.put('a', boxedText as string), 'ERR_SERDE', /store texts/)
+  numbers.put('a', 7)
+  const frozen = harness.state.freeze(1)
+  numbers.put('a', 8)
+  harness.decide(drain(harness.state.delta(frozen)))
+  drain(harness.state.commit(frozen))
+  assert.deepEqual([numbers.get('a'), numbers.committed().get('a')], [8, 7])
+})
+
+test('copied: a value changed after put, or after get, changes nothing in a commit under way', () => {
+  const { harness, blobs } = stores()
+  const mine = new Uint8Array([1, 2, 3])
+  blobs.put('a', mine)
+  const frozen = harness.state.freeze(1)
+  mine[0] = 9
+  const got = blobs.get('a')
+  if (got !== undefined) got[1] = 9
+  for (const { value } of blobs.entries()) value[2] = 9
+  harness.decide(drain(harness.state.delta(frozen)))
+  drain(harness.state.commit(frozen))
+  const again = new KeyValueStore<string, Uint8Array>(harness.open().store('blobs'))
+  assert.deepEqual(again.get('a'), new Uint8Array([1, 2, 3]))
 })

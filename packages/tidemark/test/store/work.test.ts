@@ -9,6 +9,17 @@ import { WindowStore } from '../../src/store/window-store.ts'
 import { drain, Harness, kvSpec, NUMBERS, windowSpec } from './harness.ts'
 import { MapBase } from './map-base.ts'
 
+/** Tells of each call of a method of all maps, until the function that it returns is called. */
+function countCalls(method: 'keyStartAt' | 'keyLengthAt', called: () => void): () => void {
+  const own = Object.getOwnPropertyDescriptor(ByteMap.prototype, method) as PropertyDescriptor
+  const original = own.value as (this: ByteMap, entry: number) => number
+  ByteMap.prototype[method] = function counted(entry: number) {
+    called()
+    return original.call(this, entry)
+  }
+  return () => Object.defineProperty(ByteMap.prototype, method, own)
+}
+
 /** Steps of a commit of `changes` keys in a store of `size`, and what it asked of the base. */
 function commitWork(size: number, changes: number): { steps: number; gets: number; scans: number } {
   const harness = new Harness([NUMBERS])
@@ -30,7 +41,7 @@ function commitWork(size: number, changes: number): { steps: number; gets: numbe
   return { steps, gets: base.gets - before.gets, scans: base.scans - before.scans }
 }
 
-test('a commit does work for the keys that changed, whatever the size of the store', () => {
+test('S3: a commit does work for the keys that changed, whatever the size of the store', () => {
   const small = commitWork(2000, 1000)
   const large = commitWork(100_000, 1000)
   assert.deepEqual(large, small)
@@ -80,7 +91,7 @@ test('a deletion of a key that was never below is in no delta and in no file', (
   assert.equal(store.get('kept'), undefined)
 })
 
-test('no step of the work after a burst of inserts takes more than a few thousand entries', () => {
+test('S3: no step of the work after a burst of inserts takes more than a few thousand entries', () => {
   const count = 60_000
   let most = 0
   class CountingBase extends MapBase {
@@ -96,11 +107,7 @@ test('no step of the work after a burst of inserts takes more than a few thousan
   for (let i = 0; i < count; i++) store.put(`k${(i * 7919) % count}`, i)
   // Every read of an entry's key goes by its chunk: that counts what a step touches.
   let touched = 0
-  const original = ByteMap.prototype.keyStartAt
-  ByteMap.prototype.keyStartAt = function counted(entry: number) {
-    touched++
-    return original.call(this, entry)
-  }
+  const restore = countCalls('keyStartAt', () => touched++)
   const run = <T>(work: Generator<unknown, T>): T => {
     for (;;) {
       touched = 0
@@ -119,7 +126,7 @@ test('no step of the work after a burst of inserts takes more than a few thousan
     run(harness.state.commit(second))
     assert.ok(most < 20_000, `a step read ${most} keys`)
   } finally {
-    ByteMap.prototype.keyStartAt = original
+    restore()
   }
 })
 
@@ -132,11 +139,7 @@ test('reading the windows of one key touches no others, forwards and backwards, 
   }
   store.delete('user-7', 20)
   let compared = 0
-  const original = ByteMap.prototype.keyLengthAt
-  ByteMap.prototype.keyLengthAt = function counted(entry: number) {
-    compared++
-    return original.call(this, entry)
-  }
+  const restore = countCalls('keyLengthAt', () => compared++)
   try {
     const seen = [...store.fetch('user-7', 0, 40)].map(({ window }) => window.start)
     assert.deepEqual(seen, [0, 10, 30])
@@ -146,6 +149,6 @@ test('reading the windows of one key touches no others, forwards and backwards, 
     )
     assert.ok(compared < 100, `${compared} keys were looked at`)
   } finally {
-    ByteMap.prototype.keyLengthAt = original
+    restore()
   }
 })
