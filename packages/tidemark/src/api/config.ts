@@ -1,4 +1,5 @@
 import type { ErrorPolicy } from './app.ts'
+import type { EngineName } from './engine-name.ts'
 
 /**
  * What `tidemark.config.ts` may say (its default export). Durations are strings (`'1s'`, `'5m'`) or milliseconds.
@@ -25,6 +26,10 @@ export interface TidemarkConfig {
     /** Which of them stay, beside the newest and those that were asked for: `none`, or tiers. Default `1m for 1h, 1h for 1d`. */
     readonly retain?: string
   }
+  /** What keeps the state of stores that name no engine. Default `lsm`. */
+  readonly engine?: EngineName
+  /** Engines of single stores, by store; win over what the store says. */
+  readonly storeEngines?: Readonly<Record<string, EngineName>>
   /** What to do with a record that cannot be read, or whose handler throws. Default `fail`. */
   readonly onError?: ErrorPolicy
   /** Crashes of one container in a row before the run gives up. Default 5. */

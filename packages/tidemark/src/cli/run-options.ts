@@ -12,6 +12,8 @@ export function runOptions(settings: Settings): RunOptions {
       timeoutMs: settings.commitTimeoutMs,
     },
     checkpoint: { intervalMs: settings.checkpointIntervalMs, retain: settings.checkpointRetain },
+    engine: settings.engine,
+    storeEngines: settings.storeEngines,
     onError: settings.onError,
     maxRestarts: settings.maxRestarts,
     drainTimeoutMs: settings.drainTimeoutMs,

@@ -1,7 +1,9 @@
 import type { CheckpointTier, ErrorPolicy } from '../api/app.ts'
 import { type Duration, durationMs, showDuration } from '../api/duration.ts'
 import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
+import { ENGINES } from '../engines/engine.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
+import { isEngineName, readStoreEngines, showStoreEngines } from './engine-settings.ts'
 import { parseRetention, showRetention } from './retention-text.ts'
 
 /** What all commands take from the configuration file, TIDEMARK_ variables and flags. */
@@ -15,6 +17,9 @@ export interface Settings {
   readonly commitTimeoutMs: number
   readonly checkpointIntervalMs: number
   readonly checkpointRetain: readonly CheckpointTier[]
+  readonly engine: string
+  /** By store: wins over what the store says. */
+  readonly storeEngines: Readonly<Record<string, string>>
   readonly onError: ErrorPolicy
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
@@ -59,7 +64,11 @@ const span: Pick<SettingSpec, 'takes' | 'read' | 'show'> = {
 function showSimple(value: Settings[keyof Settings]): string {
   if (value === null) return 'automatic'
   if (typeof value !== 'object') return String(value)
-  return 'deadLetter' in value ? `dead-letter=${value.deadLetter}` : showRetention(value)
+  return isPolicy(value) ? `dead-letter=${value.deadLetter}` : showRetention(value as readonly CheckpointTier[])
+}
+
+function isPolicy(value: object): value is { readonly deadLetter: string } {
+  return 'deadLetter' in value
 }
 
 function readDuration(raw: unknown): number | undefined {
@@ -158,6 +167,30 @@ export const SETTINGS: readonly SettingSpec[] = [
     takes: "none, or tiers such as '1m for 1h, 1h for 1d'",
     read: (raw) => (typeof raw === 'string' ? parseRetention(raw) : undefined),
     show: showSimple,
+  },
+  {
+    key: 'engine',
+    name: 'engine',
+    variable: 'TIDEMARK_ENGINE',
+    flag: '--engine',
+    argument: '<name>',
+    about: `what keeps the state of stores that name no engine: ${ENGINES.join(', ')}`,
+    fallback: 'lsm',
+    takes: 'the name of an engine',
+    read: (raw) => (isEngineName(raw) ? raw : undefined),
+    show: showSimple,
+  },
+  {
+    key: 'storeEngines',
+    name: 'storeEngines',
+    variable: 'TIDEMARK_STORE_ENGINES',
+    flag: '--store-engines',
+    argument: '<store=name,...>',
+    about: 'engines of single stores',
+    fallback: {},
+    takes: 'store=engine, more of them after commas (in the configuration file: an object)',
+    read: readStoreEngines,
+    show: (value) => showStoreEngines(value as Readonly<Record<string, string>>),
   },
   {
     key: 'onError',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { DEFAULT_RETENTION } from '../../src/checkpoint/retention.ts'
 import { resolveSettings, type ResolvedSettings } from '../../src/cli/resolve-settings.ts'
 import { temporary, TIDEMARK } from './temporary.ts'
 
@@ -33,6 +34,10 @@ test('defaults', async () => {
     commitIntervalMs: 1000,
     commitMaxDelayMs: 10_000,
     commitTimeoutMs: 30_000,
+    checkpointIntervalMs: 60_000,
+    checkpointRetain: DEFAULT_RETENTION,
+    engine: 'lsm',
+    storeEngines: {},
     onError: 'fail',
     maxRestarts: 5,
     drainTimeoutMs: 30_000,

@@ -7,7 +7,7 @@ export function addPlan(program: Command, context: CliContext): void {
     .command('plan')
     .description('print what a job will do: streams, repartitions, tasks, stores, guarantees; runs nothing')
     .argument('<job>', 'the job module')
-  withSettings(command, ['partitions'])
+  withSettings(command, ['partitions', 'engine', 'storeEngines'])
   examples(command, ['tidemark plan visits.job.ts', 'tidemark plan visits.job.ts --partitions 8 --json'])
   command.action(async (job: string, options: Options) => {
     const { planJob } = await import('../plan-job.ts')

@@ -13,6 +13,8 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'commitTimeoutMs',
   'checkpointIntervalMs',
   'checkpointRetain',
+  'engine',
+  'storeEngines',
   'onError',
   'maxRestarts',
   'drainTimeoutMs',
@@ -33,6 +35,7 @@ export function addRun(program: Command, context: CliContext): void {
     'tidemark run visits.job.ts --in visits=visits.jsonl',
     'cat visits.jsonl | tidemark run visits.job.ts --in visits=- --out visits-per-hour=-',
     'tidemark run visits.job.ts --in visits=access.jsonl --follow --commit-interval 200ms',
+    'tidemark run visits.job.ts --engine rocksdb --store-engines visits-per-hour=lmdb',
     'tidemark run visits.job.ts --from ./data/savepoints/20261124-024512 --data-dir ./data-2',
   ])
   command.addHelpText('after', RUN_NOTES)
