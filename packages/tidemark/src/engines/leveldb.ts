@@ -63,7 +63,7 @@ async function openLevel(location: string, cacheBytes: number): Promise<ClassicL
 
 /**
  * LevelDB by classic-level. Point reads are synchronous; iterators of the package are not, so a range is read on the
- * thread of the engine, which has the same database open, while this thread waits (docs/adr/0005). Tuned: write buffer of
+ * thread of the engine, which has the same database open, while this thread waits (docs/adr/0006). Tuned: write buffer of
  * 16 MiB (a flush), larger files, no snappy. The bloom filter of 10 bits a key is the package's own.
  */
 export const LEVELDB: NativeEngine = {

@@ -15,6 +15,9 @@ import { Places } from './places.ts'
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url))
 const KILLS = 20
 
+/** `memory` writes by the code of `lsm`, into the same files. */
+const KILLED = ENGINES.filter((engine) => engine !== 'memory')
+
 const places = new Places()
 after(() => places.remove())
 
@@ -102,5 +105,5 @@ async function killAgainAndAgain(engine: Engine): Promise<void> {
 }
 
 test(`C1, C6: killed ${KILLS} times at failpoints and at any moment, each engine is at a checkpoint, whole`, async (t) => {
-  await Promise.all(ENGINES.map((engine) => t.test(engine, () => killAgainAndAgain(engine))))
+  await Promise.all(KILLED.map((engine) => t.test(engine, () => killAgainAndAgain(engine))))
 })
