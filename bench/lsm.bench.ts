@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bench, do_not_optimize, group } from 'mitata'
 import { nodeDisk } from '../packages/tidemark/src/disk/node-disk.ts'
-import { openBase, type Engine } from '../packages/tidemark/src/engines/engine.ts'
+import { type FileEngine, openBase, type OpenBaseOptions } from '../packages/tidemark/src/engines/engine.ts'
 import { murmur2 } from '../packages/tidemark/src/hash/murmur2.ts'
 import { BlockCache } from '../packages/tidemark/src/lsm/block-cache.ts'
+import { runWaiting } from '../packages/tidemark/src/lsm/open-files.ts'
 import type { Base, SortedCursor } from '../packages/tidemark/src/store/types.ts'
 
 /** Keys of 16 bytes, values of 12. Of the numbers below twice the count the even ones are there. */
@@ -15,6 +16,9 @@ const KEY_BYTES = 16
 const VALUE_BYTES = 12
 const RANGE_ENTRIES = 10
 const CACHE_BYTES = 64 * 1024 * 1024
+/** Holds index and filters of the state, and little of its data. */
+const INDEX_CACHE_BYTES = 2.5 * KEYS
+const BATCH_KEYS = 256
 
 /** Puts the key of a number together: 8 bytes alike, the number, 4 bytes that look random. */
 function writeKey(target: Uint8Array, number: number): void {
@@ -52,9 +56,8 @@ class Numbers implements SortedCursor {
   }
 }
 
-function writeAll(base: Base, count: number): void {
-  const steps = base.write(base.id + 1, [], [{ name: 'a', count, cursor: new Numbers(count) }])
-  while (steps.next().done !== true) do_not_optimize(base)
+async function writeAll(base: Base, count: number): Promise<void> {
+  await runWaiting(base.write(base.id + 1, [], [{ name: 'a', count, cursor: new Numbers(count) }]))
 }
 
 /** Keys in random order, one after the other: each call gives the next in `key`. */
@@ -87,24 +90,68 @@ function readBenches(name: string, base: Base): void {
   }
 }
 
+/** Prefetches of batches of random keys, then look-ups of these, in a cache that holds hardly a block of them. */
+function prefetchBench(base: Base): void {
+  const keys = new RandomKeys()
+  const bytes = new Uint8Array(BATCH_KEYS * KEY_BYTES)
+  const starts = Int32Array.from({ length: BATCH_KEYS }, (_, i) => i * KEY_BYTES)
+  const ends = Int32Array.from({ length: BATCH_KEYS }, (_, i) => (i + 1) * KEY_BYTES)
+  const hashes = new Int32Array(BATCH_KEYS)
+  const batch = { count: BATCH_KEYS, bytes, starts, ends, hashes }
+  const fill = (): void => {
+    for (let i = 0; i < BATCH_KEYS; i++) {
+      hashes[i] = keys.next(0)
+      bytes.set(keys.key, i * KEY_BYTES)
+    }
+  }
+  const getAll = (): number => {
+    let found = 0
+    for (let i = 0; i < BATCH_KEYS; i++) {
+      found += base.get('a', bytes, starts[i] as number, ends[i] as number, hashes[i] as number)
+    }
+    return found
+  }
+  bench(`cold (page cache): ${BATCH_KEYS} gets`, () => {
+    fill()
+    return do_not_optimize(getAll())
+  })
+  bench(`cold (page cache): prefetch of ${BATCH_KEYS}, then their gets`, async () => {
+    fill()
+    await base.prefetch?.('a', batch)
+    return do_not_optimize(getAll())
+  })
+}
+
 /** The storage engines, on real files in a temporary directory; the page cache of the system holds all of them. */
-export function lsmBench(): void {
+export async function lsmBench(): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'tidemark-bench-'))
   process.once('exit', () => rmSync(root, { recursive: true, force: true }))
-  const open = (engine: Engine, directory: string, capacityBytes: number): Base =>
-    openBase(engine, { disk: nodeDisk, directory: join(root, directory), cache: new BlockCache({ capacityBytes }) })
-  writeAll(open('lsm', 'state', CACHE_BYTES), KEYS)
+  const options = (directory: string, capacityBytes: number): OpenBaseOptions => ({
+    disk: nodeDisk,
+    directory: join(root, directory),
+    cache: new BlockCache({ capacityBytes }),
+  })
+  const open = (engine: FileEngine, directory: string, capacityBytes: number): Base =>
+    openBase(engine, options(directory, capacityBytes))
+  await writeAll(open('lsm', 'state', CACHE_BYTES), KEYS)
+  await writeAll(openBase('lsm', { ...options('zstd', CACHE_BYTES), compression: 'zstd' }), KEYS)
 
   group(`lsm: ${KEYS} keys of ${KEY_BYTES} B`, () => {
     bench('key alone (part of every get below)', () => do_not_optimize(new RandomKeys().next(0)))
     readBenches('hot (block cache)', open('lsm', 'state', CACHE_BYTES))
-    readBenches('cold (page cache)', open('lsm', 'state', 0))
+    readBenches('cold (page cache; index and filters in the block cache)', open('lsm', 'state', INDEX_CACHE_BYTES))
     readBenches('memory', open('memory', 'state', 0))
+    readBenches('zstd, hot (block cache)', open('lsm', 'zstd', CACHE_BYTES))
+    readBenches('zstd, cold (page cache; index and filters in the block cache)', open('lsm', 'zstd', INDEX_CACHE_BYTES))
+    prefetchBench(open('lsm', 'state', INDEX_CACHE_BYTES))
+    bench('open and close', () => open('lsm', 'state', 0).close())
     let writes = 0
-    bench(`write of ${WRITTEN_KEYS} keys to a new base`, () => {
-      const base = open('lsm', `write-${++writes}`, 0)
-      writeAll(base, WRITTEN_KEYS)
-      base.close()
-    })
+    for (const compression of ['none', 'zstd'] as const) {
+      bench(`write of ${WRITTEN_KEYS} keys to a new base, compression ${compression}`, async () => {
+        const base = openBase('lsm', { ...options(`write-${++writes}`, 0), compression })
+        await writeAll(base, WRITTEN_KEYS)
+        base.close()
+      })
+    }
   })
 }

@@ -21,7 +21,7 @@ export interface BaseReadsOptions {
   readonly cache: BlockCache
   /** Names the base in errors. */
   readonly directory: string
-  /** For the age of iterators. */
+  /** For the age of iterators, and to tell how fast the disk answers. */
   readonly clock?: Clock
   readonly maxIterators?: number
 }
@@ -37,7 +37,7 @@ export class BaseReads {
   constructor(options: BaseReadsOptions) {
     const { cache, clock, directory, maxIterators } = options
     this.#cache = cache
-    this.#prefetcher = new Prefetcher(cache)
+    this.#prefetcher = new Prefetcher(cache, clock ?? null)
     this.#iterators = new OpenIterators(maxIterators ?? MAX_ITERATORS, clock ?? null, directory)
   }
 

@@ -40,7 +40,7 @@ export interface LsmOptions {
   readonly resident?: boolean
   /** How blocks of new files are stored; files are read whatever they were written with. Default: 'none'. */
   readonly compression?: Compression
-  /** For the age of open iterators in the statistics. */
+  /** For the age of open iterators, and to tell whether a prefetch is worth its cost: without it, it always is. */
   readonly clock?: Clock
   /** Iterators that may be open at a time; default MAX_ITERATORS. */
   readonly maxIterators?: number

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.ts'
 import type { KeyBatch } from '../store/types.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { Section } from './section.ts'
@@ -9,6 +10,16 @@ const MAX_READS = 64
 const MOST_OF_CACHE = 4
 /** When nothing had to be loaded, up to so many of the next prefetches are left out, as long as no read has to wait. */
 const MAX_SKIPPED = 15
+
+/**
+ * A disk that answers this fast, ms a read, has the file in the memory of the operating system: reading there in another
+ * thread costs several times as much as reading at once, and nobody would be kept waiting.
+ */
+const FAST_READ_MS = 0.06
+/** So many reads tell how fast the disk is: the first one that is not fast ends the trial. */
+const TRIAL_READS = 4
+/** Prefetches from one trial to the next. */
+const TRIAL_EVERY = 32
 
 /** A key that is still looked for: its bytes are copied, as the batch is valid during the call only. */
 interface PendingKey {
@@ -44,9 +55,15 @@ export class Prefetcher {
   #quiet = 0
   #skip = 0
   #waits = 0
+  readonly #clock: Clock | null
+  /** Whether the last trial found the disk fast, and calls until the next. */
+  #fast = false
+  #untilTrial = 0
 
-  constructor(cache: BlockCache) {
+  /** Without a clock there are no trials, and every disk counts as slow. */
+  constructor(cache: BlockCache, clock: Clock | null) {
     this.#cache = cache
+    this.#clock = clock
   }
 
   /**
@@ -54,6 +71,7 @@ export class Prefetcher {
    * itself meets the error.
    */
   start(sections: readonly Section[], keys: KeyBatch): Promise<void> | null {
+    if (this.#fast && --this.#untilTrial > 0) return null
     if (keys.count === 0 || sections.length === 0 || this.#cache.capacityBytes === 0 || this.#left()) return null
     const prefetch: Prefetch = {
       sections,
@@ -76,8 +94,33 @@ export class Prefetcher {
       return null
     }
     this.#quiet = 0
+    if (this.#clock !== null && this.#isFast(this.#clock, prefetch)) return null
     for (const { file } of sections) file.retain()
     return this.#run(prefetch)
+  }
+
+  /** Tries the disk now and then, by reading the first parts that are wanted. */
+  #isFast(clock: Clock, prefetch: Prefetch): boolean {
+    if (--this.#untilTrial > 0) return this.#fast
+    this.#untilTrial = TRIAL_EVERY
+    this.#fast = false
+    let reads = 0
+    for (const { file, part } of prefetch.wanted.values()) {
+      const start = clock.monotonicMs()
+      let bytes: Uint8Array
+      try {
+        bytes = file.readVerified(part.position, part.sizeBytes, part.crc, part.store)
+      } catch {
+        // The read of the key meets the error again.
+        return false
+      }
+      const ms = clock.monotonicMs() - start
+      part.keep(bytes)
+      if (ms >= FAST_READ_MS) return false
+      if (++reads === TRIAL_READS) break
+    }
+    this.#fast = true
+    return true
   }
 
   /** True if this call is left out. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ManualClock } from '../../src/clock/clock.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { murmur2 } from '../../src/hash/murmur2.ts'
 import type { KeyBatch } from '../../src/store/types.ts'
@@ -35,7 +36,10 @@ function batchOf(keys: readonly Uint8Array[]): KeyBatch {
 }
 
 /** A base of three files on a disk that counts, opened with a cold cache. */
-function cold(capacityBytes = 4 * MIB): { base: ReturnType<typeof openBaseOn>; counting: CountingDisk } {
+function cold(
+  capacityBytes = 4 * MIB,
+  clock?: ManualClock,
+): { base: ReturnType<typeof openBaseOn>; counting: CountingDisk } {
   const disk = new MemDisk({ tracked: false })
   const writer = openBaseOn(disk, { cache: newCache(MIB) })
   write(writer, 1, changesOf(1, 0, COUNT))
@@ -46,7 +50,10 @@ function cold(capacityBytes = 4 * MIB): { base: ReturnType<typeof openBaseOn>; c
   ])
   writer.close()
   const counting = new CountingDisk(disk)
-  const base = openBaseOn(counting.disk, { cache: newCache(capacityBytes) })
+  const base = openBaseOn(counting.disk, {
+    cache: newCache(capacityBytes),
+    ...(clock === undefined ? {} : { clock }),
+  })
   counting.reset()
   return { base, counting }
 }
@@ -139,5 +146,35 @@ test('a prefetch loads no more than a fourth of the cache', async () => {
   assert.ok(counting.laterReads > 0)
   const { bytes: held } = base.statistics().cache ?? { bytes: 0 }
   assert.ok(held <= capacity / 2, `${held} bytes`)
+  base.close()
+})
+
+test('a disk that answers at once is not read in other threads; one that does not is; both are tried again', async () => {
+  const clock = new ManualClock()
+  const { base, counting } = cold(4 * MIB, clock)
+  let readMs = 0
+  counting.beforeRead = () => clock.advance(readMs)
+  let next = 0
+  const prefetches = async (count: number): Promise<number> => {
+    let promises = 0
+    for (let i = 0; i < count; i++) {
+      const key = keyOf(next % (2 * COUNT))
+      next += 346
+      const promise = base.prefetch('a', batchOf([key]))
+      if (promise !== null) promises++
+      await promise
+      get(base, key)
+    }
+    return promises
+  }
+  assert.equal(await prefetches(20), 0)
+  assert.equal(counting.laterReads, 0)
+  readMs = 0.2
+  assert.ok((await prefetches(60)) > 10)
+  assert.ok(counting.laterReads > 10)
+  readMs = 0
+  counting.laterReads = 0
+  await prefetches(120)
+  assert.ok(counting.laterReads < 60, `${counting.laterReads} reads`)
   base.close()
 })
