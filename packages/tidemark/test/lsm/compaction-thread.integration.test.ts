@@ -57,7 +57,7 @@ class Stand {
   }
 }
 
-test('a thread merges files while they are read and written; the next write or the close names the result', async () => {
+test('L1: a thread merges files while they are read and written; the next write or the close names the result', async () => {
   const stand = new Stand('merges')
   try {
     for (let id = 1; id <= 4; id++) await stand.write(id)

@@ -64,7 +64,7 @@ test('C5: a retained checkpoint is readable through merges and restarts, and its
   expectSame(base, modelOf(30))
 })
 
-test('a file of a released checkpoint that an iterator still reads goes when that is closed', () => {
+test('L2: a file of a released checkpoint that an iterator still reads goes when that is closed', () => {
   const disk = new MemDisk()
   const base = openBaseOn(disk)
   for (let id = 1; id <= 4; id++) write(base, id, changesOf(id))
