@@ -15,7 +15,7 @@ import {
 } from './retained-record.ts'
 import { retainedCovering, type RetentionPolicy } from './retention.ts'
 
-/** The steps between which a crash is tested (invariants S1 and S2). */
+/** The steps between which a crash is tested (invariants K1 and K2). */
 export const RETAIN_FAILPOINTS = [
   'retain-before-flush',
   'retain-before-record',
@@ -96,7 +96,7 @@ export class Retainer {
     this.#recover()
   }
 
-  /** Drops what a crash left half done, and what was kept for a savepoint that has ended by now (S2). */
+  /** Drops what a crash left half done, and what was kept for a savepoint that has ended by now (K2). */
   #recover(): void {
     const { base, disk, directory, id: committed } = this.#options
     const complete = new Set(base.retained().map(({ id }) => id))

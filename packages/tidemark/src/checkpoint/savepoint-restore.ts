@@ -6,7 +6,7 @@ import { damagedFile } from './framed-file.ts'
 import type { CheckpointRecord } from './record.ts'
 import { renamed, type Savepoint, type SavepointTask, TASK_MANIFEST, taskPrefix } from './savepoint-format.ts'
 
-/** The steps of a start from a savepoint between which a crash is tested (invariant S5). */
+/** The steps of a start from a savepoint between which a crash is tested (invariant K5). */
 export const RESTORE_FAILPOINTS = [
   'restore-before-pending',
   'restore-after-pending',

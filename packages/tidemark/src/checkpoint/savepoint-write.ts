@@ -11,7 +11,7 @@ import {
   withPlannedStreams,
 } from './savepoint-format.ts'
 
-/** The steps of a savepoint between which a crash is tested (invariants S3 and S4). */
+/** The steps of a savepoint between which a crash is tested (invariants K3 and K4). */
 export const SAVEPOINT_FAILPOINTS = [
   'savepoint-after-pause',
   'savepoint-after-barrier',

@@ -7,7 +7,7 @@ import { type SavepointPart, writeSavepoint } from '../checkpoint/savepoint-writ
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
-import { openEngine } from '../engines/engine.ts'
+import { openTaskBase } from '../engines/open-task-base.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts'
 import { readFormat } from '../log/embedded/format-file.ts'
@@ -95,7 +95,8 @@ export class StoppedJob {
     const { disk, dataDir, clock } = this.#options
     const directory = `${dataDir}/state/${taskStateName(meta.lineage, meta.task)}`
     const cache = new BlockCache({ capacityBytes: CACHE_BYTES })
-    const base = await openEngine(meta.engine, { disk, directory, cache })
+    const choice = { engine: meta.engine, stores: {} }
+    const base = await openTaskBase({ disk, directory, cache, choice, stores: [] })
     try {
       const retaining = this.#retaining(retainingBase(base), meta)
       const record = producer.id === 0 ? NOTHING : decodeCheckpoint(producer.checkpoint, producer.producer)

@@ -4,6 +4,7 @@ import {
   type LineageFile,
   lineageStream,
   parseTaskProducer,
+  plannedStream,
   readLineage,
   taskProducer,
   writeLineage,
@@ -24,6 +25,8 @@ import {
 import { encodeCheckpoint } from '../checkpoint/record.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
+import type { Plan } from '../dsl/plan.ts'
+import { FILE_ENGINES } from '../engines/engine.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
@@ -37,6 +40,11 @@ export interface LineageOptions {
   readonly host: LogHost
   readonly disk: Disk
   readonly clock: Clock
+  /** What the run would be with these streams, in a lineage, and the engines that keep its state. */
+  readonly planFor: (
+    existing: readonly StreamInfo[],
+    lineage: number,
+  ) => { readonly planned: Plan; readonly engines: readonly string[] }
   /** Makes a name that is unique in the world. */
   readonly newId: () => string
   readonly failpoint: (name: RestoreFailpoint) => void
@@ -96,6 +104,7 @@ class StartFrom {
     if (!home) await this.#checkUnused(savepoint)
     const older = this.#file?.older ?? []
     const number = home ? 1 + Math.max(current.number, ...older.map((each) => each.number)) : 1
+    await this.#checkPlan(savepoint, number)
     const origin = { savepoint: savepoint.id, lineage: savepoint.lineage.id }
     const next: Lineage = { id: newId(), number, from: origin, atMs: clock.now() }
     const dataId = this.#file?.dataId ?? newId()
@@ -114,6 +123,32 @@ class StartFrom {
     const { job } = this.#options
     if (savepoint.job === job) return
     throw mismatch(savepoint, `this is job ${job}. A savepoint starts the job that it is of`)
+  }
+
+  /** Each key must come to the task that has its state, and that state into an engine that takes it. */
+  async #checkPlan(savepoint: Savepoint, lineage: number): Promise<void> {
+    const { host, planFor } = this.#options
+    const there = await host.streams()
+    const names = new Set(there.map(({ name }) => name))
+    const coming = savepoint.streams
+      .filter(({ kind, name }) => kind === 'user' && !names.has(name))
+      .map((stream): StreamInfo => ({ ...stream, id: -1, slot: -1 }))
+    const { planned, engines } = planFor([...there, ...coming], lineage)
+    const partitions = new Map(savepoint.streams.map((stream) => [stream.name, stream.partitions]))
+    for (const { name, partitions: count } of [...planned.inputs, ...planned.intermediates]) {
+      const before = partitions.get(plannedStream(name)) ?? count
+      if (count === before) continue
+      throw mismatch(savepoint, `stream ${name} has ${before} partitions in it, and would have ${count} now`)
+    }
+    if (planned.tasks !== savepoint.tasks.length) {
+      throw mismatch(savepoint, `it has ${savepoint.tasks.length} tasks, and the job would have ${planned.tasks} now`)
+    }
+    const other = engines.find((engine) => !FILE_ENGINES.some((name) => name === engine))
+    if (other === undefined) return
+    throw new TidemarkError(
+      'ERR_CHECKPOINT_ENGINE',
+      `a job on engine ${other} cannot start from a savepoint: start it on ${FILE_ENGINES.join(' or ')}`,
+    )
   }
 
   /** A savepoint of another data directory starts one that the job has not run on. */

@@ -11,7 +11,7 @@ import { ContainerGroup } from './container-group.ts'
 import { Control } from './control.ts'
 import { storeSpecs } from './compile.ts'
 import { createStreams } from './create-streams.ts'
-import { assertEngines } from './engine-choice.ts'
+import { assertEngines, engineChoice } from './engine-choice.ts'
 import { flushRetired } from './flush-retired.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { jobPlan } from './job-plan.ts'
@@ -87,7 +87,7 @@ export class Supervisor {
 
   static async #prepare(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Supervisor> {
     try {
-      const lineage = await Supervisor.#lineage(options, host)
+      const lineage = await Supervisor.#lineage(options, settings, host)
       const existing = await host.streams()
       const planned = jobPlan(options.job, {
         existing,
@@ -105,10 +105,16 @@ export class Supervisor {
     }
   }
 
-  static #lineage({ job, run, disk, clock, newId }: SupervisorOptions, host: LogHost): Promise<Lineage> {
+  static #lineage(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Lineage> {
+    const { job, run, disk, clock, newId } = options
     return chooseLineage({
       job: job.name,
       from: run.from ?? null,
+      planFor: (existing, lineage) => {
+        const planned = jobPlan(job, { existing, defaultPartitions: settings.partitions, lineage })
+        const { engine, stores } = engineChoice(settings.container, storeSpecs(planned.topology.nodes))
+        return { planned, engines: [engine, ...Object.values(stores)] }
+      },
       host,
       disk,
       clock,

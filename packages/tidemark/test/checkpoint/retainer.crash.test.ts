@@ -57,7 +57,7 @@ class World {
     this.#model = new Map(this.states.get(this.log.id))
     this.task = this.#open(nowMs)
     this.check()
-    assert.deepEqual(recordIds(this.disk, STATE), retainedIds(this.disk, STATE), 'a record for each, and no other (S1)')
+    assert.deepEqual(recordIds(this.disk, STATE), retainedIds(this.disk, STATE), 'a record for each, and no other (K1)')
   }
 
   check(): void {
@@ -100,7 +100,7 @@ const round = fc.record({
 })
 
 describe('retained checkpoints and crashes', () => {
-  it('power failures between any two operations of the disk: each is whole or not there (S1, C5)', () => {
+  it('power failures between any two operations of the disk: each is whole or not there (K1, C5)', () => {
     fc.assert(
       fc.property(fc.array(round, { minLength: 1, maxLength: 14, size: 'max' }), (rounds) => {
         const world = new World()
@@ -126,7 +126,7 @@ describe('retained checkpoints and crashes', () => {
   })
 
   for (const point of RETAIN_FAILPOINTS) {
-    it(`killed at ${point}: the next start has it wholly or not at all (S1, S2, C5)`, () => {
+    it(`killed at ${point}: the next start has it wholly or not at all (K1, K2, C5)`, () => {
       for (const power of [null, 1, 2, 3]) {
         const world = new World()
         world.write(0, [1, 2, 3])

@@ -83,7 +83,7 @@ test('a task that has committed nothing has nothing to keep, and says so', () =>
   task.state.close()
 })
 
-test('what was kept for a savepoint is given up at the next start (S2)', () => {
+test('what was kept for a savepoint is given up at the next start (K2)', () => {
   const disk = new MemDisk()
   const log = emptyLog()
   const task = new KeptTask(disk, log, { nowMs: START_MS, settings: SETTINGS })

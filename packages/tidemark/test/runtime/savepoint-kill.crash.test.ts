@@ -21,7 +21,7 @@ async function finish(settings: RunOptions): Promise<void> {
   await (await run(job, { ...settings, containers: 0 })).done
 }
 
-describe('kill -9 while a savepoint is taken (S2, S3, S4, C5, C6)', () => {
+describe('kill -9 while a savepoint is taken (K2, K3, K4, C5, C6)', () => {
   for (const point of SAVEPOINT_FAILPOINTS) {
     it(`killed at ${point}: the job is not harmed, and there is a whole savepoint or none`, async () => {
       const settings = options(`at-${point}`, file)
@@ -45,7 +45,7 @@ describe('kill -9 while a savepoint is taken (S2, S3, S4, C5, C6)', () => {
   }
 })
 
-describe('kill -9 while a job starts from a savepoint (S5, C8)', () => {
+describe('kill -9 while a job starts from a savepoint (K5, C8)', () => {
   const savepoint = join(root, 'savepoint')
   const home = options('home', file)
 

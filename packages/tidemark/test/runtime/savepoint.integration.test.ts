@@ -2,9 +2,14 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { systemClock } from '../../src/clock/clock.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { defineJob, isTidemarkError, kv, run, type SavepointInfo, string, uint } from '../../src/index.ts'
+import { registerEngine } from '../../src/engines/engine.ts'
+import { defineJob, isTidemarkError, kv, run, type SavepointInfo, stream, string, uint } from '../../src/index.ts'
+import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts'
+import { askRunning } from '../../src/ops/ask-running.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
+import { MapBase } from '../store/map-base.ts'
 import { JOB, assertBatch, makeSales, options, root, salesFile, until } from './fixtures-savepoint/sales.ts'
 import job, { perItem, sales } from './fixtures-savepoint/stages.job.ts'
 
@@ -37,7 +42,7 @@ describe('a savepoint of a run', () => {
     await app.drain()
   })
 
-  it('is a cut: from it and the rest of the input come the results of a plain loop, byte for byte (S3)', async () => {
+  it('is a cut: from it and the rest of the input come the results of a plain loop, byte for byte (K3)', async () => {
     const growing = join(root, 'growing.jsonl')
     const summary = await (await run(JOB, { ...options('second', growing), from: taken.directory })).done
     assert.ok(summary.records > 0 && summary.records < LIST.length, `${summary.records} records came after it`)
@@ -50,7 +55,7 @@ describe('a savepoint of a run', () => {
     await assertBatch('first', LIST, 'the job')
   })
 
-  it('starting again with the same savepoint goes on from where the data directory is (S5)', async () => {
+  it('starting again with the same savepoint goes on from where the data directory is (K5)', async () => {
     const warnings: string[] = []
     const more = await run(JOB, {
       ...options('second', join(root, 'growing.jsonl')),
@@ -126,7 +131,7 @@ describe('savepoints that cannot be', () => {
     await assert.rejects(app.checkpoint(), { code: 'ERR_RUN_ENDED' })
   })
 
-  it('ERR_SAVEPOINT_TIMEOUT: a handler that hangs keeps the cut from being reached; then the job goes on (S4)', async () => {
+  it('ERR_SAVEPOINT_TIMEOUT: a handler that hangs keeps the cut from being reached; then the job goes on (K4)', async () => {
     const seen = kv('seen', { key: string(), value: uint() })
     let release: () => void = () => {}
     const gate = new Promise<void>((resolve) => {
@@ -201,5 +206,53 @@ describe('checkpoints by request', () => {
     )
     await app.drain()
     assert.ok(isTidemarkError(await app.checkpoint().catch((error: unknown) => error), 'ERR_RUN_ENDED'))
+  })
+})
+
+describe('engines that cannot keep a checkpoint', () => {
+  it('ERR_CHECKPOINT_ENGINE: no checkpoint, no savepoint, no start from one', async () => {
+    registerEngine({
+      name: 'in-a-map',
+      open: ({ disk, directory }) => {
+        disk.makeDirectory(directory)
+        return new MapBase()
+      },
+    })
+    const settings = { dataDir: join(root, 'engine'), partitions: 2, engine: 'in-a-map' }
+    const app = await run(job, settings)
+    await assert.rejects(app.checkpoint(), { code: 'ERR_CHECKPOINT_ENGINE' })
+    await assert.rejects(app.savepoint(), { code: 'ERR_CHECKPOINT_ENGINE' })
+    await app.drain()
+    const from = join(root, 'mismatch-savepoint')
+    const start = run(job, { ...settings, dataDir: join(root, 'engine-2'), partitions: 4, from })
+    await assert.rejects(start, { code: 'ERR_CHECKPOINT_ENGINE' })
+  })
+
+  it('ERR_SAVEPOINT_MISMATCH: a stream with another number of partitions than it had', async () => {
+    const wider = defineJob('sales', (builder) => {
+      builder
+        .from(sales)
+        .groupBy((sale) => sale.item)
+        .count(perItem)
+      builder
+        .from(stream('wide', { key: string(), value: uint(), partitions: 8 }))
+        .groupByKey()
+        .count('wide-counts')
+    })
+    const start = run(wider, { dataDir: join(root, 'wider'), from: join(root, 'mismatch-savepoint') })
+    await assert.rejects(start, { code: 'ERR_SAVEPOINT_MISMATCH', message: /partitions|tasks/ })
+  })
+})
+
+describe('requests from another process', () => {
+  it('ERR_CONTROL_TIMEOUT: who has the data directory open is no running job; ERR_RUN_ENDED: nobody has', async () => {
+    const directory = join(root, 'busy')
+    const data = openDataDir(directory, nodeDisk)
+    const ask = { clock: systemClock, id: 'a-request', timeoutMs: 100 }
+    await assert.rejects(askRunning(data, { kind: 'checkpoint' }, ask), { code: 'ERR_RUN_ENDED' })
+    const log = EmbeddedLog.open({ disk: nodeDisk, directory, job: null, clock: systemClock })
+    await assert.rejects(askRunning(data, { kind: 'checkpoint' }, ask), { code: 'ERR_CONTROL_TIMEOUT' })
+    log.close()
+    assert.deepEqual(readdirSync(join(directory, 'control')), [], 'the request is taken back')
   })
 })
