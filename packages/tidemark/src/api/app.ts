@@ -71,6 +71,11 @@ export interface RunOptions {
   readonly engine?: EngineName
   /** By store: wins over the engine that the store names. */
   readonly storeEngines?: Readonly<Record<string, EngineName>>
+  /**
+   * How the blocks of state files are stored (default none): zstd takes less room and more time, with keys and values of
+   * text often a third of the room. What is there is read however it is stored, and merges store it anew.
+   */
+  readonly compression?: StateCompression
   /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
   readonly recentMaxBytes?: number
   /**
@@ -85,11 +90,6 @@ export interface RunOptions {
   readonly onWarning?: (line: string) => void
 }
 
-  /**
-   * How the blocks of state files are stored (default none): zstd takes less room and more time, with keys and values of
-   * text often a third of the room. What is there is read however it is stored, and merges store it anew.
-   */
-  readonly compression?: StateCompression
 /** How a run is getting on; cheap to ask for. */
 export interface Progress {
   /** Records read by source inputs so far in this run, and per second lately. */
@@ -104,7 +104,11 @@ export interface Progress {
   readonly checkpoints: number
   readonly restarts: number
   readonly tasks: number
+  /** Given up by the policy `drop`, or of no task for want of a key. */
   readonly dropped: number
+  /** Put aside into a dead-letter stream, by inputs and by handlers. */
+  readonly deadLettered: number
+  /** For a window that was closed. */
   readonly late: number
   readonly phase: 'starting' | 'restoring' | 'running' | 'draining' | 'ended'
 }
@@ -119,7 +123,11 @@ export interface Summary {
   readonly checkpoints: number
   readonly restoredMs: number
   readonly restarts: number
+  /** Given up by the policy `drop`, or of no task for want of a key. */
   readonly dropped: number
+  /** Put aside into a dead-letter stream, by inputs and by handlers. */
+  readonly deadLettered: number
+  /** For a window that was closed. */
   readonly late: number
   readonly tasks: number
   readonly containers: number
@@ -157,6 +165,12 @@ export interface SavepointInfo {
   readonly pausedMs: number
 }
 
+/** Which of a key's entries is meant: of windows and sessions by their start, of versions by a time; ms since 1970. */
+export interface StoreMoment {
+  readonly start?: number
+  readonly asOf?: number
+}
+
 /** A store of a running job, read from outside: committed values, routed to the owner. */
 export interface StoreReader<K = unknown, V = unknown> {
   /**
@@ -170,7 +184,19 @@ export interface StoreReader<K = unknown, V = unknown> {
 export interface StoreEntry<K = unknown, V = unknown> {
   readonly key: K
   readonly value: V
+  /** Of windows and sessions. */
   readonly window?: { readonly start: number; readonly end: number }
+  /** Of a versioned store: since when; a value of null says that there is none from then on. */
+  readonly atMs?: number
+  /** Of a list, from 0. */
+  readonly index?: number
+}
+
+/** A store of counters, lists or sets of a running job, read from outside. A key that has none is 0 or empty. */
+export interface CollectionReader<K, Whole, Part> {
+  get(key: K): Promise<Whole>
+  /** Of a list the elements, of a set the members. */
+  scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry<K, Part>>
 }
 
 /** A running job. */
@@ -194,12 +220,6 @@ export interface App extends AsyncDisposable {
   savepoint(options?: SavepointOptions): Promise<SavepointInfo>
   send<K, V>(
     stream: StreamDef<K, V>,
-/** Which of a key's entries is meant: of windows and sessions by their start, of versions by a time; ms since 1970. */
-export interface StoreMoment {
-  readonly start?: number
-  readonly asOf?: number
-}
-
     message: { readonly key: K; readonly value: V; readonly timestamp?: number },
   ): Promise<void>
   /** Committed state, typed by the store. Errors: ERR_UNKNOWN_STORE. */
@@ -213,19 +233,7 @@ export interface StoreMoment {
 
 export interface ReadMessage<K, V> {
   readonly key: K | null
-  /** Of windows and sessions. */
   readonly value: V | null
-  /** Of a versioned store: since when; a value of null says that there is none from then on. */
-  readonly atMs?: number
-  /** Of a list, from 0. */
-  readonly index?: number
-}
-
-/** A store of counters, lists or sets of a running job, read from outside. A key that has none is 0 or empty. */
-export interface CollectionReader<K, Whole, Part> {
-  get(key: K): Promise<Whole>
-  /** Of a list the elements, of a set the members. */
-  scan(options?: { readonly limit?: number }): AsyncIterable<StoreEntry<K, Part>>
   readonly timestamp: number
   readonly partition: number
   readonly offset: bigint

@@ -32,6 +32,7 @@ export function summaryText(summary: Summary): string {
     `${formatCount(summary.checkpoints)} checkpoints`,
   ]
   if (summary.dropped > 0) parts.push(`${formatCount(summary.dropped)} dropped`)
+  if (summary.deadLettered > 0) parts.push(`${formatCount(summary.deadLettered)} dead-lettered`)
   if (summary.late > 0) parts.push(`${formatCount(summary.late)} late`)
   if (summary.restarts > 0) parts.push(`${summary.restarts} restarts`)
   const how = summary.ended === 'drain' ? 'stopped after a final commit; run it again to go on' : 'all input processed'

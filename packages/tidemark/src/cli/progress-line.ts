@@ -21,6 +21,7 @@ export function progressText(progress: Progress, elapsedMs: number): string {
   ]
   if (progress.restarts > 0) parts.push(`restarts ${progress.restarts}`)
   if (progress.dropped > 0) parts.push(`dropped ${formatCount(progress.dropped)}`)
+  if (progress.deadLettered > 0) parts.push(`dead-lettered ${formatCount(progress.deadLettered)}`)
   if (progress.late > 0) parts.push(`late ${formatCount(progress.late)}`)
   parts.push(formatSpan(elapsedMs))
   return parts.join('  ')

@@ -41,7 +41,7 @@ interface Member {
   host: ContainerHost | null
   status: ContainerStatus | null
   watch: PulseWatch | null
-  /** Of containers that crashed before: records, dropped, late, checkpoints. */
+  /** Of containers that crashed before: records, what was dropped, put aside and late, checkpoints. */
   before: Totals
   crashesInARow: number
   progressAtCrash: number
@@ -50,11 +50,12 @@ interface Member {
 interface Totals {
   readonly records: number
   readonly dropped: number
+  readonly deadLettered: number
   readonly late: number
   readonly checkpoints: number
 }
 
-const NONE: Totals = { records: 0, dropped: 0, late: 0, checkpoints: 0 }
+const NONE: Totals = { records: 0, dropped: 0, deadLettered: 0, late: 0, checkpoints: 0 }
 
 /** The containers of a node: gives them their tasks, starts them again when they crash, gives up after a limit. */
 export class ContainerGroup {
@@ -218,6 +219,7 @@ export class ContainerGroup {
     return {
       records: before.records + status.records,
       dropped: before.dropped + status.dropped,
+      deadLettered: before.deadLettered + status.deadLettered,
       late: before.late + status.late,
       checkpoints: before.checkpoints + status.checkpoints,
     }
@@ -233,6 +235,10 @@ export class ContainerGroup {
 
   get dropped(): number {
     return this.#sum('dropped')
+  }
+
+  get deadLettered(): number {
+    return this.#sum('deadLettered')
   }
 
   get late(): number {

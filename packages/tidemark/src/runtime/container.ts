@@ -13,6 +13,7 @@ export interface ContainerStatus {
   readonly tasks: readonly TaskStatus[]
   readonly records: number
   readonly dropped: number
+  readonly deadLettered: number
   readonly late: number
   readonly checkpoints: number
   /** When the first record was processed and the last commit decided, ms since 1970; null if not yet. */
@@ -134,11 +135,13 @@ export class Container {
   status(): ContainerStatus {
     let records = 0
     let dropped = 0
+    let deadLettered = 0
     let late = 0
     const statuses: TaskStatus[] = []
     for (const task of this.#options.tasks) {
       records += task.records
       dropped += task.counters.dropped
+      deadLettered += task.counters.deadLettered
       late += task.counters.late
       const positions: Record<string, number> = {}
       for (const input of task.inputs) positions[input.origin.stream] = input.position
@@ -154,6 +157,7 @@ export class Container {
       tasks: statuses,
       records,
       dropped,
+      deadLettered,
       late,
       checkpoints: this.#checkpoints,
       firstRecordMs: this.#firstRecordMs,

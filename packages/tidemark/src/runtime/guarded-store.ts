@@ -5,9 +5,9 @@ import type { Gate } from './scope.ts'
 export class GuardedStore implements RawStore {
   readonly spec: StoreSpec
   readonly #store: RawStore
-  readonly #gate: Gate
+  readonly #gate: Pick<Gate, 'check'>
 
-  constructor(store: RawStore, gate: Gate) {
+  constructor(store: RawStore, gate: Pick<Gate, 'check'>) {
     this.spec = store.spec
     this.#store = store
     this.#gate = gate

@@ -62,6 +62,8 @@ export class Input {
   #endedAt: number | null
   #finalEnd: number | null = null
   #loaded = false
+  /** Operators were told that it is idle; after a start they may know it from the checkpoint. */
+  #quiet = true
   /** Records from here on wait: the cut of a savepoint. */
   #cut: number = Number.POSITIVE_INFINITY
   #records = 0
@@ -186,7 +188,19 @@ export class Input {
         this.#look(span)
       }
     }
+    if (this.#quiet && this.kind === 'source' && this.#position > before) this.#activate()
     return this.#position - before
+  }
+
+  /** Nothing has come for a while: the input holds no watermark back until something does. */
+  idle(): void {
+    this.#quiet = true
+    this.root.idle()
+  }
+
+  #activate(): void {
+    this.#quiet = false
+    this.root.active()
   }
 
   /** Tells where the next records are. */
@@ -229,7 +243,8 @@ export class Input {
     if (this.#board.ended && mark.kind === 'end') {
       this.root.end()
       this.#endedAt = this.#position
-    } else if (this.#board.idle) this.root.idle()
+    } else if (this.#board.idle) this.idle()
+    else if (this.#quiet) this.#activate()
   }
 
   /** Newest event time seen; minus infinity before the first message. */

@@ -50,6 +50,10 @@ export class SourceGroup {
     return this.#ingests.reduce((sum, ingest) => sum + ingest.progress().dropped, 0)
   }
 
+  get deadLettered(): number {
+    return this.#ingests.reduce((sum, ingest) => sum + ingest.progress().deadLettered, 0)
+  }
+
   /** Starts to read a stream's inputs; problems come by `onFailed`. */
   start(stream: StreamDef<unknown, unknown>, specs: readonly InputSpec[]): void {
     const finite = specs.filter((s) => s.follow !== true)

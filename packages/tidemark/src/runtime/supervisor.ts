@@ -278,6 +278,7 @@ export class Supervisor {
       restarts: containers.restarts,
       tasks: this.plan.tasks,
       dropped: containers.dropped + this.#sources.dropped,
+      deadLettered: containers.deadLettered + this.#sources.deadLettered,
       late: containers.late,
       phase: this.#phase,
     }
@@ -342,6 +343,7 @@ export class Supervisor {
       restoredMs: containers.restoredMs,
       restarts: containers.restarts,
       dropped: containers.dropped + this.#sources.dropped,
+      deadLettered: containers.deadLettered + this.#sources.deadLettered,
       late: containers.late,
       tasks: this.plan.tasks,
       containers: this.#settings.containers,

@@ -9,16 +9,16 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { PartitionReader } from '../log/embedded/partition-reader.ts'
 import type { Append, LogPort, ProducerState, StreamInfo } from '../log/types.ts'
 import type { RawStore, TaskState } from '../store/types.ts'
 import { Committer, type Sealed } from './committer.ts'
 import { type Compiled, compile, storeSpecs } from './compile.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
-import { Input } from './input.ts'
+import { HandlerLimit } from './handler-limit.ts'
+import type { Input } from './input.ts'
+import { makeInputs } from './task-inputs.ts'
 import type { Origin } from './message.ts'
-import { EventTime } from './event-time.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import type { Pulse } from './pulse.ts'
 import { Row } from './row.ts'
@@ -108,7 +108,8 @@ export class Task {
       options.producer.id === 0 ? null : decodeCheckpoint(options.producer.checkpoint, options.producer.producer)
     this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.#outputs)
     this.#compiled = this.#compile(record)
-    this.inputs = this.#makeInputs(record)
+    const wait = (promise: Promise<void>): void => this.#waitFor(promise)
+    this.inputs = makeInputs(options, this.#compiled, record, this.#timed, wait)
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
@@ -151,52 +152,6 @@ export class Task {
     })
   }
 
-  #makeInputs(record: CheckpointRecord | null): Input[] {
-    const options = this.#options
-    const inputs: Input[] = []
-    const eventTime = new EventTime(options.state.clock)
-    for (const { stream, info, kind, producers } of options.inputs) {
-      const root = this.#compiled.roots.get(stream.name)
-      if (root === undefined || options.index >= info.partitions) continue
-      const origin: Origin = {
-        stream: stream.name,
-        partition: options.index,
-        key: stream.key,
-        value: stream.value,
-        onKey: this.#compiled.onKey(stream.name),
-      }
-      inputs.push(
-        new Input({
-          origin,
-          kind,
-          time: kind === 'source' ? stream.time : null,
-          outOfOrderMs: stream.outOfOrderMs,
-          reader: new PartitionReader({
-            disk: options.disk,
-            directory: options.port.directory,
-            stream: info,
-            partition: options.index,
-            offsets: options.port.offsets,
-            // The cursor checks each batch; once is enough.
-            verify: false,
-          }),
-          offsets: options.port.offsets,
-          slot: info.slot + options.index,
-          streamId: info.id,
-          pulse: options.pulse,
-          root,
-          producers,
-          restored: record?.inputs[stream.name] ?? null,
-          eventTime,
-          exactTime: this.#timed,
-          wait: (promise) => this.#waitFor(promise),
-        }),
-      )
-    }
-    // Later stages first: what is in flight is finished before more is taken in.
-    return inputs.reverse()
-  }
-
   #makeCommitter(record: CheckpointRecord | null): Committer {
     const options = this.#options
     return new Committer({
@@ -232,24 +187,13 @@ export class Task {
     })
   }
 
-  #await(promise: Promise<unknown>, over: () => void): void {
+  #await(promise: Promise<unknown>, over: (settled: boolean) => void): void {
     const { clock, handlerTimeoutMs } = this.#options
-    const limit = new AbortController()
-    const timeout = clock.sleep(handlerTimeoutMs, limit.signal).then(
-      () => {
-        throw new TidemarkError(
-          'ERR_HANDLER_TIMEOUT',
-          `the handler did not settle in ${handlerTimeoutMs} ms. Let it settle earlier, or raise commit.timeoutMs, of which a handler has nine tenths.`,
-          { details: { timeoutMs: handlerTimeoutMs } },
-        )
-      },
-      () => {},
-    )
-    const waiting = Promise.race([promise, timeout])
+    const limited = new HandlerLimit(promise, clock, handlerTimeoutMs)
+    const waiting = limited.result
       .catch((error: unknown) => this.#handlerFailed(error))
       .finally(() => {
-        limit.abort()
-        over()
+        over(!limited.ranOut)
         if (this.#waiting === waiting) this.#waiting = null
       })
     this.#waiting = waiting
@@ -376,7 +320,7 @@ export class Task {
     for (const input of this.inputs) {
       if (nowMs - input.activeAtMs < this.#options.idleMs || !input.unbounded || !input.caughtUp) continue
       input.activeAtMs = nowMs
-      input.root.idle()
+      input.idle()
     }
   }
 
@@ -397,11 +341,13 @@ export class Task {
       this.#fail(handlerError(error, this.#row, this.#caller, this.name))
       return
     }
-    this.counters.dropped++
     const ofRecord = this.#caller === 'message'
     // Only a record can be put aside; of a timer or hook nothing is left but the warning.
-    if (policy !== 'drop' && ofRecord) this.#deadLetters?.add(this.#row, error)
-    else {
+    if (policy !== 'drop' && ofRecord) {
+      this.#deadLetters?.add(this.#row, error)
+      this.counters.deadLettered++
+    } else {
+      this.counters.dropped++
       const what = ofRecord ? this.#row.where() : `what its ${this.#caller} did`
       this.#options.log('warn', `${this.name}: dropped ${what}: ${messageOf(error)}`)
     }

@@ -43,7 +43,7 @@ export class TestHarness {
   #tasks: Task[] = []
   #sender = { epoch: 0, id: 0 }
   #failure: Error | null = null
-  #lost = { dropped: 0, late: 0 }
+  #lost = { dropped: 0, deadLettered: 0, late: 0 }
 
   constructor(job: Job, options: TestJobOptions) {
     this.#job = job
@@ -222,7 +222,7 @@ export class TestHarness {
   }
 
   crash(): void {
-    this.#lost = { dropped: this.dropped, late: this.late }
+    this.#lost = { dropped: this.dropped, deadLettered: this.deadLettered, late: this.late }
     this.#failure = null
     this.#disk.crash()
     this.#encoders.clear()
@@ -231,6 +231,10 @@ export class TestHarness {
 
   get dropped(): number {
     return this.#lost.dropped + this.#tasks.reduce((sum, t) => sum + t.counters.dropped, 0)
+  }
+
+  get deadLettered(): number {
+    return this.#lost.deadLettered + this.#tasks.reduce((sum, t) => sum + t.counters.deadLettered, 0)
   }
 
   get late(): number {

@@ -71,8 +71,9 @@ export interface TestJob {
   crash(): void
   /** Waits for asynchronous handlers, then commits. */
   settled(): Promise<void>
-  /** Records that were dropped, and that were late, so far. */
+  /** Records that were dropped, that were put aside as dead letters, and that were late, so far. */
   readonly dropped: number
+  readonly deadLettered: number
   readonly late: number
   close(): void
 }
@@ -102,6 +103,9 @@ export function testJob(job: Job, options: TestJobOptions = {}): TestJob {
     settled: () => harness.settled(),
     get dropped() {
       return harness.dropped
+    },
+    get deadLettered() {
+      return harness.deadLettered
     },
     get late() {
       return harness.late

@@ -15,6 +15,7 @@ const PROGRESS: Progress = {
   restarts: 0,
   tasks: 4,
   dropped: 0,
+  deadLettered: 0,
   late: 0,
   phase: 'running',
 }

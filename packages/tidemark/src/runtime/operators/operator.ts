@@ -34,6 +34,11 @@ export abstract class Operator {
     this.next.idle()
   }
 
+  /** After `idle`: the input has had a row again, whether or not it comes this far. */
+  active(): void {
+    this.next.active()
+  }
+
   end(): void {
     this.next.end()
   }
@@ -55,6 +60,7 @@ class Nothing extends Operator {
   override process(): void {}
   override advance(): void {}
   override idle(): void {}
+  override active(): void {}
   override end(): void {}
 }
 
@@ -97,6 +103,10 @@ export class FanOut extends Operator {
 
   override idle(): void {
     for (const branch of this.#branches) branch.idle()
+  }
+
+  override active(): void {
+    for (const branch of this.#branches) branch.active()
   }
 
   override end(): void {

@@ -161,6 +161,11 @@ export class RepartitionOperator extends Operator {
     if (this.#kind !== 'end') this.#kind = 'idle'
   }
 
+  /** Else the watermark downstream would run ahead of an input whose rows are filtered out before they come here. */
+  override active(): void {
+    this.#kind = 'watermark'
+  }
+
   override end(): void {
     this.#kind = 'end'
   }

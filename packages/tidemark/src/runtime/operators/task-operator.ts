@@ -39,6 +39,10 @@ class Port extends Operator {
     this.#owner.progressed()
   }
 
+  override active(): void {
+    this.quiet = false
+  }
+
   override end(): void {
     this.quiet = true
     this.#owner.ended(this.name)
@@ -103,17 +107,18 @@ export class TaskOperator {
     third: unknown,
   ): void {
     const { gate } = this.#context
-    gate.open = true
     let result: unknown
     try {
-      result = handler(first, second, third)
+      result = gate.enter(handler, first, second, third)
     } catch (error) {
       gate.open = false
       throw error
     }
     if (result !== undefined && isPromise(result)) {
-      this.#scope.await(result, () => {
+      const promise = result
+      this.#scope.await(promise, (settled) => {
         gate.open = false
+        if (!settled) gate.abandon(promise)
       })
     } else gate.open = false
   }

@@ -1,0 +1,61 @@
+import type { CheckpointRecord } from '../checkpoint/record.ts'
+import { PartitionReader } from '../log/embedded/partition-reader.ts'
+import type { Compiled } from './compile.ts'
+import { EventTime } from './event-time.ts'
+import { Input } from './input.ts'
+import type { Origin } from './message.ts'
+import type { TaskOptions } from './task.ts'
+
+/**
+ * The inputs of a task, one for each stream that has its partition, later stages first: what is in flight is finished
+ * before more is taken in. `exactTime`: stores need the event time of each record. `wait`: no messages until it settles.
+ */
+export function makeInputs(
+  options: TaskOptions,
+  compiled: Compiled,
+  record: CheckpointRecord | null,
+  exactTime: boolean,
+  wait: (promise: Promise<void>) => void,
+): Input[] {
+  const inputs: Input[] = []
+  const eventTime = new EventTime(options.state.clock)
+  for (const { stream, info, kind, producers } of options.inputs) {
+    const root = compiled.roots.get(stream.name)
+    if (root === undefined || options.index >= info.partitions) continue
+    const origin: Origin = {
+      stream: stream.name,
+      partition: options.index,
+      key: stream.key,
+      value: stream.value,
+      onKey: compiled.onKey(stream.name),
+    }
+    inputs.push(
+      new Input({
+        origin,
+        kind,
+        time: kind === 'source' ? stream.time : null,
+        outOfOrderMs: stream.outOfOrderMs,
+        reader: new PartitionReader({
+          disk: options.disk,
+          directory: options.port.directory,
+          stream: info,
+          partition: options.index,
+          offsets: options.port.offsets,
+          // The cursor checks each batch; once is enough.
+          verify: false,
+        }),
+        offsets: options.port.offsets,
+        slot: info.slot + options.index,
+        streamId: info.id,
+        pulse: options.pulse,
+        root,
+        producers,
+        restored: record?.inputs[stream.name] ?? null,
+        eventTime,
+        exactTime,
+        wait,
+      }),
+    )
+  }
+  return inputs.reverse()
+}
