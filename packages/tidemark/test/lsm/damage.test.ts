@@ -74,7 +74,7 @@ function expectCorrupt(error: TidemarkError | null, path: string, what: string):
   assert.match(error.message, /at byte \d+/)
 }
 
-test('a compressed file with any bit wrong, or cut off, is ERR_STATE_CORRUPT, never served', () => {
+test('S4: a compressed file with any bit wrong, or cut off, is ERR_STATE_CORRUPT, never served', () => {
   const small = CHANGES.slice(0, 40)
   for (const resident of [false, true]) {
     const disk = written(small, 'zstd')
@@ -93,7 +93,7 @@ test('a compressed file with any bit wrong, or cut off, is ERR_STATE_CORRUPT, ne
 })
 
 for (const resident of [false, true]) {
-  test(`a sorted file with any bit wrong is ERR_STATE_CORRUPT, never served (resident: ${resident})`, () => {
+  test(`S4: a sorted file with any bit wrong is ERR_STATE_CORRUPT, never served (resident: ${resident})`, () => {
     const small = CHANGES.slice(0, 40)
     const disk = written(small)
     const good = readFile(disk, FILE)

@@ -73,7 +73,7 @@ test('a directory without state has nothing to find', () => {
 })
 
 for (const compression of ['none', 'zstd'] as const) {
-  test(`any byte wrong, or missing, is found and named: compression ${compression}`, () => {
+  test(`S4: any byte wrong, or missing, is found and named: compression ${compression}`, () => {
     const disk = writtenDisk(compression)
     const good = readFile(disk, FILE)
     assert.deepEqual(verify(disk).findings, [])
