@@ -35,7 +35,7 @@ const PREPARE_ENTRIES = 2048
 
 /** What a map keeps beside its hash table. */
 export interface MapLayout {
-  /** Ready for a first range at any time, at some 60 ns an entry; else the first range has to sort all entries. */
+  /** Ready for a first range at any time, at about a tenth of a microsecond an entry; else the first range has to sort all entries. */
   readonly ordered: boolean
   /** How many bytes at the end of each key order the entries of a group (see KeyGroups); 0: there are no groups. */
   readonly suffixBytes: number

@@ -5,7 +5,7 @@ const FIRST_TAIL = 128
 
 /**
  * Entries of a map in the order they came, sorted a run of 8192 at a time: what it costs to have a large map ready for
- * its first range, some 60 ns an entry, so that the range need not sort it.
+ * its first range, about a tenth of a microsecond an entry, so that the range need not sort it.
  */
 export class EntryRuns {
   /** Sorted by key, each. */

@@ -29,6 +29,9 @@ const ORIGIN = { stream: 'clicks', partition: 0, key: text, value: text, onKey: 
 const COUNTS = kvSpec('counts', string(), uint())
 const WINDOWS = windowSpec('windows', string(), uint(), { windowSizeMs: 10 })
 const spent = (): void => undefined
+/** The parts of a gate and of a view of offsets that are used here. */
+const OPEN = { check: spent } satisfies Partial<Gate> as unknown as Gate
+const OFFSETS = { start: () => 0, end: () => 3 } satisfies Partial<OffsetsView> as unknown as OffsetsView
 
 function recordBatch(keys: readonly (string | null)[]): Uint8Array {
   const encoder = new BatchEncoder()
@@ -45,7 +48,7 @@ class SlowStore extends GuardedStore {
   settle: () => void = spent
 
   constructor(store: RawStore, asked: Uint8Array[][]) {
-    super(store, { check: spent } as unknown as Gate)
+    super(store, OPEN)
     this.asked = asked
   }
 
@@ -138,7 +141,7 @@ test('an input takes no record of a batch before its state is there', async () =
         return bytes === undefined ? null : { bytes }
       },
     } as unknown as PartitionReader,
-    offsets: { start: () => 0, end: () => 3 } as unknown as OffsetsView,
+    offsets: OFFSETS,
     slot: 0,
     root,
     producers: 0,
