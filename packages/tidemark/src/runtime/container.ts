@@ -48,6 +48,8 @@ export class Container {
   readonly #options: ContainerOptions
   #wake: (() => void) | null = null
   #woken = false
+  /** Counts turns: whose is next. */
+  #next = 0
   #stopping = false
   #reportedAtMs = Number.NEGATIVE_INFINITY
   #reportedFinished = ''
@@ -90,7 +92,7 @@ export class Container {
       const deadlineMs = clock.monotonicMs() + SLICE_MS
       let worked = false
       const startedMs = this.#firstRecordMs === null ? clock.now() : 0
-      for (const task of tasks) if (task.step(deadlineMs)) worked = true
+      if (this.#turn(deadlineMs)) worked = true
       if (this.#firstRecordMs === null && tasks.some((t) => t.records > 0)) this.#firstRecordMs = startedMs
       this.#report(clock.monotonicMs())
       if (this.#stopping) break
@@ -99,6 +101,19 @@ export class Container {
         await yieldNow()
       } else await this.#nap()
     }
+  }
+
+  /** Gives tasks their turns until the slice is over; who comes first changes, so that none waits for ever. */
+  #turn(deadlineMs: number): boolean {
+    const { tasks, clock } = this.#options
+    let worked = false
+    for (let i = 0; i < tasks.length; i++) {
+      const task = tasks[this.#next % tasks.length] as Task
+      if (task.step(deadlineMs)) worked = true
+      this.#next++
+      if (worked && clock.monotonicMs() >= deadlineMs) break
+    }
+    return worked
   }
 
   async #nap(): Promise<void> {
