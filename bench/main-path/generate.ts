@@ -4,7 +4,7 @@ import { murmur2, partitionOf } from '../../packages/tidemark/src/hash/murmur2.t
 import { BatchEncoder } from '../../packages/tidemark/src/log/batch-encoder.ts'
 import { EmbeddedLog } from '../../packages/tidemark/src/log/embedded/embedded-log.ts'
 import type { Append } from '../../packages/tidemark/src/log/types.ts'
-import { seededRandom } from '../../packages/tidemark/src/runtime/open-task.ts'
+import { seededRandom } from '../../packages/tidemark/src/hash/seeded-random.ts'
 import { streamSpec } from '../../packages/tidemark/src/runtime/job-plan.ts'
 import { visits } from './count.job.ts'
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { TidemarkError } from '../errors/error.ts'
 import { EXIT } from '../errors/entry.ts'
+import { addBench } from './commands/bench.ts'
 import { addCheckpoint } from './commands/checkpoint.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
@@ -51,6 +52,7 @@ export function makeProgram(context: CliContext): Command {
     addCheckpoint,
     addSavepoint,
     addLog,
+    addBench,
     addInit,
     addCompletion,
   ]) {

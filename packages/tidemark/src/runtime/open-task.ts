@@ -11,6 +11,7 @@ import type { BlockCache } from '../lsm/block-cache.ts'
 import type { LogPort, StreamInfo } from '../log/types.ts'
 import type { CacheBudget } from '../store/cache-budget.ts'
 import { openTaskState } from '../store/open.ts'
+import { seededRandom } from '../hash/seeded-random.ts'
 import { storeSpecs } from './compile.ts'
 import { engineChoice } from './engine-choice.ts'
 import { Pulse } from './pulse.ts'
@@ -152,16 +153,4 @@ function openRetainer(
     record: producer.checkpoint,
     failpoint,
   })
-}
-
-/** Mulberry32: a small generator with 32 bits of state (Tommy Ettinger, public domain); in [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { seededRandom } from '../../src/runtime/open-task.ts'
+import { seededRandom } from '../../src/hash/seeded-random.ts'
 import { readResults, type Results, runChild } from './fixtures/crash-harness.ts'
 import {
   assertSame,
