@@ -13,8 +13,8 @@ export function addSavepoint(program: Command, context: CliContext): void {
     ],
     examples: [
       'tidemark savepoint',
-      'tidemark savepoint --to /backup/visits-before-upgrade --json',
-      'tidemark run visits.job.ts --from /backup/visits-before-upgrade --data-dir ./data-2',
+      'tidemark savepoint --to /safe/visits-before-upgrade --json',
+      'tidemark run visits.job.ts --from /safe/visits-before-upgrade --data-dir ./data-2',
     ],
     notes: `
 The sources of a running job stand still until all that they had given is processed; then the job goes on. The savepoint is
