@@ -85,6 +85,12 @@ export const STATE_ERRORS = {
     exit: EXIT.failed,
     about: 'A session was put that overlaps another one of the same key. Remove that one first, or use merge.',
   },
+  ERR_STORE_CLOSED: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A store that was opened alone was used after it had been closed. Open it again.',
+  },
   ERR_STORE_PARTITION: {
     domain: 'state',
     retry: 'never',
