@@ -15,6 +15,7 @@ import { type LogState, type PartitionState, producerState } from './log-state.t
 import {
   DEFAULT_JOURNAL_MAX_BYTES,
   DEFAULT_SEGMENT_MAX_BYTES,
+  DEFAULT_TRIM_OPEN_BYTES,
   type EmbeddedLogOptions,
   type FsyncPolicy,
 } from './options.ts'
@@ -48,6 +49,7 @@ export class EmbeddedLog {
   readonly #backlog: Backlog
   readonly #journalMaxBytes: number
   readonly #segmentMaxBytes: number
+  readonly #trimOpenBytes: number
   readonly #fsync: FsyncPolicy
   readonly #failpoint: ((name: Failpoint) => void) | null
   #groups = 0
@@ -73,6 +75,7 @@ export class EmbeddedLog {
     this.#backlog = new Backlog(files)
     this.#journalMaxBytes = options.journalMaxBytes ?? DEFAULT_JOURNAL_MAX_BYTES
     this.#segmentMaxBytes = options.segmentMaxBytes ?? DEFAULT_SEGMENT_MAX_BYTES
+    this.#trimOpenBytes = options.trimOpenBytes ?? DEFAULT_TRIM_OPEN_BYTES
     this.#fsync = options.fsync ?? 'commit'
     this.#failpoint = options.failpoint ?? null
     const { sequence } = recovered
@@ -294,13 +297,16 @@ export class EmbeddedLog {
     return (this.#state.producers.get(producer)?.flushedId ?? 0) >= id
   }
 
-  /** Drops whole segments of an intermediate stream's partition that lie before the offset. */
+  /**
+   * Drops whole segments of an intermediate stream's partition that lie before the offset; the one that still grows too,
+   * if it is large and nothing in it lies behind the offset.
+   */
   trim(stream: number, partition: number, beforeOffset: number): void {
     this.#check()
     const target = this.#state.partition(stream, partition)
     if (target === undefined) throw unknownPartition(stream, partition)
     invariant(target.stream.kind === 'intermediate', `"${target.stream.name}" is trimmed by retention only`)
-    this.#advanceStart(target, trimStart(target, beforeOffset))
+    this.#advanceStart(target, trimStart(target, beforeOffset, this.#trimOpenBytes))
   }
 
   /** Drops whole segments that the streams' retention does not keep. */

@@ -17,7 +17,7 @@ export interface PartitionState {
   readonly slot: number
   start: number
   end: number
-  /** In order; the last one grows. */
+  /** In order; the last one grows. None before the first append, and after a trim of all of them. */
   readonly segments: Segment[]
 }
 
@@ -165,14 +165,15 @@ export class LogState {
     partition.end = append.end
   }
 
-  /** Drops the segments before the new start; returns them. */
+  /** Drops the segments before the new start, which is where one begins or the end; returns them. */
   trim(trim: TrimRecord): Segment[] {
     const partition = this.partition(trim.stream, trim.partition)
     expect(partition !== undefined, `stream ${trim.stream} has no partition ${trim.partition}`)
     const kept = partition.segments.findIndex((segment) => segment.base >= trim.start)
-    expect(kept >= 0 && partition.segments[kept]?.base === trim.start, `no segment begins at ${trim.start}`)
+    if (kept < 0) expect(trim.start === partition.end, `no segment begins at ${trim.start}`)
+    else expect(partition.segments[kept]?.base === trim.start, `no segment begins at ${trim.start}`)
     partition.start = trim.start
-    return partition.segments.splice(0, kept)
+    return kept < 0 ? partition.segments.splice(0) : partition.segments.splice(0, kept)
   }
 
   setFlushed(producer: string, id: number): void {

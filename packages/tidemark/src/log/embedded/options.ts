@@ -9,6 +9,9 @@ import type { Failpoint } from './failpoints.ts'
  */
 export type FsyncPolicy = 'commit' | 'always' | 'never'
 
+/** The open segment of an intermediate stream is dropped when all of it was read and it is as large as this. */
+export const DEFAULT_TRIM_OPEN_BYTES: number = 4 * 1024 * 1024
+
 export interface EmbeddedLogOptions {
   readonly disk: Disk
   readonly directory: string
@@ -29,6 +32,8 @@ export interface EmbeddedLogOptions {
   readonly lock?: boolean
   /** Who is alive, for the lock. Default: the operating system's. */
   readonly processes?: ProcessTable
+  /** From what size on `trim` drops a segment that still grows, bytes (default 4 MiB). */
+  readonly trimOpenBytes?: number
 }
 
 export const DEFAULT_JOURNAL_MAX_BYTES: number = 64 * 1024 * 1024

@@ -21,9 +21,15 @@ export function retentionStart(partition: PartitionState, nowMs: number): number
   return kept === 0 ? -1 : (segments[kept]?.base ?? -1)
 }
 
-/** The new start offset when all before `beforeOffset` may go, or -1 to keep all. */
-export function trimStart(partition: PartitionState, beforeOffset: number): number {
-  const { segments } = partition
+/**
+ * The new start offset when all before `beforeOffset` may go, or -1 to keep all. The segment that grows goes too if all of
+ * it is before the offset and it has at least `openMinBytes` (for a few bytes an entry of the journal is too dear): then
+ * the start is the partition's end, and the next append begins a new segment.
+ */
+export function trimStart(partition: PartitionState, beforeOffset: number, openMinBytes: number): number {
+  const { segments, end } = partition
+  const last = segments.at(-1)
+  if (last !== undefined && end <= beforeOffset && last.sizeBytes >= openMinBytes) return end
   let kept = 0
   while (kept < segments.length - 1 && (segments[kept]?.end ?? 0) <= beforeOffset) kept++
   return kept === 0 ? -1 : (segments[kept]?.base ?? -1)

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ManualClock } from '../../../src/clock/clock.ts'
 import type { MemDisk } from '../../../src/disk/mem-disk.ts'
+import { LogView } from '../../../src/log/embedded/log-view.ts'
+import type { EmbeddedLogOptions } from '../../../src/log/embedded/options.ts'
 import { batch, commit, openLog, readerOf, refuses, spec, transaction, values } from './harness.ts'
 import { MemDisk as Disk } from '../../../src/disk/mem-disk.ts'
 import type { EmbeddedLog } from '../../../src/log/embedded/embedded-log.ts'
@@ -10,9 +12,12 @@ import type { StreamInfo, StreamSpec } from '../../../src/log/types.ts'
 const clock = new ManualClock()
 
 /** Ten segments of two records each; the record of commit n has timestamp n. */
-function filled(more: Partial<StreamSpec>): { disk: MemDisk; log: EmbeddedLog; stream: StreamInfo } {
+function filled(
+  more: Partial<StreamSpec>,
+  options: Partial<EmbeddedLogOptions> = {},
+): { disk: MemDisk; log: EmbeddedLog; stream: StreamInfo } {
   const disk = new Disk()
-  const log = openLog(disk, { segmentMaxBytes: 200, clock })
+  const log = openLog(disk, { segmentMaxBytes: 200, clock, ...options })
   const stream = log.createStream(spec('s', 1, more))
   log.claim('p', '{}')
   for (let id = 1; id <= 20; id++) {
@@ -48,6 +53,37 @@ test('trim: drops whole segments before the offset, durably, never the one that 
     disk.crash({ seed: before })
     assert.equal(startAfter(openLog(disk, { segmentMaxBytes: 200 }), stream, disk), start)
   }
+})
+
+test('trim: the segment that grows goes too when all of it was read and it is large; what follows begins a new one', () => {
+  const { disk, log, stream } = filled({ kind: 'intermediate' }, { trimOpenBytes: 150 })
+  const reader = readerOf(disk, log, stream)
+  while (reader.read(1000) !== null);
+  log.trim(stream.id, 0, 19)
+  assert.equal(startAfter(log, stream, disk), 18, 'not all of it was read')
+  log.trim(stream.id, 0, 20)
+  assert.deepEqual([log.offsets.start(stream.slot), log.offsets.end(stream.slot)], [20, 20])
+  assert.deepEqual(disk.list('/data/streams/s/0'), [])
+  assert.equal(reader.read(1000), null)
+  log.trim(stream.id, 0, 20)
+  const view = LogView.open({ disk, directory: '/data' })
+  assert.deepEqual([view.offsets.start(0), view.offsets.end(0), values(disk, view, stream)], [20, 20, []])
+  for (const seed of [1, 2, 3]) {
+    const lost = filled({ kind: 'intermediate' }, { trimOpenBytes: 150 })
+    lost.log.trim(stream.id, 0, 20)
+    lost.disk.crash({ seed })
+    const after = openLog(lost.disk)
+    assert.deepEqual([after.offsets.start(stream.slot), after.offsets.end(stream.slot)], [20, 20])
+    assert.deepEqual(lost.disk.list('/data/streams/s/0'), [])
+  }
+  commit(log, transaction(21, [{ stream: stream.id, partition: 0, bytes: batch(['next']) }]))
+  assert.deepEqual(disk.list('/data/streams/s/0'), ['00000000000000000020.log'])
+  assert.deepEqual([reader.read(1000)?.start, reader.position], [20, 21], 'a reader that stood at the end goes on')
+  log.trim(stream.id, 0, 21)
+  assert.equal(log.offsets.start(stream.slot), 20, 'a small one stays')
+  log.close()
+  const again = openLog(disk, { segmentMaxBytes: 200 })
+  assert.deepEqual(values(disk, again, stream), ['next'])
 })
 
 test('trim: only intermediate streams, and only partitions that exist', () => {
