@@ -12,6 +12,7 @@ export type {
   RunOptions,
   SavepointInfo,
   SavepointOptions,
+  UploadStatus,
 } from './api/app.ts'
 export type { CollectionReader, StoreEntry, StoreMoment, StoreReader, Summary } from './api/app.ts'
 export type { EngineName } from './api/engine-name.ts'
@@ -82,6 +83,23 @@ export { string } from './serde/string.ts'
 export { tuple } from './serde/tuple.ts'
 export { uint } from './serde/uint.ts'
 export { withSchema } from './serde/with-schema.ts'
+export type {
+  Checkpoint,
+  CheckpointDraft,
+  CheckpointFile,
+  CheckpointManager,
+  Claim,
+  Expected,
+  FileSource,
+  RestoreOptions,
+  RestoreProgress,
+  RestoreTarget,
+} from './checkpoint/manager.ts'
+export type { RetentionPolicy, RetentionTier } from './checkpoint/retention.ts'
+export { restoredCheckpoint } from './checkpoint/restore-files.ts'
+export type { Disk, DiskFile, HostDisk } from './disk/disk.ts'
+export { nodeDisk } from './disk/node-disk.ts'
+export { openCheckpoints } from './runtime/open-checkpoints.ts'
 export { run } from './runtime/run.ts'
 export { openStore } from './open-store/open-store.ts'
 export type { OpenedStore, OpenStoreOptions } from './open-store/open-store.ts'

@@ -46,6 +46,20 @@ export interface CheckpointOptions {
    * hour and one an hour for a day. An empty list: none is retained unless somebody asks.
    */
   readonly retain?: readonly CheckpointTier[]
+  /**
+   * Keeps a checkpoint of each task at another place too, from where its state is restored when it is lost here while the
+   * log is not: `file:///directory`, or `s3://bucket/prefix` with `?endpoint=` for a server other than Amazon's.
+   */
+  readonly to?: string
+  /** How often what has changed is uploaded there, ms (default 10000). */
+  readonly uploadIntervalMs?: number
+  /** Also restores state that is damaged, giving up what is left of it (default false: damage is an error). */
+  readonly repair?: boolean
+  /**
+   * While nothing can be uploaded, the journal keeps all changes since the last upload, up to this size (default 1 GiB).
+   * Beyond it the run warns and goes on, and until the next upload the state here is the only copy.
+   */
+  readonly maxJournalBytes?: number
 }
 
 export interface RunOptions {
@@ -90,6 +104,19 @@ export interface RunOptions {
   readonly onWarning?: (line: string) => void
 }
 
+/** How uploads of checkpoints are getting on. */
+export interface UploadStatus {
+  /** `checkpoint.to`. */
+  readonly to: string
+  /** Ms since all tasks were uploaded; null if not yet in this run. */
+  readonly ageMs: number | null
+  /** Sorted files, and their bytes, that this run has uploaded. */
+  readonly files: number
+  readonly bytes: number
+  /** Attempts that failed since the last that did not. */
+  readonly failures: number
+}
+
 /** How a run is getting on; cheap to ask for. */
 export interface Progress {
   /** Records read by source inputs so far in this run, and per second lately. */
@@ -111,6 +138,8 @@ export interface Progress {
   /** For a window that was closed. */
   readonly late: number
   readonly phase: 'starting' | 'restoring' | 'running' | 'draining' | 'ended'
+  /** Null without `checkpoint.to`. */
+  readonly uploads: UploadStatus | null
 }
 
 /** What a run did; `--json` prints it. Seconds count from the first record to the last commit. */

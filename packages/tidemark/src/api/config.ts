@@ -25,6 +25,12 @@ export interface TidemarkConfig {
     readonly interval?: string | number
     /** Which of them stay, beside the newest and those that were asked for: `none`, or tiers. Default `1m for 1h, 1h for 1d`. */
     readonly retain?: string
+    /** Keeps a checkpoint of each task there too: `file:///directory` or `s3://bucket/prefix`. */
+    readonly to?: string
+    /** How often what has changed is uploaded there. Default 10s. */
+    readonly uploadInterval?: string | number
+    /** Restores damaged state from there, rather than stop with an error. Default false. */
+    readonly repair?: boolean
   }
   /** What keeps the state of stores that name no engine. Default `lsm`. */
   readonly engine?: EngineName

@@ -23,6 +23,10 @@ export interface Settings {
   readonly onError: ErrorPolicy
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
+  /** Null: checkpoints are kept in the data directory only. */
+  readonly checkpointTo: string | null
+  readonly checkpointUploadIntervalMs: number
+  readonly checkpointRepair: boolean
 }
 
 /** One setting: how it is called everywhere, and how its values are read. */
@@ -223,6 +227,40 @@ export const SETTINGS: readonly SettingSpec[] = [
     about: 'how long a drain (Ctrl-C, SIGTERM) may take',
     fallback: 30_000,
     ...span,
+  },
+  {
+    key: 'checkpointTo',
+    name: 'checkpoint.to',
+    variable: 'TIDEMARK_CHECKPOINT_TO',
+    flag: '--checkpoint-to',
+    argument: '<url>',
+    about: 'keep checkpoints there too: file:///directory or s3://bucket/prefix',
+    fallback: null,
+    takes: 'file:///directory or s3://bucket/prefix',
+    read: (raw) => (typeof raw === 'string' && /^(file|s3):\/\//.test(raw) ? raw : undefined),
+    show: (value) => (value === null ? 'data directory only' : showSimple(value)),
+  },
+  {
+    key: 'checkpointUploadIntervalMs',
+    name: 'checkpoint.uploadInterval',
+    variable: 'TIDEMARK_CHECKPOINT_UPLOAD_INTERVAL',
+    flag: '--checkpoint-upload-interval',
+    argument: '<duration>',
+    about: 'how often changes are uploaded there',
+    fallback: 10_000,
+    ...span,
+  },
+  {
+    key: 'checkpointRepair',
+    name: 'checkpoint.repair',
+    variable: 'TIDEMARK_CHECKPOINT_REPAIR',
+    flag: '--checkpoint-repair',
+    argument: '<yes|no>',
+    about: 'restore damaged state from there',
+    fallback: false,
+    takes: 'yes or no',
+    read: (raw) => (raw === true || raw === 'yes' ? true : raw === false || raw === 'no' ? false : undefined),
+    show: (value) => (value === true ? 'yes' : 'no'),
   },
 ]
 

@@ -32,6 +32,8 @@ export interface CommitterOptions {
   readonly nowMs: () => number
   /** Keeps checkpoints of the task; null when its engine cannot. */
   readonly retainer: Retainer | null
+  /** Somebody else tells the log what it may forget of what was flushed. */
+  readonly holdJournal?: boolean
   /** Fixes outputs and positions between two messages; null when nothing changed since the last commit. */
   readonly seal: () => Sealed | null
   readonly onCommitted: (id: number) => void
@@ -180,11 +182,11 @@ export class Committer {
   }
 
   *#flushing(): Steps {
-    const { state, port, producer, failpoint } = this.#options
+    const { state, port, producer, failpoint, holdJournal = false } = this.#options
     failpoint('flush-before')
     yield* state.flush()
     failpoint('flush-after')
-    port.flushed(producer, state.flushedId)
+    if (!holdJournal) port.flushed(producer, state.flushedId)
   }
 
   /** Writes all that is committed to the base; the checkpoint that the base has then. */

@@ -181,7 +181,7 @@ export class Container {
   }
 
   #flushWanted(producers: readonly string[]): void {
-    for (const task of this.#options.tasks) if (producers.includes(task.producer)) task.wantFlush()
+    for (const task of this.#options.tasks) if (producers.includes(task.producer)) task.relieveJournal()
     this.wake()
   }
 

@@ -113,6 +113,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
     producer,
     state,
     retainer,
+    holdJournal: settings.holdJournal,
     port,
     disk,
     clock,

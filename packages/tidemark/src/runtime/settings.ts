@@ -6,6 +6,7 @@ import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import { assertEngine, type Engine } from '../engines/engine.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ContainerSettings } from './thread-messages.ts'
+import type { UploadSettings } from './uploads.ts'
 
 const MIB = 1024 * 1024
 
@@ -19,6 +20,8 @@ export interface RunSettings {
   readonly drainTimeoutMs: number
   /** Bytes that merges of state files may write per second; 0: no limit. */
   readonly compactionBytesPerSecond: number
+  /** Null: checkpoints are kept in the data directory only. */
+  readonly uploads: UploadSettings | null
   readonly container: Omit<ContainerSettings, 'tasks'>
 }
 
@@ -33,6 +36,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
     maxRestarts: whole('maxRestarts', options.maxRestarts ?? 5, 0, 1_000_000),
     drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 1, 86_400_000),
     compactionBytesPerSecond: whole('compactionBytesPerSecond', options.compactionBytesPerSecond ?? 128 * MIB, 0, 1e12),
+    uploads: uploadSettings(options),
     container: {
       partitions: options.partitions ?? 4,
       engine: engineOf('engine', options.engine ?? 'lsm'),
@@ -49,6 +53,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       statusIntervalMs: 100,
       seed: 1,
       retention: retentionSettings(options),
+      holdJournal: options.checkpoint?.to !== undefined,
       lineage: 1,
     },
   }
@@ -75,6 +80,16 @@ function retentionSettings({ checkpoint = {} }: RunOptions): RetentionSettings {
     whole('checkpoint.retain: forMs', forMs, 1, Number.MAX_SAFE_INTEGER)
   }
   return { intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? 60_000, 1, 2 ** 40), policy }
+}
+
+function uploadSettings({ checkpoint = {} }: RunOptions): UploadSettings | null {
+  if (checkpoint.to === undefined) return null
+  return {
+    to: checkpoint.to,
+    intervalMs: whole('checkpoint.uploadIntervalMs', checkpoint.uploadIntervalMs ?? 10_000, 1, 2 ** 31 - 1),
+    repair: checkpoint.repair ?? false,
+    maxJournalBytes: whole('checkpoint.maxJournalBytes', checkpoint.maxJournalBytes ?? 1024 * MIB, 0, 2 ** 50),
+  }
 }
 
 function engineOf(option: string, engine: Engine): Engine {

@@ -20,6 +20,7 @@ import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
 import { SourceGroup } from './source-group.ts'
 import { chooseLineage } from './start-from.ts'
+import { randomFrom, Uploads } from './uploads.ts'
 
 export interface SupervisorOptions {
   readonly job: Job
@@ -57,6 +58,8 @@ export class Supervisor {
   readonly #ends = new Map<string, readonly number[]>()
   readonly #timer: NodeJS.Timeout
   readonly #control: Control
+  /** Null: checkpoints are kept in the data directory only. */
+  readonly #uploads: Uploads | null
   #phase: Progress['phase'] = 'starting'
   #cpuStart: number
   #ending: Promise<Summary> | null = null
@@ -187,8 +190,30 @@ export class Supervisor {
       pid: process.pid,
       serve: (request) => this.savepoints.serve(request),
     })
+    this.#uploads = this.#makeUploads(lineage)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     void host.failure.then((error) => this.#fail(error))
+  }
+
+  #makeUploads(lineage: Lineage): Uploads | null {
+    const { disk, clock, newId, run } = this.#options
+    const { uploads } = this.#settings
+    if (uploads === null) return null
+    return new Uploads({
+      job: this.plan.job,
+      tasks: this.plan.tasks,
+      lineage,
+      uploads,
+      retain: this.#settings.container.retention.policy,
+      host: this.host,
+      containers: this.containers,
+      disk,
+      clock,
+      random: randomFrom(newId),
+      failpoint: failpointFromEnvironment(),
+      onFailed: (error) => void this.#fail(error),
+      onWarning: (text) => run.onWarning?.(text),
+    })
   }
 
   async #begin(): Promise<void> {
@@ -198,11 +223,13 @@ export class Supervisor {
     const onWarning = (text: string): void => run.onWarning?.(text)
     const { lineage } = this.#settings.container
     await flushRetired({ host, disk: this.#options.disk, tasks: plan.tasks, lineage, onWarning })
+    await this.#uploads?.restoreMissing()
     await this.containers.start()
     // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.
     if (this.#over) return
     this.#cpuStart = this.#options.cpuSeconds()
     this.#phase = 'running'
+    this.#uploads?.start()
     for (const { name, stream } of this.plan.inputs) {
       const specs = run.inputs?.[name] ?? []
       if (specs.length > 0) this.#sources.start(stream, specs)
@@ -281,6 +308,7 @@ export class Supervisor {
       deadLettered: containers.deadLettered + this.#sources.deadLettered,
       late: containers.late,
       phase: this.#phase,
+      uploads: this.#uploads?.status() ?? null,
     }
   }
 
@@ -320,6 +348,7 @@ export class Supervisor {
 
   async #finishWork(): Promise<void> {
     await this.#sources.stop()
+    await this.#uploads?.stopRounds()
     await this.containers.drain()
     if (!this.#over) await this.#sinks.finish()
   }
@@ -357,6 +386,8 @@ export class Supervisor {
     clearInterval(this.#timer)
     this.#sinks.close()
     await this.containers.close()
+    // Nothing is lost without it, so it may take no more than half of the time.
+    await this.#uploads?.finish(this.#settings.drainTimeoutMs / 2)
     await this.host.close()
   }
 
@@ -364,6 +395,7 @@ export class Supervisor {
     if (this.#phase === 'ended') return
     this.#phase = 'ended'
     this.savepoints.abort(cause)
+    this.#uploads?.close(cause)
     clearInterval(this.#timer)
     this.#sources.abandon()
     this.#sinks.close()

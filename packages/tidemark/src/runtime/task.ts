@@ -48,6 +48,8 @@ export interface TaskOptions {
   readonly producer: ProducerState
   readonly state: TaskState
   readonly retainer: Retainer | null
+  /** The supervisor tells the log what it may forget. */
+  readonly holdJournal?: boolean
   readonly port: LogPort
   readonly disk: Disk
   readonly clock: Clock
@@ -164,6 +166,7 @@ export class Task {
       timing: options.timing,
       state: options.state,
       retainer: options.retainer,
+      holdJournal: options.holdJournal ?? false,
       port: options.port,
       nowMs: () => options.clock.monotonicMs(),
       seal: () => this.#seal(),
@@ -392,6 +395,11 @@ export class Task {
     const atMs = clock.now()
     const record = { version: 1 as const, atMs, inputs, sent, clock: state.clock.read() }
     return { appends, checkpoint: (lastDeltaId) => encodeCheckpoint({ ...record, lastDeltaId }) }
+  }
+
+  /** The journal would be shorter if recent state were in files; not where it waits for something else. */
+  relieveJournal(): void {
+    if (this.#options.holdJournal !== true) this.wantFlush()
   }
 
   /** Announces the end offset of a finite source stream. */

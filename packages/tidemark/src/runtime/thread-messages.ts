@@ -39,6 +39,8 @@ export interface ContainerSettings {
   readonly statusIntervalMs: number
   readonly seed: number
   readonly retention: RetentionSettings
+  /** The journal keeps what was flushed until the supervisor says that it has been uploaded. */
+  readonly holdJournal: boolean
   /** The number of the data directory's current lineage. */
   readonly lineage: number
 }

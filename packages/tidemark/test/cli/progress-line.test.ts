@@ -18,6 +18,7 @@ const PROGRESS: Progress = {
   deadLettered: 0,
   late: 0,
   phase: 'running',
+  uploads: null,
 }
 
 test('the line has records, rate, lag and the last checkpoint, and troubles when there are some', () => {

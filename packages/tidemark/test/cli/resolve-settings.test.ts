@@ -41,6 +41,9 @@ test('defaults', async () => {
     onError: 'fail',
     maxRestarts: 5,
     drainTimeoutMs: 30_000,
+    checkpointTo: null,
+    checkpointUploadIntervalMs: 10_000,
+    checkpointRepair: false,
   })
 })
 

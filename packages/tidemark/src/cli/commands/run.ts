@@ -18,6 +18,9 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'onError',
   'maxRestarts',
   'drainTimeoutMs',
+  'checkpointTo',
+  'checkpointUploadIntervalMs',
+  'checkpointRepair',
 ]
 
 /** `tidemark run JOB`. */

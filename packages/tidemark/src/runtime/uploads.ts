@@ -1,0 +1,338 @@
+import type { UploadStatus } from '../api/app.ts'
+import { taskProducer, type Lineage } from '../checkpoint/lineage.ts'
+import { inParallel } from '../checkpoint/in-parallel.ts'
+import type { ManagerStep } from '../checkpoint/object-manager.ts'
+import { openCheckpointManager, placeWithin } from '../checkpoint/open-store.ts'
+import { decodeCheckpoint } from '../checkpoint/record.ts'
+import type { RetentionPolicy } from '../checkpoint/retention.ts'
+import { isMarkedDamaged, isRestoreCutOff, markDamaged, restoreState } from '../checkpoint/state-restore.ts'
+import { TaskUploader, type UploadPart } from '../checkpoint/task-uploader.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { Disk } from '../disk/disk.ts'
+import { isTidemarkError, type TidemarkError } from '../errors/error.ts'
+import type { LogHost } from '../log/embedded/log-host.ts'
+import type { ProducerState } from '../log/types.ts'
+import { BlockCache } from '../lsm/block-cache.ts'
+import { openLsmBase } from '../lsm/lsm-base.ts'
+import { readManifest } from '../lsm/manifest.ts'
+import { readRetained } from '../lsm/retained.ts'
+import type { ContainerGroup } from './container-group.ts'
+import { messageOf } from './handler-error.ts'
+import { stateDirectory } from './open-task.ts'
+import { RestoreLog } from './restore-log.ts'
+
+/** Where checkpoints are kept beside the data directory, and how. */
+export interface UploadSettings {
+  /** `file:///directory` or `s3://bucket/prefix`. */
+  readonly to: string
+  readonly intervalMs: number
+  /** Damaged state is replaced by the newest checkpoint that is kept there. */
+  readonly repair: boolean
+  /** While uploads fail, the journal keeps the changes since the last one, up to this size. */
+  readonly maxJournalBytes: number
+}
+
+export interface UploadsOptions {
+  readonly job: string
+  readonly tasks: number
+  readonly lineage: Lineage
+  readonly retain: RetentionPolicy
+  readonly uploads: UploadSettings
+  readonly host: LogHost
+  readonly containers: Pick<ContainerGroup, 'ask'>
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: () => number
+  readonly failpoint: (name: string) => void
+  /** There is another owner, or the engine cannot: the run has to end. */
+  readonly onFailed: (error: Error) => void
+  readonly onWarning: (text: string) => void
+}
+
+const PROBE_CACHE_BYTES = 1024 * 1024
+/** These will not go away by themselves. */
+const FATAL = ['ERR_CHECKPOINT_FENCED', 'ERR_CHECKPOINT_ENGINE', 'ERR_CHECKPOINT_AHEAD', 'ERR_STATE_CORRUPT'] as const
+/** These are mistakes in what was given, as long as nothing has ever been uploaded. */
+const FATAL_AT_FIRST = ['ERR_OBJECT_STORE_ACCESS', 'ERR_OBJECT_STORE_UNSAFE', 'ERR_DISK_ACCESS'] as const
+const WARN_EVERY_MS = 60_000
+
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/**
+ * Keeps checkpoints of all tasks at another place, in the background, and restores tasks from there whose state is gone.
+ * Tasks are asked to keep a checkpoint, its new files are uploaded from here, then it is given up again: containers wait
+ * for nothing. The journal keeps the changes since, so that state restored from there can catch up.
+ */
+export class Uploads {
+  readonly #options: UploadsOptions
+  readonly #manager: ReturnType<typeof openCheckpointManager>
+  readonly #uploaders: readonly TaskUploader[]
+  readonly #stop = new AbortController()
+  #loop: Promise<void> = Promise.resolve()
+  /** Settles when the containers have answered. */
+  #asked: Promise<unknown> = Promise.resolve()
+  #number = 0
+  #lastAtMs: number | null = null
+  #bytes = 0
+  #files = 0
+  #failures = 0
+  #warnedAtMs = Number.NEGATIVE_INFINITY
+  #gapWarned = false
+
+  /** Throws ERR_CHECKPOINT_TARGET, ERR_S3_MISSING. */
+  constructor(options: UploadsOptions) {
+    this.#options = options
+    const { uploads, job, lineage, disk, clock, random, retain, failpoint, tasks } = options
+    this.#manager = openCheckpointManager({
+      to: placeWithin(uploads.to, [job, lineage.id]),
+      disk,
+      clock,
+      random,
+      failpoint: (name: ManagerStep) => failpoint(name),
+    })
+    this.#uploaders = Array.from(
+      { length: tasks },
+      (_, task) =>
+        new TaskUploader({
+          manager: this.#manager,
+          task: String(task),
+          disk,
+          directory: this.#directory(task),
+          nowMs: () => clock.monotonicMs(),
+          retain,
+          pause,
+        }),
+    )
+  }
+
+  #directory(task: number): string {
+    const { host, lineage } = this.#options
+    return stateDirectory(host.directory, task, lineage.number)
+  }
+
+  status(): UploadStatus {
+    const { uploads, clock } = this.#options
+    return {
+      to: uploads.to,
+      ageMs: this.#lastAtMs === null ? null : Math.max(0, clock.now() - this.#lastAtMs),
+      files: this.#files,
+      bytes: this.#bytes,
+      failures: this.#failures,
+    }
+  }
+
+  /**
+   * Before tasks are opened: restores those whose state files are missing, or damaged if the settings say so, all at the
+   * same time. ERR_STATE_CORRUPT when they do not. Errors of the manager.
+   */
+  async restoreMissing(): Promise<void> {
+    const { onWarning, clock, uploads } = this.#options
+    const log = new RestoreLog({ where: uploads.to, nowMs: () => clock.monotonicMs(), say: onWarning })
+    const results = await Promise.allSettled(this.#uploaders.map((_, task) => this.#restoreTask(task, log)))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+
+  async #restoreTask(task: number, log: RestoreLog): Promise<void> {
+    const { disk, host, job, lineage, failpoint } = this.#options
+    const producer = await host.producer(taskProducer(job, lineage.number, task))
+    if (producer === undefined || producer.id === 0) return
+    const directory = this.#directory(task)
+    const why = this.#whyRestore(task, producer)
+    if (why === null) return
+    const restored = await restoreState({
+      manager: this.#manager,
+      task: String(task),
+      disk,
+      directory,
+      committedId: producer.id,
+      onBegin: () => log.begin(task, why),
+      onProgress: (progress) => log.progress(task, progress),
+      failpoint,
+      pause,
+    })
+    if (restored !== null) log.end(task, restored)
+  }
+
+  /** Null when the state can be opened as it is. */
+  #whyRestore(task: number, producer: ProducerState): string | null {
+    const { disk, uploads } = this.#options
+    const directory = this.#directory(task)
+    if (isRestoreCutOff({ disk, directory, task: String(task) })) return 'a restore of it was cut off'
+    try {
+      if (readManifest(disk, directory) === null) {
+        // A task that has never changed anything needs no files.
+        const { lastDeltaId } = decodeCheckpoint(producer.checkpoint, producer.producer)
+        return lastDeltaId === 0 ? null : 'its state files are missing'
+      }
+      openLsmBase({
+        disk,
+        directory,
+        cache: new BlockCache({ capacityBytes: PROBE_CACHE_BYTES }),
+        readOnly: true,
+      }).close()
+      if (uploads.repair && isMarkedDamaged(disk, directory)) return 'a read has found damage in its state files'
+      return null
+    } catch (error) {
+      if (!uploads.repair || !isTidemarkError(error, 'ERR_STATE_CORRUPT')) throw error
+      return messageOf(error)
+    }
+  }
+
+  /** If damage in a task's files was the reason, the next start knows. */
+  #noteDamage(error: Error): void {
+    const { disk, uploads, onWarning } = this.#options
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+      const file = isTidemarkError(cause, 'ERR_STATE_CORRUPT') ? cause.details['file'] : undefined
+      if (typeof file !== 'string') continue
+      const task = this.#uploaders.findIndex((_, index) => file.startsWith(`${this.#directory(index)}/`))
+      if (task === -1) continue
+      markDamaged(disk, this.#directory(task))
+      const then = uploads.repair ? 'The next start restores it' : 'Start with checkpoint.repair to have it restored'
+      onWarning(`the state of task ${task} is damaged. ${then} from ${uploads.to}.`)
+    }
+  }
+
+  /** Uploads now and then until `finish` or `close`. */
+  start(): void {
+    this.#loop = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { uploads, clock } = this.#options
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      await this.#attempt(() => this.#uploadAll())
+      if (signal.aborted) return
+      await clock.sleep(uploads.intervalMs, signal).catch(() => {})
+    }
+  }
+
+  /** The whole round counts as one attempt: a failure is told, and the next round tries again. */
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    const { clock, onFailed, onWarning, uploads } = this.#options
+    try {
+      await work()
+      if (this.#failures > 0) onWarning(`checkpoints are uploaded to ${uploads.to} again`)
+      this.#failures = 0
+      this.#gapWarned = false
+      this.#lastAtMs = clock.now()
+    } catch (error) {
+      if (this.#stop.signal.aborted && isTidemarkError(error, 'ERR_RUN_ENDED')) return
+      if (this.#isFatal(error)) return onFailed(error as Error)
+      this.#failures++
+      const now = clock.monotonicMs()
+      if (now - this.#warnedAtMs < WARN_EVERY_MS) return
+      this.#warnedAtMs = now
+      onWarning(
+        `checkpoints could not be uploaded to ${uploads.to}: ${messageOf(error)}. It is tried again every ` +
+          `${uploads.intervalMs} ms; the journal keeps the changes until then.`,
+      )
+    }
+  }
+
+  #isFatal(error: unknown): boolean {
+    // A container that crashed is started again: the next round asks it.
+    if (isTidemarkError(error, 'ERR_RUN_ENDED') || isTidemarkError(error, 'ERR_CONTAINER_CRASHED')) return false
+    if (!isTidemarkError(error) || error.domain === 'internal') return true
+    const codes: readonly string[] = this.#lastAtMs === null ? [...FATAL, ...FATAL_AT_FIRST] : FATAL
+    return codes.includes((error satisfies TidemarkError).code)
+  }
+
+  async #uploadAll(): Promise<void> {
+    const { containers, disk } = this.#options
+    const checkpoint = `upload-${++this.#number}`
+    const asked = containers.ask({ kind: 'retain', name: { checkpoint, kind: 'savepoint' } })
+    this.#asked = asked.catch(() => {})
+    const kept = await asked
+    try {
+      const outcomes = await Promise.allSettled(
+        kept.map(async ({ task, id, record }) => {
+          if (id === 0 || id === this.#uploaders[task]?.uploadedId) return
+          await this.#upload(task, { id, record, manifest: readRetained(disk, this.#directory(task), id) })
+        }),
+      )
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (failed === undefined) return
+      await this.#boundJournal(kept)
+      throw failed.reason
+    } finally {
+      // A container that is gone drops it when it is started again.
+      await containers.ask({ kind: 'release', checkpoint }).catch(() => {})
+    }
+  }
+
+  async #upload(task: number, part: UploadPart): Promise<void> {
+    const { host, job, lineage } = this.#options
+    const uploader = this.#uploaders[task] as TaskUploader
+    const { id, files, bytes } = await uploader.upload(part)
+    this.#files += files
+    this.#bytes += bytes
+    // Only now may the journal forget: what is restored from there goes on with what it has.
+    await host.flushed(taskProducer(job, lineage.number, task), Math.min(id, part.id))
+    await uploader.clean()
+  }
+
+  /** The journal is not kept for ever: beyond its bound the state files here are the only copy. */
+  async #boundJournal(kept: readonly { readonly task: number; readonly id: number }[]): Promise<void> {
+    const { host, job, lineage, uploads, onWarning } = this.#options
+    const { journalBytes } = await host.statistics()
+    if (journalBytes <= uploads.maxJournalBytes) return
+    await inParallel(kept, async ({ task, id }) => {
+      if (id > 0) await host.flushed(taskProducer(job, lineage.number, task), id)
+    })
+    if (this.#gapWarned) return
+    this.#gapWarned = true
+    onWarning(
+      `the journal has ${journalBytes} bytes (checkpoint.maxJournalBytes is ${uploads.maxJournalBytes}): it keeps no ` +
+        `changes for ${uploads.to} any more. Until an upload succeeds, the state files here are the only copy.`,
+    )
+  }
+
+  /** No round begins any more, and the containers are not asked anything that they would have to commit for. */
+  async stopRounds(): Promise<void> {
+    this.#stop.abort()
+    await this.#asked
+  }
+
+  /**
+   * After the containers have drained and closed: uploads what their state files hold, if it takes no longer than
+   * `limitMs`. Never rejects.
+   */
+  async finish(limitMs: number): Promise<void> {
+    const { clock, onWarning, uploads } = this.#options
+    await this.stopRounds()
+    const limit = new AbortController()
+    const late = clock.sleep(limitMs, limit.signal).then(
+      () => onWarning(`the last checkpoint is not at ${uploads.to} yet: the next run uploads it`),
+      () => {},
+    )
+    await Promise.race([this.#loop.then(() => this.#attempt(() => this.#uploadFiles())), late])
+    limit.abort()
+    this.#manager.close()
+  }
+
+  async #uploadFiles(): Promise<void> {
+    const { disk, host, job, lineage } = this.#options
+    await inParallel([...this.#uploaders.keys()], async (task) => {
+      const producer = await host.producer(taskProducer(job, lineage.number, task))
+      const manifest = readManifest(disk, this.#directory(task))
+      if (producer === undefined || producer.id === 0 || manifest === null) return
+      const record = decodeCheckpoint(producer.checkpoint, producer.producer)
+      // What a drain could not flush is in the journal.
+      if (record.lastDeltaId > manifest.id || producer.id === this.#uploaders[task]?.uploadedId) return
+      await this.#upload(task, { id: producer.id, record, manifest })
+    })
+  }
+
+  /** The run has failed: gives up what is under way. */
+  close(cause: Error): void {
+    this.#stop.abort()
+    this.#noteDamage(cause)
+    this.#manager.close()
+  }
+}
+
+/** Numbers in [0, 1) of 40 bits each, from names that are unique in the world. */
+export function randomFrom(newId: () => string): () => number {
+  return () => Number.parseInt(newId().replaceAll('-', '').slice(0, 10), 16) / 2 ** 40
+}
