@@ -33,7 +33,7 @@ export class SegmentRecovery {
   readonly #directory: string
   readonly #segments: SegmentFiles
   readonly #work: SegmentWork[] = []
-  /** Segments that no partition has: trimmed ones, or begun by a transaction that was never durable. */
+  /** Segments (or their indexes) that no partition has: trimmed ones, or begun by a transaction that was never durable. */
   readonly #strays: { readonly partition: PartitionState; readonly base: number }[] = []
 
   constructor(
@@ -56,14 +56,18 @@ export class SegmentRecovery {
   #collect(partition: PartitionState, bySegment: Map<string, SegmentWork>): void {
     const { stream, segments } = partition
     const directory = partitionDirectory(this.#directory, stream.name, partition.partition)
+    const names = new Set(this.#disk.list(directory))
     const bases = new Set<number>()
-    for (const name of this.#disk.list(directory)) {
-      const base = segmentBaseOf(name)
+    for (const name of names) {
+      // An index may have outlived its segment.
+      const base = segmentBaseOf(name.replace(/\.(?:index|timeindex)$/, '.log'))
       if (base !== null) bases.add(base)
     }
     for (const segment of segments) {
-      const path = `${directory}/${segmentName(segment.base, 'log')}`
-      const actualBytes = bases.delete(segment.base) ? this.#disk.size(path) : -1
+      bases.delete(segment.base)
+      const name = segmentName(segment.base, 'log')
+      const path = `${directory}/${name}`
+      const actualBytes = names.has(name) ? this.#disk.size(path) : -1
       const work = { partition, segment, last: segment === segments.at(-1), path, appends: [], actualBytes }
       this.#work.push(work)
       bySegment.set(`${stream.id}/${partition.partition}/${segment.base}`, work)
