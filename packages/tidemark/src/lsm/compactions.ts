@@ -130,14 +130,22 @@ export class Compactions {
   }
 
   #drop(running: Running): void {
+    if (!this.#running.includes(running)) return
     this.#running = this.#running.filter((other) => other !== running)
     for (const file of running.pinned) file.release()
   }
 
   /** Does the work of a compactor that leaves it to the owner. */
   *steps(): Steps {
-    for (const { handle, result } of this.#running) {
-      if (result === null && handle !== null && handle.steps !== null) yield* handle.steps
+    for (const running of this.#running) {
+      const { handle, result } = running
+      if (result !== null || handle === null || handle.steps === null) continue
+      try {
+        yield* handle.steps
+      } finally {
+        // Given up on the way: it is planned again.
+        if (running.result === null) this.#drop(running)
+      }
     }
   }
 

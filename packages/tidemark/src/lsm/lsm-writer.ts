@@ -101,7 +101,7 @@ export class LsmWriter {
 
   write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     const current = this.#write(id, descriptors, stores)
-    this.#current ??= current
+    if (!this.#writing) this.#current = current
     return current
   }
 

@@ -180,3 +180,24 @@ test('a write that is given up removes its file, and the next one succeeds', () 
   assert.ok(steps(base.write(4, [], [sortedStore('a', changesOf(4))])) > 1)
   expectSame(base, modelOf(4))
 })
+
+test('a merge that is given up with the write that does it is done by a later one', () => {
+  const many = (id: number): Change[] =>
+    Array.from({ length: 3000 }, (_, i) => ({ key: key(`k${i}`), value: key(`${id} of ${i}`) }))
+  for (let stop = 0; stop < 40; stop += 3) {
+    const disk = new MemDisk()
+    const base = openBaseOn(disk)
+    for (let id = 1; id <= 3; id++) write(base, id, many(id))
+    const writing = base.write(4, [], [sortedStore('a', many(4))])
+    while (base.id < 4) writing.next()
+    for (let i = 0; i < stop; i++) writing.next()
+    writing.return()
+    settle(base)
+    settle(base)
+    assert.equal(base.statistics().files, 1, `after ${stop} steps`)
+    assert.deepEqual(disk.list(DIRECTORY).filter(isFileName), [base.manifest.files[0]?.name])
+    const model: Model = new Map()
+    applyTo(model, many(4))
+    expectSame(base, model)
+  }
+})
