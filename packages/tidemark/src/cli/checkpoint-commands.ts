@@ -46,6 +46,14 @@ export async function deleteCheckpoint(name: string, options: Options, context: 
   )
 }
 
+/** `tidemark state drop STORE`. */
+export async function dropState(store: string, options: Options, context: CliContext): Promise<void> {
+  const { settings } = await settingsOf(options, context)
+  const entries = await withStopped(settings, (job) => job.drop(store))
+  const text = `store ${store} is dropped, with ${countOf(entries, 'key')}`
+  await context.terminal.print(options['json'] === true ? toJson({ store, entries }) : text)
+}
+
 /** `tidemark savepoint [JOB]`. */
 export async function takeSavepoint(job: string | undefined, options: Options, context: CliContext): Promise<void> {
   const { settings } = await settingsOf(options, context)

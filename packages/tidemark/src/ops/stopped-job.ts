@@ -1,7 +1,7 @@
 import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { lineageNumber, lineageStream, plannedStream, readLineage, taskStateName } from '../checkpoint/lineage.ts'
-import { type CheckpointRecord, decodeCheckpoint } from '../checkpoint/record.ts'
+import { type CheckpointRecord, clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { Retainer, type RetainingBase, retainingBase } from '../checkpoint/retainer.ts'
 import { type SavepointPart, writeSavepoint } from '../checkpoint/savepoint-write.ts'
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
@@ -19,7 +19,9 @@ import { readRetained } from '../lsm/retained.ts'
 import { describeSavepoint } from '../runtime/savepoint-leader.ts'
 import { type TaskMeta, taskMeta } from '../runtime/task-meta.ts'
 import { openTaskState } from '../store/open.ts'
-import type { TaskState } from '../store/types.ts'
+import type { Base, TaskState } from '../store/types.ts'
+import { dropStore } from './drop-store.ts'
+import { suggestion } from './nearest.ts'
 
 export interface StoppedJobOptions {
   readonly disk: Disk
@@ -34,6 +36,7 @@ interface StoppedTask {
   readonly meta: TaskMeta
   readonly directory: string
   readonly record: CheckpointRecord
+  readonly base: Base
   readonly state: TaskState
   readonly retainer: Retainer
 }
@@ -108,6 +111,7 @@ export class StoppedJob {
         deltas: this.#log.deltas(producer.producer, producer.flushedId),
         id: producer.id,
         lastDeltaId: record.lastDeltaId,
+        clock: clockOf(record),
       })
       const retainer = new Retainer({
         task: producer.producer,
@@ -120,7 +124,7 @@ export class StoppedJob {
         record: producer.checkpoint,
         failpoint: () => {},
       })
-      return { producer, meta, directory, record, state, retainer }
+      return { producer, meta, directory, record, base, state, retainer }
     } catch (error) {
       base.close()
       throw error
@@ -164,6 +168,33 @@ export class StoppedJob {
   release(checkpoint: string): boolean {
     const found = this.#tasks.map(({ retainer }) => retainer.release(checkpoint))
     return found.includes(true)
+  }
+
+  /**
+   * Removes a store that the job does not declare any more from the state of every task; how many entries it had.
+   * Retained checkpoints keep it. Cut off, it can be done again. ERR_STORE_IN_USE, ERR_UNKNOWN_STORE.
+   */
+  async drop(store: string): Promise<number> {
+    if (this.#tasks.some(({ meta }) => meta.stores.some(({ name }) => name === store))) {
+      throw new TidemarkError(
+        'ERR_STORE_IN_USE',
+        `store "${store}" is the job's: take it out of the job, and run that once, before it is dropped`,
+        { details: { store } },
+      )
+    }
+    for (const { state } of this.#tasks) await runWaiting(state.flush())
+    const names = new Set(this.#tasks.flatMap(({ base }) => base.descriptors.map(({ name }) => name)))
+    if (!names.has(store)) {
+      const declared = new Set(this.#tasks.flatMap(({ meta }) => meta.stores.map(({ name }) => name)))
+      const left = [...names].filter((name) => !declared.has(name) && !name.startsWith('$'))
+      const there = left.length === 0 ? ' Every store there is belongs to the job.' : suggestion(store, left)
+      throw new TidemarkError('ERR_UNKNOWN_STORE', `there is no store "${store}" to drop.${there}`, {
+        details: { store },
+      })
+    }
+    let entries = 0
+    for (const { base } of this.#tasks) entries += await runWaiting(dropStore(base, store))
+    return entries
   }
 
   /**

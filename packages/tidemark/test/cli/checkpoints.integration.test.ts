@@ -184,6 +184,23 @@ describe('checkpoints, time travel and savepoints from the command line', () => 
     assert.deepEqual(await counts([...SCAN, '--data-dir', 'third']), { ada: 3, bob: 1, eve: 1 })
   })
 
+  it('state drop: only of a store that the job has no more; checkpoints keep it (ERR_STORE_IN_USE)', async () => {
+    const third = ['--data-dir', 'third', '--json']
+    const drop = ['state', 'drop', 'visits-by-user', ...third]
+    assert.equal(errorOf(await tidemark(drop, { cwd })).code, 'ERR_STORE_IN_USE')
+    const before = (await one(['checkpoint', 'create', ...third]))['checkpoint'] as string
+    writeFileSync(join(cwd, 'other.job.ts'), VISITS_JOB.replace("kv('visits-by-user'", "kv('other'"))
+    assert.equal((await one(['run', 'other.job.ts', '--until-end', ...third]))['records'], 0)
+    assert.deepEqual(await one(drop), { store: 'visits-by-user', entries: 3 })
+    assert.equal(errorOf(await tidemark(drop, { cwd })).code, 'ERR_UNKNOWN_STORE')
+    const past = await counts([...SCAN, '--data-dir', 'third', '--checkpoint', before])
+    assert.deepEqual(past, { ada: 3, bob: 1, eve: 1 })
+    // With the store in the job again it begins empty.
+    assert.equal((await one(['run', 'visits.job.ts', '--until-end', ...third]))['records'], 0)
+    assert.deepEqual(await counts([...SCAN, '--data-dir', 'third']), {})
+    assert.ok((await tidemark(['state', 'verify', '--data-dir', 'third'], { cwd })).exit === 0)
+  })
+
   it('usage: what to compare with, settings', async () => {
     const nothing = errorOf(await tidemark(['state', 'diff', '--store', 'visits-by-user', '--json'], { cwd }))
     assert.equal(nothing.code, 'ERR_USAGE')

@@ -61,8 +61,24 @@ export function addState(program: Command, context: CliContext): void {
     },
   })
   addDiff(state, context)
+  addDrop(state, context)
   addStats(state, context)
   addVerify(state, context)
+}
+
+function addDrop(state: Command, context: CliContext): void {
+  addDataCommand(state, {
+    name: 'drop',
+    about: 'remove a store that the job does not declare any more, while the job does not run',
+    arguments: [['<store>', 'its name']],
+    examples: ['tidemark state drop visits-by-browser'],
+    notes: `
+A store that is taken out of a job keeps its data until it is dropped. Retained checkpoints and savepoints keep it still.`,
+    run: async (options, [store]) => {
+      const { dropState } = await import('../checkpoint-commands.ts')
+      await dropState(store as string, options, context)
+    },
+  })
 }
 
 function addDiff(state: Command, context: CliContext): void {

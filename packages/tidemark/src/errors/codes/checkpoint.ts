@@ -44,6 +44,12 @@ export const CHECKPOINT_ERRORS = {
     exit: EXIT.failed,
     about: 'The process that has the data directory open did not answer a request. It may still do what it was asked.',
   },
+  ERR_STORE_IN_USE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'A store that the job declares cannot be dropped. Take it out of the job, and run the job once, before.',
+  },
   ERR_SAVEPOINT_BUSY: {
     domain: 'checkpoint',
     retry: 'later',
