@@ -23,5 +23,7 @@ export async function planJob(path: string, options: Options, context: CliContex
 /** Which stores are not kept by `lsm`: nothing when all are. */
 function engineLines(engines: Readonly<Record<string, string>>): string {
   const others = Object.entries(engines).filter(([, engine]) => engine !== 'lsm')
-  return others.length === 0 ? '' : `\n\nengines\n${others.map(([store, engine]) => `  ${store}  ${engine}`).join('\n')}`
+  return others.length === 0
+    ? ''
+    : `\n\nengines\n${others.map(([store, engine]) => `  ${store}  ${engine}`).join('\n')}`
 }

@@ -42,9 +42,21 @@ const LEVELS = 7
 
 /** What the reading thread asks the other one, since iterators of classic-level only come as promises. */
 type Question =
-  | { readonly ask: 'open'; readonly scan: number; readonly range: ByteRange }
+  | { readonly ask: 'open'; readonly scan: number; readonly range: ByteRange; readonly limit: number }
   | { readonly ask: 'next'; readonly scan: number; readonly limit: number }
   | { readonly ask: 'close'; readonly scan: number }
+
+/** Entries of a scan; the last ones when `ended`: then the thread has closed it already. */
+interface Chunk {
+  readonly rows: Rows
+  readonly ended: boolean
+}
+
+/** A chunk ends with the entry that goes beyond. */
+const CHUNK_BYTES = MIB
+
+/** An exchange with the thread costs about as much as so many entries; most ranges end with the first. */
+const FIRST_ROWS = 64
 
 async function openLevel(location: string, cacheBytes: number): Promise<ClassicLevel> {
   const { ClassicLevel } = loadBinding('leveldb') as LevelBinding
@@ -84,6 +96,11 @@ export const LEVELDB: NativeEngine = {
   },
 }
 
+/** How many entries a scan that begins has in all. */
+function limitOf(question: Question): number {
+  return question.ask === 'open' ? question.range.limit : Number.POSITIVE_INFINITY
+}
+
 class LevelDatabase implements NativeDatabase {
   readonly #level: ClassicLevel
   readonly #thread: EngineThread
@@ -102,17 +119,8 @@ class LevelDatabase implements NativeDatabase {
 
   scan(range: ByteRange): NativeScan {
     const scan = ++this.#scans
-    this.#ask({ ask: 'open', scan, range })
-    return {
-      next: (limit) => this.#ask({ ask: 'next', scan, limit }) as Rows,
-      close: () => {
-        this.#ask({ ask: 'close', scan })
-      },
-    }
-  }
-
-  #ask(question: Question): unknown {
-    return this.#thread.askNow(this.#location, question)
+    const limit = Math.min(FIRST_ROWS, range.limit)
+    return new LevelScan(this.#thread, this.#location, { ask: 'open', scan, range, limit })
   }
 
   refresh(): void {
@@ -135,6 +143,39 @@ class LevelDatabase implements NativeDatabase {
 
   close(): Promise<void> {
     return this.#level.close()
+  }
+}
+
+class LevelScan implements NativeScan {
+  readonly #thread: EngineThread
+  readonly #location: string
+  readonly #scan: number
+  #chunk: Chunk
+  #used = false
+
+  constructor(thread: EngineThread, location: string, open: Question) {
+    this.#thread = thread
+    this.#location = location
+    this.#scan = open.scan
+    this.#chunk = thread.askNow(location, open) as Chunk
+  }
+
+  next(limit: number): Rows {
+    if (this.#used) {
+      if (this.#chunk.ended) return []
+      const question: Question = { ask: 'next', scan: this.#scan, limit }
+      this.#chunk = this.#thread.askNow(this.#location, question) as Chunk
+    }
+    this.#used = true
+    return this.#chunk.rows
+  }
+
+  close(): void {
+    if (this.#chunk.ended) return
+    this.#chunk = { rows: [], ended: true }
+    const question: Question = { ask: 'close', scan: this.#scan }
+    // Nobody waits for it; the writer closes what is left when it is detached.
+    this.#thread.ask({ op: 'ask', location: this.#location, question }).catch(() => {})
   }
 }
 
@@ -169,23 +210,30 @@ class LevelWriter implements NativeWriter {
 
   async answer(question: unknown): Promise<unknown> {
     const asked = question as Question
-    if (asked.ask === 'open') {
-      const { from, to, reverse, limit } = asked.range
-      this.#scans.set(
-        asked.scan,
-        this.#level.iterator({
-          gte: from,
-          lt: to,
-          reverse,
-          limit: limit === Number.POSITIVE_INFINITY ? -1 : limit,
-          highWaterMarkBytes: MIB,
-        }),
-      )
-      return null
-    }
-    const iterator = this.#scans.get(asked.scan)
-    if (asked.ask === 'next') return (await iterator?.nextv(asked.limit))?.flat() ?? []
-    this.#scans.delete(asked.scan)
+    if (asked.ask === 'close') return this.#end(asked.scan)
+    if (asked.ask === 'open') this.#scans.set(asked.scan, this.#iterate(asked.range))
+    const entries = (await this.#scans.get(asked.scan)?.nextv(asked.limit)) ?? []
+    // A chunk may be shorter than asked without being the last: when it has more than CHUNK_BYTES.
+    let bytes = 0
+    for (const [key, value] of entries) bytes += key.length + value.length
+    const ended = entries.length < asked.limit ? bytes <= CHUNK_BYTES : limitOf(asked) === entries.length
+    if (ended) await this.#end(asked.scan)
+    return { rows: entries.flat(), ended } satisfies Chunk
+  }
+
+  #iterate({ from, to, reverse, limit }: ByteRange): LevelIterator {
+    return this.#level.iterator({
+      gte: from,
+      lt: to,
+      reverse,
+      limit: limit === Number.POSITIVE_INFINITY ? -1 : limit,
+      highWaterMarkBytes: CHUNK_BYTES,
+    })
+  }
+
+  async #end(scan: number): Promise<null> {
+    const iterator = this.#scans.get(scan)
+    this.#scans.delete(scan)
     await iterator?.close()
     return null
   }
