@@ -3,9 +3,19 @@ import { describe, it } from 'node:test'
 import { toWireError, TidemarkError } from '../../src/errors/error.ts'
 import type { CommitResult, LogPort, Transaction } from '../../src/log/types.ts'
 import { Committer } from '../../src/runtime/committer.ts'
-import type { FrozenState, TaskState } from '../../src/store/types.ts'
+import type { FrozenState, Steps, TaskState } from '../../src/store/types.ts'
 
 type Answer = (transaction: Transaction) => CommitResult | null
+
+interface FlushedState {
+  readonly id: number
+  flushedId: number
+}
+
+function* flushNow(state: FlushedState): Steps {
+  yield
+  state.flushedId = state.id
+}
 
 /** A committer on a log and a state that do what the test says; everything it did is in `events`. */
 class Stand {
@@ -16,6 +26,8 @@ class Stand {
   /** Answers the last commit. */
   answer: ((result: CommitResult) => void) | null = null
   nowMs = 0
+  /** What a flush does. */
+  flush: (state: FlushedState) => Steps = flushNow
   changed = true
 
   constructor(answer: Answer) {
@@ -37,10 +49,7 @@ class Stand {
         yield
         events.push(`merged ${frozen.id}`)
       },
-      *flush(): Generator<void, void> {
-        yield
-        state.flushedId = state.id
-      },
+      flush: (): Steps => this.flush(state),
       wantsFlush: false,
     }
     const port = {
@@ -107,6 +116,41 @@ describe('Committer', () => {
     assert.deepEqual([stand.events, stand.transactions], [[], []])
     assert.equal(stand.committer.dueMs, 2500)
     assert.ok(stand.committer.quiet)
+  })
+
+  it('a flush that waits for the disk is left alone until then, and commits go on', async () => {
+    const stand = new Stand(answered('committed'))
+    const disk = Promise.withResolvers<void>()
+    let after = 0
+    stand.flush = function* (): Steps {
+      yield disk.promise
+      after++
+    }
+    stand.committer.wantFlush()
+    assert.equal(stand.committer.step(), true)
+    assert.equal(stand.committer.step(), false, 'there is nothing to do')
+    assert.notEqual(stand.committer.waiting, null)
+    stand.committer.request()
+    stand.work()
+    assert.equal(stand.committer.committedId, 5)
+    assert.equal(stand.committer.quiet, false)
+    disk.resolve()
+    await stand.committer.waiting
+    stand.work()
+    assert.equal(after, 1)
+    assert.equal(stand.committer.waiting, null)
+    assert.ok(stand.committer.quiet)
+  })
+
+  it('a sync that fails comes out of the next step: the container must end', async () => {
+    const stand = new Stand(answered('committed'))
+    stand.flush = function* (): Steps {
+      yield Promise.reject(new TidemarkError('ERR_DISK_IO', 'the disk failed'))
+    }
+    stand.committer.wantFlush()
+    stand.committer.step()
+    await stand.committer.waiting
+    assert.throws(() => stand.committer.step(), { code: 'ERR_DISK_IO' })
   })
 
   it('a flush that is wanted covers whole commits and is told to the log', () => {
