@@ -16,15 +16,17 @@ const SOURCE = /^\.\/src\/(.*)\.ts$/
 
 /**
  * The package.json to publish: `exports` name the compiled JavaScript and its declarations instead of the sources, the
- * platform packages of Node come along, and any Node that can hand over to them is welcome.
+ * platform packages of Node come along, and any Node that can hand over to them is welcome. The repository's own is
+ * private, so that npm refuses to publish the sources as they are when its scripts are switched off.
  */
 export function publishedManifest(source: PackageManifest, workspace: WorkspaceManifest): PackageManifest {
   const entries = Object.entries(source.exports).map(([name, target]) => {
     const base = typeof target === 'string' ? SOURCE.exec(target)?.[1] : undefined
     return [name, base === undefined ? target : { types: `./dist/${base}.d.ts`, default: `./dist/${base}.js` }] as const
   })
+  const { private: _, ...published } = source
   return {
-    ...source,
+    ...published,
     exports: Object.fromEntries(entries),
     engines: workspace.engines,
     optionalDependencies: { ...workspace.optionalDependencies, ...source.optionalDependencies },

@@ -15,6 +15,17 @@ const MODULES = /\.[cm]?[jt]s$/
  */
 export async function importModule(path: string): Promise<{ url: URL; exports: ModuleExports }> {
   const absolute = resolve(path)
+  checkModuleFile(absolute, path)
+  const url = pathToFileURL(absolute)
+  try {
+    return { url, exports: (await import(url.href)) as ModuleExports }
+  } catch (error) {
+    throw await importError(error, url)
+  }
+}
+
+/** Throws ERR_JOB_NOT_FOUND or ERR_JOB_NOT_A_JOB unless this is a file that can be imported. `path`: as it was given. */
+export function checkModuleFile(absolute: string, path: string): void {
   const stats = statSync(absolute, { throwIfNoEntry: false })
   if (stats === undefined) {
     throw new TidemarkError('ERR_JOB_NOT_FOUND', `there is no file ${absolute}`, { details: { file: absolute } })
@@ -26,12 +37,6 @@ export async function importModule(path: string): Promise<{ url: URL; exports: M
   if (!MODULES.test(absolute)) {
     const message = `${absolute} is no module: a job is TypeScript or JavaScript (.ts, .mts, .js, .mjs)`
     throw new TidemarkError('ERR_JOB_NOT_A_JOB', message, { details: { file: absolute } })
-  }
-  const url = pathToFileURL(absolute)
-  try {
-    return { url, exports: (await import(url.href)) as ModuleExports }
-  } catch (error) {
-    throw await importError(error, url)
   }
 }
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { type DumpedRecord, dumpFile } from '../log/dump.ts'
+import { beginsWithBatch, type DumpedRecord, dumpFile } from '../log/dump.ts'
 import type { CliContext, Options } from './context.ts'
 import { formatInstant, formatValue } from './format.ts'
 import { printLines } from './print-lines.ts'
@@ -13,6 +13,13 @@ export async function dumpLog(file: string, options: Options, context: CliContex
   const path = resolve(context.cwd, file)
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new TidemarkError('ERR_USAGE', `${path} is a directory; give one of its segment files (.log)`)
+  }
+  if (!beginsWithBatch(nodeDisk, path)) {
+    throw new TidemarkError(
+      'ERR_USAGE',
+      `${path} is no segment file of record batches: it does not begin with one of format v2. Give a .log file of a partition, of Tidemark or of a Kafka broker`,
+      { details: { file: path } },
+    )
   }
   const records = dumpFile(nodeDisk, path, { committed: options['committed'] === true })
   await printLines(context.terminal, linesOf(records, json))

@@ -1,6 +1,6 @@
 import { type Disk, type DiskFile } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { batchSizeBytes, LENGTH_PREFIX_BYTES } from './batch-header.ts'
+import { batchSizeBytes, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC, magic } from './batch-header.ts'
 import { ReadCommittedFilter, TransactionScan } from './read-committed.ts'
 import { RecordCursor } from './record-cursor.ts'
 
@@ -43,6 +43,23 @@ export function* dumpFile(disk: Disk, path: string, options: DumpOptions = {}): 
   const file = disk.open(path, 'read')
   try {
     yield* dumpChunks(() => readChunks(file), options)
+  } finally {
+    file.close()
+  }
+}
+
+/**
+ * False for a file of another kind: it is not empty, and its first bytes are not those of a batch. A file with the name of
+ * a segment is taken for one, whatever damage it has.
+ */
+export function beginsWithBatch(disk: Disk, path: string): boolean {
+  if (/(?:^|[\\/])\d{20}\.log$/.test(path)) return true
+  const file = disk.open(path, 'read')
+  try {
+    const head = new Uint8Array(HEADER_BYTES)
+    const length = readFully(file, head, 0)
+    if (length === 0) return true
+    return length === HEADER_BYTES && magic(head, 0) === MAGIC && batchSizeBytes(head, 0) >= HEADER_BYTES
   } finally {
     file.close()
   }

@@ -198,7 +198,7 @@ class RunningApp implements App {
 
 /** Several tasks may answer; counters that nobody has are 0, lists and sets empty. */
 function answerOf(store: StoreDef, entries: readonly StoreEntry[]): unknown {
-  const { kind, value } = store
+  const { kind } = store
   if (kind === 'counter') {
     const zero = zeroOf(store)
     return entries.find((entry) => entry.value !== zero)?.value ?? zero

@@ -63,13 +63,13 @@ export interface StoreQuery {
   readonly store: string
   readonly key?: unknown
   readonly windowStart?: number
+  /** Of a versioned store: the time whose value is asked for; without it the newest. */
+  readonly asOfMs?: number
   readonly limit?: number
 }
 
 /** What the supervisor asks of all tasks of a container; answered when the last of them is done. */
 export type ContainerRequest =
-  /** Of a versioned store: the time whose value is asked for; without it the newest. */
-  readonly asOfMs?: number
   /** Commit, and keep the checkpoint. */
   | ({ readonly kind: 'retain' } & { readonly name: RetainedName })
   /** Give up what is kept under a name. */
@@ -119,13 +119,13 @@ export interface QueryEntry {
   readonly key: unknown
   readonly value: unknown
   readonly window?: { readonly start: number; readonly end: number }
+  readonly atMs?: number
+  readonly index?: number
 }
 
 export interface SourceInit {
   readonly jobUrl: string
   readonly stream: StreamInfo
-  readonly atMs?: number
-  readonly index?: number
   readonly inputs: readonly InputSpec[]
   readonly onError: ErrorPolicy
   readonly deadLetter: StreamInfo | null

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Command } from 'commander'
@@ -41,7 +41,7 @@ test('every command has a description, help with an example, and --json', () => 
     assert.match(command.description(), /^[a-z]/, command.name())
     assert.match(help, /Examples:\n {2}/, command.name())
     assert.match(help, /Exit codes/, command.name())
-    if (command.name() !== 'completion') assert.match(help, /--json/, command.name())
+    assert.match(help, /--json/, command.name())
   }
 })
 
@@ -130,6 +130,30 @@ test('log dump prints the golden records', async () => {
   assert.equal((await cli(['log', 'dump', 'missing.log'])).exit, 2)
 })
 
+test('log dump of another kind of file says so; one with the name of a segment is damaged', async () => {
+  for (const [name, bytes] of [
+    ['notes.txt', 'These are notes, and no record batches. They are longer than the header of a batch.'],
+    ['short.log', 'short'],
+  ] as const) {
+    writeFileSync(join(root, name), bytes)
+    const outcome = await cli(['log', 'dump', name, '--json'])
+    assert.equal(outcome.exit, 2)
+    assert.equal(errorOf(outcome).code, 'ERR_USAGE')
+    assert.match(errorOf(outcome).message, /is no segment file of record batches/)
+  }
+  writeFileSync(join(root, `${'0'.repeat(20)}.log`), 'not even a header')
+  const damaged = await cli(['log', 'dump', `${'0'.repeat(20)}.log`, '--json'])
+  assert.deepEqual([damaged.exit, errorOf(damaged).code], [5, 'ERR_BATCH_CORRUPT'])
+  writeFileSync(join(root, 'empty.log'), '')
+  assert.deepEqual(await cli(['log', 'dump', 'empty.log', '--json']), { exit: 0, out: '', error: '' })
+})
+
+test('dev of a job that is not there ends with an error; it would wait for ever', async () => {
+  const missing = await cli(['dev', 'nosuch.ts', '--json'])
+  assert.deepEqual([missing.exit, errorOf(missing).code], [2, 'ERR_JOB_NOT_FOUND'])
+  assert.equal(errorOf(await cli(['dev', 'package.json', '--json'])).code, 'ERR_JOB_NOT_A_JOB')
+})
+
 test('log dump --committed hides what is not committed', async () => {
   // The file has the start of a partition: data of transactions, and no marker yet.
   const file = join(GOLDEN, 'golden-txn.log')
@@ -169,4 +193,6 @@ test('completion scripts name the commands and their flags', async () => {
   assert.match(bash.out, /complete -o default -F _tidemark tidemark/)
   assert.match((await cli(['completion', 'zsh'])).out, /bashcompinit/)
   assert.match((await cli(['completion', 'fish'])).out, /complete -c tidemark -n '__fish_use_subcommand' -a run/)
+  const json = JSON.parse((await cli(['completion', 'bash', '--json'])).out) as { shell: string; script: string }
+  assert.deepEqual([json.shell, `${json.script}\n`], ['bash', bash.out])
 })

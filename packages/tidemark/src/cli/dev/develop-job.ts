@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type CliContext, flagName, type Options, settingsOf } from '../context.ts'
 import { listFlag } from '../flag-values.ts'
-import { shorten } from '../import-module.ts'
+import { checkModuleFile, shorten } from '../import-module.ts'
 import { RUN_SETTINGS } from '../commands/run.ts'
 import { SETTINGS } from '../settings.ts'
 import { FileWatch } from './watch-files.ts'
@@ -19,6 +19,8 @@ export async function developJob(path: string, options: Options, context: CliCon
   // Wrong settings are told here, once, not by each child.
   await settingsOf(options, context)
   const job = resolve(context.cwd, path)
+  // A job that is not there will not change either; one with errors in it is waited for.
+  checkModuleFile(job, path)
   const session = new DevSession([MAIN, 'run', job, ...runFlags(options)], context)
   session.watch.add(job)
   context.exitCode = await session.run()
