@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readFile } from '../../src/disk/disk.ts'
 import { ManualClock } from '../../src/clock/clock.ts'
+import { MemDisk } from '../../src/disk/mem-disk.ts'
+import type { RestoreProgress } from '../../src/checkpoint/manager.ts'
+import { restoredCheckpoint } from '../../src/checkpoint/restore-files.ts'
 import { FileObjects } from '../../src/checkpoint/file-objects.ts'
 import { ObjectCheckpointManager } from '../../src/checkpoint/object-manager.ts'
 import { slotName } from '../../src/checkpoint/object-names.ts'
@@ -327,5 +330,88 @@ describe('collectOrphans', () => {
     for (const { name } of [...listed.files, own, late]) assert.ok(disk.exists(`${DIRECTORY}/${name}`), name)
     await expectRestores(owner, 1)
     assert.deepEqual(await owner.collectOrphans(TASK, 2), [])
+  })
+
+  test('C5 never takes a file of an equal or a higher epoch, however old, nor by a clock that went back', async () => {
+    const { manager, clock, disk } = makeSetting()
+    await manager.claim(TASK)
+    await manager.claim(TASK)
+    const names = ['1-1-0-a', '2-1-0-b', '3-1-0-c', 'tmp-3-1-0-d']
+    for (const name of names) disk.open(`${DIRECTORY}/${name}`, 'create').close()
+    clock.advance(-START_MS + 1000)
+    assert.deepEqual(await manager.collectOrphans(TASK, 2), [], 'by this clock nothing is an hour old')
+    clock.advance(START_MS + HOUR_MS)
+    const collected = await manager.collectOrphans(TASK, 2)
+    assert.deepEqual(collected.sort(), ['1-1-0-a', slotName(1)].sort())
+    assert.ok(['2-1-0-b', '3-1-0-c', 'tmp-3-1-0-d'].every((name) => disk.exists(`${DIRECTORY}/${name}`)))
+  })
+})
+
+describe('a restore that is cut off', () => {
+  const MIB = 1024 * 1024
+  const lost = new TidemarkError('ERR_OBJECT_STORE', 'the network is gone')
+
+  async function interrupted(): Promise<Setting & { readonly target: { disk: MemDisk; directory: string } }> {
+    const setting = makeSetting()
+    const { manager, store } = setting
+    const { epoch } = await manager.claim(TASK)
+    const files = []
+    for (let at = 0; at < 3; at++)
+      files.push(await manager.writeFile(TASK, epoch, new Uint8Array(6 * MIB).fill(at + 1)))
+    const draft = { id: 1, files, record: bytesOf('') }
+    await manager.createCheckpoint(TASK, draft, { epoch, previousId: 0 })
+    const target = { disk: new MemDisk(), directory: '/state' }
+    store.after('getRange', () => {
+      store.after('getRange', () => Promise.resolve(store.instead('getRange', () => Promise.reject(lost))))
+      return Promise.resolve()
+    })
+    await assert.rejects(manager.restore(TASK, target, 1, { concurrency: 1 }), lost)
+    assert.equal(restoredCheckpoint(TASK, target), null, 'there is no state yet')
+    return { ...setting, target }
+  }
+
+  test('C8 goes on where it was: nothing is loaded twice', async () => {
+    const { manager, store, target } = await interrupted()
+    const before = store.readBytes
+    const seen: RestoreProgress[] = []
+    await manager.restore(TASK, target, 1, { onProgress: (progress) => seen.push(progress) })
+    assert.ok(before >= 6 * MIB && before < 7 * MIB, `${before} bytes before it was cut off`)
+    assert.ok(store.readBytes < 18 * MIB + 10_000, `${store.readBytes} bytes in all`)
+    const last = seen.at(-1) ?? assert.fail('it tells how it gets on')
+    assert.equal(last.doneBytes, 18 * MIB)
+    assert.equal(last.totalBytes, 18 * MIB)
+    assert.ok(seen.every(({ doneBytes }, at) => at === 0 || doneBytes >= (seen[at - 1]?.doneBytes ?? 0)))
+    assert.equal(restoredCheckpoint(TASK, target)?.id, 1)
+  })
+
+  test('C8 what a crash has torn of it is found and loaded again', async () => {
+    const { manager, target } = await interrupted()
+    const [name] = target.disk.list('/state').filter((each) => each.startsWith('1-'))
+    const file = target.disk.open(`/state/${name}`, 'write')
+    file.write(Uint8Array.of(99), 5)
+    file.close()
+    await manager.restore(TASK, target, 1)
+    for (const [at, { name: own }] of (restoredCheckpoint(TASK, target)?.files ?? []).entries()) {
+      assert.ok(readFile(target.disk, `/state/${own}`).every((byte) => byte === at + 1))
+    }
+  })
+
+  test('another checkpoint is loaded from the beginning', async () => {
+    const { manager, target } = await interrupted()
+    const file = await manager.writeFile(TASK, 1, bytesOf('of 2'))
+    await manager.createCheckpoint(TASK, { id: 2, files: [file], record: bytesOf('') }, { epoch: 1, previousId: 1 })
+    await manager.restore(TASK, target)
+    assert.deepEqual(target.disk.list('/state'), [file.name, 'RESTORED'])
+  })
+
+  test('tells rate and time left by the clock', async () => {
+    const { manager, clock, store } = await interrupted()
+    const seen: RestoreProgress[] = []
+    store.before('getRange', () => Promise.resolve(clock.advance(2000)))
+    const target = { disk: new MemDisk(), directory: '/other' }
+    await manager.restore(TASK, target, 1, { concurrency: 1, onProgress: (progress) => seen.push(progress) })
+    const first = seen.find(({ doneBytes }) => doneBytes > 0) ?? assert.fail('something was loaded')
+    assert.equal(first.bytesPerSecond, 2 * MIB)
+    assert.equal(first.remainingMs, 7000)
   })
 })

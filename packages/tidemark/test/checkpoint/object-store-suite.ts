@@ -73,6 +73,12 @@ export function objectStoreSuite(directory: string, open: () => ObjectStore): vo
     })
   }
 
+  raceTest(open, stored)
+}
+
+type Open = () => ObjectStore
+
+function raceTest(open: Open, stored: (store: ObjectStore, name: string) => Promise<string | null>): void {
   test('C4 putIfAbsent: of 12 at a time one wins, in each of 40 rounds, and its bytes stay', async () => {
     const stores = Array.from({ length: 4 }, () => open())
     for (let round = 0; round < 40; round++) {

@@ -7,6 +7,12 @@ import { loadS3Sdk } from '../../src/checkpoint/s3-sdk.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
+import { TaskUploader } from '../../src/checkpoint/task-uploader.ts'
+import { ObjectCheckpointManager } from '../../src/checkpoint/object-manager.ts'
+import { runWaiting } from '../../src/lsm/open-files.ts'
+import { readRetained } from '../../src/lsm/retained.ts'
+import { bytes, openBaseOn, sortedStore } from '../lsm/support.ts'
+import { HookedStore } from './hooked-store.ts'
 import { objectStoreSuite } from './object-store-suite.ts'
 import { NO_S3, openStore, s3Url, startS3, temporary } from './s3-support.ts'
 import { bytesOf, commit, expectRestores, TASK } from './setting.ts'
@@ -75,6 +81,36 @@ describe('s3', { skip: NO_S3 }, () => {
     assert.deepEqual(await second.collectOrphans(TASK, 2), [], 'nothing is old enough')
     first.close()
     second.close()
+  })
+
+  test('an upload costs what has changed, counted in bytes that are put', async () => {
+    const store = new HookedStore(openStore(urlOf('counted')))
+    const manager = new ObjectCheckpointManager({ store, clock: systemClock, random: Math.random })
+    const directory = temporary('counted-state')
+    const base = openBaseOn(nodeDisk, { directory })
+    const pause = (): Promise<void> => Promise.resolve()
+    const nowMs = (): number => systemClock.monotonicMs()
+    const mine = new TaskUploader({ manager, task: '0', disk: nodeDisk, directory, nowMs, retain: [], pause })
+    for (const [id, entries] of [
+      [1, 20_000],
+      [2, 10],
+      [3, 10],
+    ] as const) {
+      const changes = Array.from({ length: entries }, (_, i) => ({
+        key: bytes(`${id} ${i}`),
+        value: bytes(`value ${i}`),
+      }))
+      await runWaiting(base.write(id, [], [sortedStore('a', changes)]))
+      base.retain(id, id)
+      const manifest = readRetained(nodeDisk, directory, id)
+      const before = store.writtenBytes
+      const record = { version: 1, atMs: 0, lastDeltaId: id, inputs: {}, sent: {} } as const
+      const { bytes: changed } = await mine.upload({ id, record, manifest })
+      assert.equal(changed, manifest.files[0]?.sizeBytes)
+      assert.ok(store.writtenBytes - before < changed + 10_000, `${store.writtenBytes - before} for ${changed}`)
+    }
+    base.close()
+    store.close()
   })
 
   test('what a multipart upload that was cut off occupies is dropped, by the rules for orphans', async () => {
