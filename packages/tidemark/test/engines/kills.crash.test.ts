@@ -104,6 +104,8 @@ async function killAgainAndAgain(engine: Engine): Promise<void> {
   assert.ok(id > 5, `${engine} got on between its deaths, to ${id}`)
 }
 
-test(`C1, C6: killed ${KILLS} times at failpoints and at any moment, each engine is at a checkpoint, whole`, async (t) => {
+test(`C1, C6: killed ${KILLS} times at failpoints and at any moment, each engine is at a checkpoint, whole`, {
+  concurrency: true,
+}, async (t) => {
   await Promise.all(KILLED.map((engine) => t.test(engine, () => killAgainAndAgain(engine))))
 })
