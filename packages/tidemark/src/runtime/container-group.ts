@@ -313,6 +313,12 @@ export class ContainerGroup {
     return answers.flat().sort((a, b) => a.task - b.task)
   }
 
+  /** As `ask`, of the containers that run: one that does not has forgotten what it was to be told of. Never rejects. */
+  async tell(request: ContainerRequest): Promise<void> {
+    if (this.#closing) return
+    await Promise.allSettled(this.#members.map(({ host }) => host?.ask(request) ?? Promise.resolve([])))
+  }
+
   async query(query: StoreQuery): Promise<QueryEntry[]> {
     const answers = await Promise.all(this.#members.map((m) => m.host?.query(query) ?? Promise.resolve([])))
     return answers.flat()

@@ -1,5 +1,5 @@
 import type { CheckpointInfo, SavepointInfo, SavepointOptions } from '../api/app.ts'
-import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
+import { openSavepointStore } from '../checkpoint/open-store.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { type Lineage, plannedStream, readLineage } from '../checkpoint/lineage.ts'
 import type { Savepoint } from '../checkpoint/savepoint-format.ts'
@@ -128,9 +128,10 @@ export class SavepointLeader {
     const { host, disk, clock, containers } = this.#options
     const { checkpoint, atMs } = this.#name()
     const directory = options.to ?? `${host.directory}/savepoints/${checkpoint}`
-    const blobs = new DirectoryBlobs(disk, directory, () => new Promise((resolve) => setImmediate(resolve)))
-    await checkVacant(blobs)
+    const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    const blobs = openSavepointStore(directory, { disk, clock, pause })
     try {
+      await checkVacant(blobs)
       const startedMs = clock.monotonicMs()
       const cut = await this.#cut(checkpoint, options.timeoutMs ?? TIMEOUT_MS)
       const pausedMs = Math.round(clock.monotonicMs() - startedMs)
@@ -139,8 +140,8 @@ export class SavepointLeader {
       const written = await writeSavepoint(blobs, description, parts, this.#options.failpoint)
       return { savepoint: checkpoint, directory, atMs, tasks: parts.length, ...written, pausedMs }
     } finally {
-      // A container that is gone has forgotten it already.
-      await containers.ask({ kind: 'release', checkpoint }).catch(() => {})
+      blobs.close()
+      await containers.tell({ kind: 'release', checkpoint })
     }
   }
 
@@ -158,17 +159,19 @@ export class SavepointLeader {
       () => new Promise<never>(() => {}),
     )
     try {
-      return await Promise.race([this.#bringToCut(savepoint), late, this.#over.promise])
+      return await Promise.race([this.#bringToCut(savepoint, limit.signal), late, this.#over.promise])
     } finally {
       limit.abort()
       sources.resume()
-      await containers.ask({ kind: 'resume', savepoint }).catch(() => {})
+      await containers.tell({ kind: 'resume', savepoint })
     }
   }
 
-  async #bringToCut(savepoint: string): Promise<Cut> {
+  async #bringToCut(savepoint: string, given: AbortSignal): Promise<Cut> {
     const { sources, containers, host, failpoint } = this.#options
     await sources.pause()
+    // Given up meanwhile: nobody would tell the tasks to go on.
+    if (given.aborted) throw new TidemarkError('ERR_SAVEPOINT_TIMEOUT', `savepoint ${savepoint} was given up`)
     failpoint('savepoint-after-pause')
     const cuts = this.#cuts()
     const tasks = await containers.ask({ kind: 'barrier', savepoint, cuts })
