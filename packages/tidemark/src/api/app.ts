@@ -176,7 +176,7 @@ export interface CheckpointInfo {
 }
 
 export interface SavepointOptions {
-  /** Where to write it: a directory that does not exist or is empty (default: `savepoints/<id>` in the data directory). */
+  /** Where to write it: a directory, `file:` or `s3:` URL, that does not exist or is empty (default: `savepoints/<id>` in the data directory). */
   readonly to?: string
   /** How long the job may take to come to the cut, ms (default 60000). */
   readonly timeoutMs?: number

@@ -40,6 +40,22 @@ export function openObjectStore(options: OpenStoreOptions): ObjectStore {
   throw badTarget(options.to, 'it is neither file:///directory nor s3://bucket/prefix')
 }
 
+/** True for the URL of a place, which is no path. */
+export function isPlace(text: string): boolean {
+  return /^(?:file|s3):\/\//.test(text)
+}
+
+/** Opens where a savepoint is or is to be: a directory's path, or a URL as for `openObjectStore`. */
+export function openSavepointStore(
+  place: string,
+  options: { readonly disk: Disk; readonly clock: Clock; readonly pause?: () => Promise<void> },
+): ObjectStore {
+  const { disk, clock } = options
+  // There is one process only that could meet itself: its retries need not be spread.
+  if (isPlace(place)) return openObjectStore({ to: place, disk, clock, random: () => 0.5, link: true })
+  return new FileObjects({ ...options, directory: place, link: true })
+}
+
 /** A manager on a place: see `openObjectStore`. */
 export function openCheckpointManager(
   options: OpenStoreOptions & { readonly failpoint?: (name: ManagerStep) => void },
@@ -69,10 +85,9 @@ function openS3(url: URL, options: OpenStoreOptions): ObjectStore {
   }
   const endpoint = url.searchParams.get('endpoint')
   if (endpoint !== null && !/^https?:\/\/[^/]+/.test(endpoint)) throw badTarget(to, 'its endpoint is no URL')
-  const ambient = process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL']
+  const ambient = process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? null
   const region = url.searchParams.get('region')
-  const pathStyle =
-    url.searchParams.get('pathStyle') ?? String((endpoint ?? ambient) !== undefined && (endpoint ?? ambient) !== null)
+  const pathStyle = url.searchParams.get('pathStyle') ?? String((endpoint ?? ambient) !== null)
   const sdk = loadS3Sdk(options.resolve)
   const client = new sdk.S3Client({
     ...(endpoint === null ? {} : { endpoint }),

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../errors/error.ts'
 import type { StreamSpec } from '../log/types.ts'
 import type { StoreDescriptor } from '../store/types.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { ObjectStore } from './object-store.ts'
 import { decodeFramed, encodeFramed, type FrameKind } from './framed-file.ts'
 import { plannedStream } from './lineage.ts'
 import type { CheckpointRecord } from './record.ts'
@@ -73,7 +73,7 @@ export function encodeSavepoint(savepoint: Savepoint): Uint8Array {
  * Reads a savepoint's description. ERR_SAVEPOINT_NOT_FOUND: there is none, or it was not completed.
  * ERR_CHECKPOINT_CORRUPT, ERR_FORMAT_NEWER.
  */
-export async function readSavepoint(blobs: BlobStore): Promise<Savepoint> {
+export async function readSavepoint(blobs: ObjectStore): Promise<Savepoint> {
   const bytes = await blobs.get(SAVEPOINT_NAME)
   if (bytes === null) {
     throw new TidemarkError(

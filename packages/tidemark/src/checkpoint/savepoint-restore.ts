@@ -1,7 +1,7 @@
 import type { Disk } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { decodeManifest, isFileName, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { ObjectStore } from './object-store.ts'
 import { damagedFile } from './framed-file.ts'
 import type { CheckpointRecord } from './record.ts'
 import { renamed, type Savepoint, type SavepointTask, TASK_MANIFEST, taskPrefix } from './savepoint-format.ts'
@@ -21,7 +21,7 @@ export const RESTORE_FAILPOINTS = [
 export type RestoreFailpoint = (typeof RESTORE_FAILPOINTS)[number]
 
 /** Sees that all of a savepoint's files are there and as long as it says: ERR_CHECKPOINT_CORRUPT names the first that is not. */
-export async function checkSavepointFiles(blobs: BlobStore, savepoint: Savepoint): Promise<void> {
+export async function checkSavepointFiles(blobs: ObjectStore, savepoint: Savepoint): Promise<void> {
   for (const { task, files } of savepoint.tasks) {
     for (const { name, sizeBytes } of files) {
       const path = taskPrefix(task) + name
@@ -39,7 +39,7 @@ export async function checkSavepointFiles(blobs: BlobStore, savepoint: Savepoint
  * The manifest comes last: before it there is no state (C8).
  */
 export async function installTask(
-  blobs: BlobStore,
+  blobs: ObjectStore,
   task: SavepointTask,
   disk: Disk,
   directory: string,

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors/error.ts'
 import { encodeManifest, type Manifest } from '../lsm/manifest.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { ObjectStore } from './object-store.ts'
 import type { CheckpointRecord } from './record.ts'
 import {
   encodeSavepoint,
@@ -39,7 +39,7 @@ export interface SavepointWritten {
 }
 
 /** ERR_SAVEPOINT_EXISTS unless nothing is there yet. */
-export async function checkVacant(blobs: BlobStore): Promise<void> {
+export async function checkVacant(blobs: ObjectStore): Promise<void> {
   if ((await blobs.list('')).length === 0) return
   throw new TidemarkError('ERR_SAVEPOINT_EXISTS', `${blobs.where} is not empty: write the savepoint somewhere else.`, {
     details: { directory: blobs.where },
@@ -51,7 +51,7 @@ export async function checkVacant(blobs: BlobStore): Promise<void> {
  * there is no savepoint, whatever a crash leaves. Errors of the store; ERR_SAVEPOINT_EXISTS.
  */
 export async function writeSavepoint(
-  blobs: BlobStore,
+  blobs: ObjectStore,
   description: Omit<Savepoint, 'tasks'>,
   parts: readonly SavepointPart[],
   failpoint: (name: SavepointFailpoint) => void,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
+import { isPlace } from '../checkpoint/open-store.ts'
 import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
@@ -58,7 +59,7 @@ export async function dropState(store: string, options: Options, context: CliCon
 export async function takeSavepoint(job: string | undefined, options: Options, context: CliContext): Promise<void> {
   const { settings } = await settingsOf(options, context)
   const text = textFlag(options, 'to')
-  const to = text === undefined ? null : resolve(context.cwd, text)
+  const to = text === undefined ? null : isPlace(text) ? text : resolve(context.cwd, text)
   const data = openDataDir(settings.dataDir, nodeDisk)
   const info = await savepointOf(data, job, to, settings, options, context)
   const { savepoint, directory, atMs, tasks, files, bytes, pausedMs } = info

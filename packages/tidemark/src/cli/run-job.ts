@@ -12,6 +12,7 @@ import { listFlag, textFlag } from './flag-values.ts'
 import { toJson } from './format.ts'
 import { inputStreams, type JobModule, loadJob, outputStreams } from './load-job.ts'
 import { suggestion } from '../ops/nearest.ts'
+import { isPlace } from '../checkpoint/open-store.ts'
 import { ProgressLine } from './progress-line.ts'
 import { runOptions } from './run-options.ts'
 
@@ -68,7 +69,7 @@ export async function runJob(path: string, options: Options, context: CliContext
 /** `--from SAVEPOINT`. */
 function startOf(options: Options, context: CliContext): { from?: string } {
   const from = textFlag(options, 'from')
-  return from === undefined ? {} : { from: resolve(context.cwd, from) }
+  return from === undefined ? {} : { from: isPlace(from) ? from : resolve(context.cwd, from) }
 }
 
 type Inputs = Readonly<Record<string, readonly InputSpec[]>>

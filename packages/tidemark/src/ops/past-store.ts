@@ -1,4 +1,4 @@
-import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
+import { FileObjects } from '../checkpoint/file-objects.ts'
 import { type CheckpointRecord, clockOf } from '../checkpoint/record.ts'
 import { readSavepoint, taskPrefix } from '../checkpoint/savepoint-format.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -76,7 +76,7 @@ export async function storeOfSavepoint(
   name: string,
   options: PastStoreOptions = {},
 ): Promise<StoreView> {
-  const blobs = new DirectoryBlobs(disk, directory, () => Promise.resolve())
+  const blobs = new FileObjects({ disk, directory })
   const savepoint = await readSavepoint(blobs)
   const opened: PastTask[] = []
   try {

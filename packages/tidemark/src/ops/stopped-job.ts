@@ -1,4 +1,4 @@
-import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
+import { openSavepointStore } from '../checkpoint/open-store.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { lineageNumber, lineageStream, plannedStream, readLineage, taskStateName } from '../checkpoint/lineage.ts'
 import { type CheckpointRecord, clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
@@ -215,7 +215,7 @@ export class StoppedJob {
     const atMs = clock.now()
     const savepoint = checkpointName(atMs)
     const directory = to ?? `${dataDir}/savepoints/${savepoint}`
-    const blobs = new DirectoryBlobs(disk, directory, () => Promise.resolve())
+    const blobs = openSavepointStore(directory, { disk, clock })
     try {
       const parts: SavepointPart[] = []
       for (const task of this.#tasks) parts.push(await this.#part(task, savepoint))
@@ -223,6 +223,7 @@ export class StoppedJob {
       const pausedMs = Math.round(clock.monotonicMs() - startedMs)
       return { savepoint, directory, atMs, tasks: parts.length, ...written, pausedMs }
     } finally {
+      blobs.close()
       this.release(savepoint)
     }
   }

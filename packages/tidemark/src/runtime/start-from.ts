@@ -1,4 +1,5 @@
-import { DirectoryBlobs } from '../checkpoint/blob-store.ts'
+import type { ObjectStore } from '../checkpoint/object-store.ts'
+import { openSavepointStore } from '../checkpoint/open-store.ts'
 import {
   type Lineage,
   type LineageFile,
@@ -61,7 +62,10 @@ export interface LineageOptions {
 export async function chooseLineage(options: LineageOptions): Promise<Lineage> {
   const { from, host, disk, clock, newId } = options
   const file = readLineage(disk, host.directory)
-  if (from !== null) return new StartFrom(options, from, file).run()
+  if (from !== null) {
+    const start = new StartFrom(options, from, file)
+    return start.run().finally(() => start.close())
+  }
   if (file === null) {
     const first: Lineage = { id: newId(), number: 1, from: null, atMs: clock.now() }
     writeLineage(disk, host.directory, { dataId: newId(), current: first, pending: null, older: [] })
@@ -78,7 +82,7 @@ export async function chooseLineage(options: LineageOptions): Promise<Lineage> {
 /** One start from a savepoint. */
 class StartFrom {
   readonly #options: LineageOptions
-  readonly #blobs: DirectoryBlobs
+  readonly #blobs: ObjectStore
   readonly #file: LineageFile | null
   readonly #from: string
 
@@ -86,7 +90,11 @@ class StartFrom {
     const { disk } = options
     this.#options = options
     this.#from = from
-    this.#blobs = new DirectoryBlobs(disk, from, () => new Promise((resolve) => setImmediate(resolve)))
+    this.#blobs = openSavepointStore(from, {
+      disk,
+      clock: options.clock,
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    })
     this.#file = file
   }
 
@@ -117,6 +125,10 @@ class StartFrom {
     writeLineage(disk, host.directory, { dataId, current: next, pending: null, older: left })
     failpoint('restore-after-lineage')
     return next
+  }
+
+  close(): void {
+    this.#blobs.close()
   }
 
   #checkJob(savepoint: Savepoint): void {

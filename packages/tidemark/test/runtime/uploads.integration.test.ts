@@ -165,6 +165,29 @@ describe('checkpoints kept in S3', { skip: NO_S3 }, () => {
   const urlOf = (name: string): string => s3Url(server?.endpoint ?? '', name)
   suite('s3', urlOf)
 
+  it('a savepoint is written there, and a job starts from it elsewhere', async () => {
+    const to = urlOf('savepoint')
+    const path = salesFile('s3-savepoint', LIST.slice(0, 1500))
+    const home = options('s3-savepoint', path)
+    const app = await run(JOB, { ...home, inputs: { sales: [{ path, follow: true }] } })
+    await until('half of the records', () => app.progress().records >= 1500 && app.progress().lag === 0)
+    const info = await app.savepoint({ to })
+    assert.ok(info.files > 0)
+    await assert.rejects(app.savepoint({ to }), { code: 'ERR_SAVEPOINT_EXISTS' })
+    await app.drain()
+    appendFileSync(
+      path,
+      LIST.slice(1500)
+        .map((sale) => `${JSON.stringify(sale)}\n`)
+        .join(''),
+    )
+    await finish({ ...options('s3-from', path), from: to })
+    await assertBatch('s3-from', LIST, 'from the savepoint')
+    await assert.rejects(finish({ ...options('s3-from-none', path), from: urlOf('nothing') }), {
+      code: 'ERR_SAVEPOINT_NOT_FOUND',
+    })
+  })
+
   it('while the server is away the job goes on, says so once, and catches up; the journal holds what is missing', async () => {
     const name = 's3-away'
     const mine = await startS3(name)
