@@ -61,6 +61,7 @@ export interface TaskOptions {
   readonly memtableMaxBytes: number
   readonly idleMs: number
   readonly handlerTimeoutMs: number
+  readonly development: boolean
   readonly pulse: Pulse
   readonly log: (level: string, text: string) => void
   readonly failpoint: (name: string) => void
@@ -68,6 +69,9 @@ export interface TaskOptions {
   readonly onFailed: (error: Error) => void
   readonly onCommitted: () => void
 }
+
+/** How often a task looks whether it has come to the cut of a savepoint. */
+const BARRIER_LOOK_MS = 2
 
 /** One task: its inputs, operators, state and commits. The container calls `step` again and again. */
 export class Task {
@@ -139,6 +143,7 @@ export class Task {
       outputs: this.#outputs,
       counters: this.counters,
       signal: this.#abort.signal,
+      development: options.development,
       store: (name): RawStore => options.state.store(name),
       requestCommit: () => this.#committer.request(),
       log: (level, text) => options.log(level, `${this.name}: ${text}`),
@@ -472,6 +477,8 @@ export class Task {
 
   /** Monotonic time at which `step` has something to do although nothing comes in. */
   get dueMs(): number {
+    // What a savepoint waits for comes without a message: answers to commits, steps of a flush.
+    if (this.#barrier.active) return this.#options.clock.monotonicMs() + BARRIER_LOOK_MS
     let due = this.#committer.dueMs
     const offset = this.#options.clock.now() - this.#options.clock.monotonicMs()
     for (const task of this.#compiled.tasks) due = Math.min(due, task.dueMs - offset)
