@@ -12,7 +12,7 @@ import { openNative } from './open-native.ts'
 export const FILE_ENGINES = ['lsm', 'memory'] as const
 
 /** Every engine that Tidemark has. */
-export const ENGINES = [...FILE_ENGINES, ...NATIVE_ENGINES] as const
+export const ENGINES: readonly [...typeof FILE_ENGINES, ...typeof NATIVE_ENGINES] = [...FILE_ENGINES, ...NATIVE_ENGINES]
 
 export type FileEngine = (typeof FILE_ENGINES)[number]
 
