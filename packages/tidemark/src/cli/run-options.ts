@@ -8,7 +8,7 @@ export function runOptions(settings: Settings): RunOptions {
     partitions: settings.partitions,
     commit: {
       intervalMs: settings.commitIntervalMs,
-      maxDelayMs: settings.commitMaxDelayMs,
+      ...(settings.commitMaxDelayMs === null ? {} : { maxDelayMs: settings.commitMaxDelayMs }),
       timeoutMs: settings.commitTimeoutMs,
     },
     checkpoint: {

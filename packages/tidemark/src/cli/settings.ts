@@ -13,7 +13,8 @@ export interface Settings {
   readonly containers: number | null
   readonly partitions: number
   readonly commitIntervalMs: number
-  readonly commitMaxDelayMs: number
+  /** Null: 10 s, or `commitTimeoutMs` if that is less. */
+  readonly commitMaxDelayMs: number | null
   readonly commitTimeoutMs: number
   readonly checkpointIntervalMs: number
   readonly checkpointRetain: readonly CheckpointTier[]
@@ -136,8 +137,8 @@ export const SETTINGS: readonly SettingSpec[] = [
     variable: 'TIDEMARK_COMMIT_MAX_DELAY',
     flag: '--commit-max-delay',
     argument: '<duration>',
-    about: 'a commit slower than this holds the input back',
-    fallback: 10_000,
+    about: 'a commit slower than this holds the input back (10s, at most the timeout)',
+    fallback: null,
     ...span,
   },
   {

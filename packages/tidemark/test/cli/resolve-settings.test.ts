@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { runOptions } from '../../src/cli/run-options.ts'
+import { runSettings } from '../../src/runtime/settings.ts'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DEFAULT_RETENTION } from '../../src/checkpoint/retention.ts'
@@ -32,7 +34,7 @@ test('defaults', async () => {
     containers: null,
     partitions: 4,
     commitIntervalMs: 1000,
-    commitMaxDelayMs: 10_000,
+    commitMaxDelayMs: null,
     commitTimeoutMs: 30_000,
     checkpointIntervalMs: 60_000,
     checkpointRetain: DEFAULT_RETENTION,
@@ -45,6 +47,14 @@ test('defaults', async () => {
     checkpointUploadIntervalMs: 10_000,
     checkpointRepair: false,
   })
+})
+
+test('a short commit.timeout alone is no contradiction: commit.maxDelay goes with it', async () => {
+  const { settings } = await resolve(temporary(), {}, { commitTimeoutMs: '3s' })
+  const { timing } = runSettings(runOptions(settings), { containers: 1 }).container
+  assert.deepEqual(timing, { intervalMs: 1000, maxDelayMs: 3000, timeoutMs: 3000 })
+  const both = await resolve(temporary(), {}, { commitTimeoutMs: '3s', commitMaxDelayMs: '4s' })
+  assert.throws(() => runSettings(runOptions(both.settings), { containers: 1 }), { code: 'ERR_OPTION' })
 })
 
 test('the last wins: file, variables, flags; each value says where it came from', async () => {
