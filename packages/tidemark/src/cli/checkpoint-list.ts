@@ -4,6 +4,7 @@ import { type DataDir, openDataDir, type TaskInfo } from '../ops/data-dir.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { formatBytes, formatCount, formatSpan, toJson } from './format.ts'
 import { renderTable } from './table.ts'
+import { printUploaded } from './uploaded-list.ts'
 
 interface CheckpointRow {
   readonly task: number
@@ -29,6 +30,7 @@ export async function listCheckpoints(options: Options, context: CliContext): Pr
     for (const { checkpoint, parts } of retained) {
       for (const part of parts) await terminal.print(toJson({ job: data.job, checkpoint, ...part }))
     }
+    if (settings.checkpointTo !== null) await printUploaded(data, settings.checkpointTo, true, context)
     return
   }
   if (rows.length === 0) {
@@ -60,6 +62,7 @@ export async function listCheckpoints(options: Options, context: CliContext): Pr
   const width = terminal.outIsTerminal ? { width: terminal.columns } : {}
   await terminal.print(renderTable(columns, cells, { header: terminal.style.dim, ...width }).join('\n'))
   if (retained.length > 0) await printRetained(retained, now, context)
+  if (settings.checkpointTo !== null) await printUploaded(data, settings.checkpointTo, false, context)
 }
 
 /** One row for each checkpoint, summed over the tasks. */

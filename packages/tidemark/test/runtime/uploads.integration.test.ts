@@ -77,7 +77,7 @@ function suite(kind: string, placeOf: (name: string) => string): void {
     await assertBatch(name, LIST, 'after the restore')
   })
 
-  it('C1 C8 killed before anything more was uploaded, and its state gone: the journal has what is missing', async () => {
+  it('U1 C1 C8 killed before anything more was uploaded, and its state gone: the journal has what is missing', async () => {
     const name = `${kind}-behind`
     const { settings, grow } = await halfDone(name, placeOf(name))
     grow()

@@ -12,11 +12,12 @@ export function addCheckpoint(program: Command, context: CliContext): void {
   addDataCommand(checkpoint, {
     name: 'list',
     about: "each task's newest checkpoint, then the retained ones: age, sizes, what changed since the one before",
+    flags: [['--checkpoint-to <url>', 'also what is kept there (default: the setting checkpoint.to)']],
     examples: ['tidemark checkpoint list', 'tidemark checkpoint list --data-dir ./data --json'],
     notes: `
 With --json one object a line: for each task {"task","id","atMs","positions",...}, then for each retained checkpoint and
 task {"checkpoint","kind","task","id","atMs","files","bytes","entries","ownBytes","commits","changedBytes","addedFiles",
-"addedBytes","addedEntries"}. Added is what its files have that the one before had not; own is what deleting it frees.
+"addedBytes","addedEntries"}, then for each one at checkpoint.to {"where","task","id","epoch","atMs","files","bytes"}. Added is what its files have that the one before had not; own is what deleting it frees.
 ${NAMES_NOTE}`,
     run: async (options) => {
       const { listCheckpoints } = await import('../checkpoint-list.ts')
