@@ -39,7 +39,7 @@ export interface UploadsOptions {
   readonly retain: RetentionPolicy
   readonly uploads: UploadSettings
   readonly host: LogHost
-  readonly containers: Pick<ContainerGroup, 'ask'>
+  readonly containers: Pick<ContainerGroup, 'ask' | 'tell'>
   readonly disk: Disk
   readonly clock: Clock
   readonly random: () => number
@@ -257,7 +257,7 @@ export class Uploads {
       throw failed.reason
     } finally {
       // A container that is gone drops it when it is started again.
-      await containers.ask({ kind: 'release', checkpoint }).catch(() => {})
+      await containers.tell({ kind: 'release', checkpoint })
     }
   }
 
