@@ -4,6 +4,7 @@ import type { RetainedState } from '../lsm/retained.ts'
 import type { Base, Steps } from '../store/types.ts'
 import { checkpointName } from './checkpoint-name.ts'
 import { type CheckpointRecord, decodeCheckpoint } from './record.ts'
+import { StateExporter, type StateKeeper } from './state-export.ts'
 import {
   momentsOf,
   readRetainedRecord,
@@ -39,6 +40,17 @@ export function retainingBase(base: Base): RetainingBase | null {
   return 'retain' in base && 'release' in base && 'retained' in base ? (base as RetainingBase) : null
 }
 
+/** What keeps a base's checkpoints: the base itself, or copies of what it holds. */
+export function keeperOf(
+  disk: Disk,
+  directory: string,
+  base: Base,
+): { readonly base: StateKeeper; readonly savepointsOnly: boolean } {
+  const retaining = retainingBase(base)
+  if (retaining !== null) return { base: retaining, savepointsOnly: false }
+  return { base: new StateExporter(disk, directory, base), savepointsOnly: true }
+}
+
 /** How often a checkpoint is retained, and which of them stay; no tiers: none is retained but by request. */
 export interface RetentionSettings {
   readonly intervalMs: number
@@ -50,7 +62,9 @@ export interface RetainerOptions {
   readonly disk: Disk
   /** The task's state directory. */
   readonly directory: string
-  readonly base: RetainingBase
+  readonly base: StateKeeper
+  /** True where keeping costs a copy of the state: nothing is kept but for savepoints. */
+  readonly savepointsOnly?: boolean
   readonly settings: RetentionSettings
   /** Ms since 1970. */
   readonly now: () => number
@@ -119,6 +133,11 @@ export class Retainer {
     return this.#known
   }
 
+  /** True if nothing can be kept under a name but for a savepoint. */
+  get savepointsOnly(): boolean {
+    return this.#options.savepointsOnly === true
+  }
+
   /** As soon as what is done by now is committed, `request.checkpoint` is retained. The caller makes a commit due. */
   ask(request: RetainRequest): void {
     this.#asked.push({ ...request, afterId: null })
@@ -150,7 +169,7 @@ export class Retainer {
 
   get #policyDue(): boolean {
     const { settings, now } = this.#options
-    if (settings.policy.length === 0 || this.#commits === 0) return false
+    if (this.savepointsOnly || settings.policy.length === 0 || this.#commits === 0) return false
     return this.#periodOf(now()) > this.#period
   }
 
@@ -202,7 +221,8 @@ export class Retainer {
     yield
     failpoint('retain-before-manifest')
     if (!this.#known.some(({ id }) => id === record.id)) {
-      base.retain(record.id, record.atMs)
+      const copying = base.retain(record.id, record.atMs)
+      if (typeof copying === 'object') yield* copying
       this.#commits = 0
       this.#changedBytes = 0
     }

@@ -28,6 +28,8 @@ export interface Disk {
 export interface HostDisk {
   /** Removes an empty directory. */
   readonly removeDirectory: (path: string) => void
+  /** Removes a directory with all that is in it; nothing happens if it is not there. */
+  readonly removeTree: (path: string) => void
 }
 
 export interface DiskFile {

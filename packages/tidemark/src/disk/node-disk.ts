@@ -150,6 +150,8 @@ function syncDirectoryLater(path: string): Promise<void> | null {
 export const nodeDisk: Disk & { readonly host: HostDisk } = {
   host: {
     removeDirectory: (path) => attempt('remove the directory', path, () => fs.rmdirSync(path)),
+    removeTree: (path) =>
+      attempt('remove the directory', path, () => fs.rmSync(path, { recursive: true, force: true })),
   },
   open: (path, mode) =>
     new NodeFile(

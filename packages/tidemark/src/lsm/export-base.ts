@@ -30,6 +30,8 @@ export function* exportBase(options: ExportBaseOptions): Steps {
       const cursor = new ScanCursor(base.scan(name, ALL))
       open.push(cursor)
       stores.push({ name, count, cursor })
+      const expiredMs = base.expiredBefore?.(name) ?? null
+      if (expiredMs !== null) target.expire(name, expiredMs)
     }
     stores.sort((a, b) => (a.name < b.name ? -1 : 1))
     yield* target.write(base.id, base.descriptors, stores)

@@ -2,7 +2,8 @@ import { openSavepointStore } from '../checkpoint/open-store.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { lineageNumber, lineageStream, plannedStream, readLineage, taskStateName } from '../checkpoint/lineage.ts'
 import { type CheckpointRecord, clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
-import { Retainer, type RetainingBase, retainingBase } from '../checkpoint/retainer.ts'
+import { keeperOf, Retainer } from '../checkpoint/retainer.ts'
+import { keptState } from '../checkpoint/state-export.ts'
 import { type SavepointPart, writeSavepoint } from '../checkpoint/savepoint-write.ts'
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
 import type { Clock } from '../clock/clock.ts'
@@ -15,7 +16,6 @@ import type { ProducerState, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { EMPTY_MANIFEST } from '../lsm/manifest.ts'
 import { runWaiting } from '../lsm/open-files.ts'
-import { readRetained } from '../lsm/retained.ts'
 import { describeSavepoint } from '../runtime/savepoint-leader.ts'
 import { type TaskMeta, taskMeta } from '../runtime/task-meta.ts'
 import { openTaskState } from '../store/open.ts'
@@ -101,7 +101,6 @@ export class StoppedJob {
     const choice = { engine: meta.engine, stores: {} }
     const base = await openTaskBase({ disk, directory, cache, choice, stores: [] })
     try {
-      const retaining = this.#retaining(retainingBase(base), meta)
       const record = producer.id === 0 ? NOTHING : decodeCheckpoint(producer.checkpoint, producer.producer)
       const state = openTaskState({
         task: producer.producer,
@@ -117,7 +116,7 @@ export class StoppedJob {
         task: producer.producer,
         disk,
         directory,
-        base: retaining,
+        ...keeperOf(disk, directory, base),
         settings: { intervalMs: 1, policy: KEEP_ALL },
         now: () => clock.now(),
         id: producer.id,
@@ -131,16 +130,19 @@ export class StoppedJob {
     }
   }
 
-  #retaining(base: RetainingBase | null, meta: TaskMeta): RetainingBase {
-    if (base !== null) return base
-    throw new TidemarkError(
-      'ERR_CHECKPOINT_ENGINE',
-      `task ${meta.task} keeps its state in engine ${meta.engine}, which cannot keep a checkpoint`,
-    )
+  #checkRetaining(): void {
+    for (const { meta, retainer } of this.#tasks) {
+      if (!retainer.savepointsOnly) continue
+      throw new TidemarkError(
+        'ERR_CHECKPOINT_ENGINE',
+        `task ${meta.task} keeps its state in engine ${meta.engine}, which cannot keep a checkpoint: take a savepoint`,
+      )
+    }
   }
 
-  /** Keeps the newest checkpoint of every task until it is deleted. */
+  /** Keeps the newest checkpoint of every task until it is deleted. ERR_CHECKPOINT_ENGINE. */
   async checkpoint(): Promise<CheckpointInfo> {
+    this.#checkRetaining()
     const atMs = this.#options.clock.now()
     const checkpoint = checkpointName(atMs)
     const tasks = []
@@ -231,8 +233,9 @@ export class StoppedJob {
   async #part(task: StoppedTask, savepoint: string): Promise<SavepointPart> {
     const { record, directory, meta } = task
     const checkpointId = await this.#keep(task, savepoint, 'savepoint')
-    const manifest = checkpointId === 0 ? EMPTY_MANIFEST : readRetained(this.#options.disk, directory, checkpointId)
-    return { task: meta.task, checkpointId, record, directory, manifest }
+    const { disk } = this.#options
+    const kept = checkpointId === 0 ? { directory, manifest: EMPTY_MANIFEST } : keptState(disk, directory, checkpointId)
+    return { task: meta.task, checkpointId, record, ...kept }
   }
 
   #describe(id: string, atMs: number, job: string): ReturnType<typeof describeSavepoint> {

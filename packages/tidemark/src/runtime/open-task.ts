@@ -3,7 +3,7 @@ import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { openTaskBase } from '../engines/open-task-base.ts'
 import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
-import { Retainer, retainingBase } from '../checkpoint/retainer.ts'
+import { keeperOf, Retainer } from '../checkpoint/retainer.ts'
 import { taskStateName } from '../checkpoint/lineage.ts'
 import type { Base } from '../store/types.ts'
 import type { Compactor } from '../lsm/compaction.ts'
@@ -82,7 +82,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
   const directory = stateDirectory(port.directory, index, settings.lineage)
   const record = producer.id === 0 ? null : decodeCheckpoint(producer.checkpoint, producer.producer)
   let state: ReturnType<typeof openTaskState>
-  let retainer: Retainer | null
+  let retainer: Retainer
   try {
     state = openTaskState({
       task: producer.producer,
@@ -134,20 +134,17 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
   })
 }
 
-/** Null for an engine that cannot keep a checkpoint. */
 function openRetainer(
   { disk, clock, settings, failpoint }: TaskEnvironment,
   { producer }: TaskGrant,
   directory: string,
   base: Base,
-): Retainer | null {
-  const retaining = retainingBase(base)
-  if (retaining === null) return null
+): Retainer {
   return new Retainer({
     task: producer.producer,
     disk,
     directory,
-    base: retaining,
+    ...keeperOf(disk, directory, base),
     settings: settings.retention,
     now: () => clock.now(),
     id: producer.id,

@@ -1,5 +1,6 @@
 import type { CheckpointInfo, SavepointInfo, SavepointOptions } from '../api/app.ts'
 import { openSavepointStore } from '../checkpoint/open-store.ts'
+import { keptState } from '../checkpoint/state-export.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { type Lineage, plannedStream, readLineage } from '../checkpoint/lineage.ts'
 import type { Savepoint } from '../checkpoint/savepoint-format.ts'
@@ -16,7 +17,6 @@ import { TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import type { ProducerState, StreamInfo } from '../log/types.ts'
 import { EMPTY_MANIFEST } from '../lsm/manifest.ts'
-import { readRetained } from '../lsm/retained.ts'
 import { describe } from '../store/descriptor.ts'
 import { storeSpecs } from './compile.ts'
 import type { ContainerGroup } from './container-group.ts'
@@ -192,8 +192,8 @@ export class SavepointLeader {
   #part({ task, id, record }: TaskCheckpoint): SavepointPart {
     const { disk, host, lineage } = this.#options
     const directory = stateDirectory(host.directory, task, lineage.number)
-    const manifest = id === 0 ? EMPTY_MANIFEST : readRetained(disk, directory, id)
-    return { task, checkpointId: id, record, directory, manifest }
+    const kept = id === 0 ? { directory, manifest: EMPTY_MANIFEST } : keptState(disk, directory, id)
+    return { task, checkpointId: id, record, ...kept }
   }
 
   #describe(id: string, atMs: number, producers: readonly ProducerState[]): Omit<Savepoint, 'tasks'> {

@@ -27,11 +27,13 @@ import { encodeCheckpoint } from '../checkpoint/record.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
-import { FILE_ENGINES } from '../engines/engine.ts'
+import { importFiles, keptInFiles } from '../engines/import-files.ts'
+import type { EngineChoice } from '../engines/placement.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { CommitResult, StreamInfo } from '../log/types.ts'
+import { BlockCache } from '../lsm/block-cache.ts'
 import { stateDirectory } from './open-task.ts'
 
 export interface LineageOptions {
@@ -41,11 +43,11 @@ export interface LineageOptions {
   readonly host: LogHost
   readonly disk: Disk
   readonly clock: Clock
-  /** What the run would be with these streams, in a lineage, and the engines that keep its state. */
+  /** What the run would be with these streams, in a lineage, and the engines that keep its stores. */
   readonly planFor: (
     existing: readonly StreamInfo[],
     lineage: number,
-  ) => { readonly planned: Plan; readonly engines: readonly string[] }
+  ) => { readonly planned: Plan; readonly choice: EngineChoice }
   /** Makes a name that is unique in the world. */
   readonly newId: () => string
   readonly failpoint: (name: RestoreFailpoint) => void
@@ -85,6 +87,8 @@ class StartFrom {
   readonly #blobs: ObjectStore
   readonly #file: LineageFile | null
   readonly #from: string
+  /** Which engine keeps what. */
+  #choice: EngineChoice = { engine: 'lsm', stores: {} }
 
   constructor(options: LineageOptions, from: string, file: LineageFile | null) {
     const { disk } = options
@@ -137,7 +141,7 @@ class StartFrom {
     throw mismatch(savepoint, `this is job ${job}. A savepoint starts the job that it is of`)
   }
 
-  /** Each key must come to the task that has its state, and that state into an engine that takes it. */
+  /** Each key must come to the task that has its state. */
   async #checkPlan(savepoint: Savepoint, lineage: number): Promise<void> {
     const { host, planFor } = this.#options
     const there = await host.streams()
@@ -145,7 +149,7 @@ class StartFrom {
     const coming = savepoint.streams
       .filter(({ kind, name }) => kind === 'user' && !names.has(name))
       .map((stream): StreamInfo => ({ ...stream, id: -1, slot: -1 }))
-    const { planned, engines } = planFor([...there, ...coming], lineage)
+    const { planned, choice } = planFor([...there, ...coming], lineage)
     const partitions = new Map(savepoint.streams.map((stream) => [stream.name, stream.partitions]))
     for (const { name, partitions: count } of [...planned.inputs, ...planned.intermediates]) {
       const before = partitions.get(plannedStream(name)) ?? count
@@ -155,12 +159,7 @@ class StartFrom {
     if (planned.tasks !== savepoint.tasks.length) {
       throw mismatch(savepoint, `it has ${savepoint.tasks.length} tasks, and the job would have ${planned.tasks} now`)
     }
-    const other = engines.find((engine) => !FILE_ENGINES.some((name) => name === engine))
-    if (other === undefined) return
-    throw new TidemarkError(
-      'ERR_CHECKPOINT_ENGINE',
-      `a job on engine ${other} cannot start from a savepoint: start it on ${FILE_ENGINES.join(' or ')}`,
-    )
+    this.#choice = choice
   }
 
   /** A savepoint of another data directory starts one that the job has not run on. */
@@ -197,7 +196,7 @@ class StartFrom {
   }
 
   async #installTask(savepoint: Savepoint, task: SavepointTask, to: Target): Promise<void> {
-    const { host, disk, job, failpoint } = this.#options
+    const { host, job, failpoint } = this.#options
     const { lineage, port } = to
     const meta = JSON.stringify({
       job,
@@ -205,17 +204,33 @@ class StartFrom {
       tasks: savepoint.tasks.length,
       stores: savepoint.stores,
       planHash: savepoint.planHash,
-      engine: 'lsm',
+      engine: this.#choice.engine,
     })
     const { producer, epoch, id } = await host.claim(taskProducer(job, lineage, task.task), meta)
     const next = id + 1
-    await installTask(this.#blobs, task, disk, stateDirectory(host.directory, task.task, lineage), next)
+    await this.#installState(task, stateDirectory(host.directory, task.task, lineage), next)
     failpoint('restore-after-files')
     const record = restoredRecord(task.record, next, {
       streamName: (name) => (isIntermediate(savepoint, name) ? lineageStream(name, lineage) : name),
       position: (name, atCut) => this.#position(savepoint, name, task.task, atCut, to),
     })
     await this.#commit(port, { producer, epoch, id: next, checkpoint: encodeCheckpoint(record) })
+  }
+
+  /** Puts a task's state where the job's engines have it: as sorted files, or through these into other engines. */
+  async #installState(task: SavepointTask, directory: string, id: number): Promise<void> {
+    const { disk, failpoint } = this.#options
+    const choice = this.#choice
+    // What an attempt that was cut off has left, whatever engines that was for.
+    disk.host?.removeTree(directory)
+    const stores = Object.keys(choice.stores)
+    if (keptInFiles(choice, stores)) return installTask(this.#blobs, task, disk, directory, id)
+    const from = `${directory}/${IMPORTING}`
+    await installTask(this.#blobs, task, disk, from, id)
+    const cache = new BlockCache({ capacityBytes: IMPORT_CACHE_BYTES })
+    const onBatch = (): void => failpoint('restore-after-batch')
+    await importFiles({ disk, from, directory, cache, choice, stores, id, onBatch })
+    disk.host?.removeTree(from)
   }
 
   /** Where an input begins: at home where it was at the cut, else at the beginning of a stream that is new. */
@@ -248,6 +263,10 @@ class StartFrom {
     throw new TidemarkError('ERR_FENCED', `another run starts from ${this.#from} in the same data directory`)
   }
 }
+
+/** Below a state directory: the sorted files that are imported into other engines. */
+const IMPORTING = 'importing'
+const IMPORT_CACHE_BYTES = 1024 * 1024
 
 interface Target {
   readonly lineage: number

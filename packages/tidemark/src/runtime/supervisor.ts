@@ -115,8 +115,7 @@ export class Supervisor {
       from: run.from ?? null,
       planFor: (existing, lineage) => {
         const planned = jobPlan(job, { existing, defaultPartitions: settings.partitions, lineage })
-        const { engine, stores } = engineChoice(settings.container, storeSpecs(planned.topology.nodes))
-        return { planned, engines: [engine, ...Object.values(stores)] }
+        return { planned, choice: engineChoice(settings.container, storeSpecs(planned.topology.nodes)) }
       },
       host,
       disk,

@@ -428,7 +428,7 @@ export class Task {
 
   /** Commits what is done by now and keeps it under a name. Rejects with ERR_CHECKPOINT_ENGINE. */
   async retain(name: RetainedName): Promise<TaskCheckpoint> {
-    this.#checkRetaining()
+    this.#checkRetaining(this.#options.retainer?.savepointsOnly !== true)
     const { id, atMs, record } = await new Promise<RetainedRecord>((done) => {
       this.#committer.retain({ ...name, done })
     })
@@ -442,7 +442,7 @@ export class Task {
 
   /** Comes to the cut of a savepoint and stands still there, with all of it committed and kept, until `resume`. */
   async stopAt(savepoint: string, cuts: Readonly<Record<string, readonly number[]>>): Promise<TaskCheckpoint> {
-    this.#checkRetaining()
+    this.#checkRetaining(true)
     return this.#barrier.begin(savepoint, cuts)
   }
 
@@ -450,12 +450,12 @@ export class Task {
     this.#barrier.end(savepoint)
   }
 
-  #checkRetaining(): void {
+  #checkRetaining(possible: boolean): void {
     if (this.#failed) throw new TidemarkError('ERR_RUN_ENDED', `${this.name} has failed`)
-    if (this.#options.retainer !== null) return
+    if (this.#options.retainer !== null && possible) return
     throw new TidemarkError(
       'ERR_CHECKPOINT_ENGINE',
-      `${this.name} keeps its state in an engine that cannot keep a checkpoint: choose engine lsm or memory for that`,
+      `${this.name} keeps its state in an engine that cannot keep a checkpoint: take a savepoint, or choose engine lsm or memory`,
     )
   }
 

@@ -36,7 +36,8 @@ export const CHECKPOINT_ERRORS = {
     domain: 'checkpoint',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'The engine of a task cannot keep a checkpoint or take part in a savepoint. Choose another engine for that.',
+    about:
+      'The engine of a task cannot keep a checkpoint. Take a savepoint, which every engine can, or choose another engine.',
   },
   ERR_CONTROL_TIMEOUT: {
     domain: 'runtime',
