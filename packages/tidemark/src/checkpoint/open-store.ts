@@ -2,12 +2,13 @@ import { fileURLToPath } from 'node:url'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
+import type { ResolvePackage } from '../errors/optional-package.ts'
 import { FileObjects } from './file-objects.ts'
 import type { CheckpointManager } from './manager.ts'
 import { type ManagerStep, ObjectCheckpointManager } from './object-manager.ts'
 import type { ObjectStore } from './object-store.ts'
 import { S3Objects } from './s3-objects.ts'
-import { loadS3Sdk, type ResolvePackage } from './s3-sdk.ts'
+import { loadS3Sdk } from './s3-sdk.ts'
 
 export interface OpenStoreOptions {
   /**

@@ -1,9 +1,7 @@
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-import { TidemarkError } from '../errors/error.ts'
+import { loadPackage, type ResolvePackage } from '../errors/optional-package.ts'
 
 /** The package that speaks S3, and the version that the tests run with. */
-export const S3_PACKAGE = { name: '@aws-sdk/client-s3', version: '3.1173.0' } as const
+const S3_PACKAGE = { name: '@aws-sdk/client-s3', version: '3.1173.0' } as const
 
 /** What is used of the package's client: no type of the package is one of ours. */
 export interface S3Client {
@@ -28,32 +26,8 @@ export interface S3Sdk {
   readonly ListMultipartUploadsCommand: Command
 }
 
-/** How a package is found: replaced in tests. */
-export type ResolvePackage = (name: string) => unknown
-
 /** Loads the package, beside Tidemark or in the working directory. ERR_S3_MISSING has the command that installs it. */
-export function loadS3Sdk(resolve: ResolvePackage = load): S3Sdk {
-  const { name, version } = S3_PACKAGE
-  try {
-    return resolve(name) as S3Sdk
-  } catch (cause) {
-    const why = cause instanceof Error ? (cause.message.split('\n')[0] as string) : String(cause)
-    throw new TidemarkError(
-      'ERR_S3_MISSING',
-      `checkpoints in S3 need the package ${name}, which cannot be loaded (${why}). Install it: npm install ${name}@${version}`,
-      { cause, details: { package: name } },
-    )
-  }
-}
-
-function load(name: string): unknown {
-  const own = createRequire(import.meta.url)
-  try {
-    return own(name)
-  } catch (error) {
-    // A command that was installed globally has not the packages of the project.
-    const here = createRequire(pathToFileURL(`${process.cwd()}/package.json`))
-    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return here(name)
-    throw error
-  }
+export function loadS3Sdk(resolve?: ResolvePackage): S3Sdk {
+  const neededBy = 'checkpoints in S3 need'
+  return loadPackage({ ...S3_PACKAGE, neededBy, code: 'ERR_S3_MISSING' }, resolve) as S3Sdk
 }

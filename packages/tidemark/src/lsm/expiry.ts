@@ -1,8 +1,6 @@
+import { readDeadline, readKeyTime, TIME_BYTES } from '../serde/time-bytes.ts'
 import type { SortedCursor, StoreDescriptor } from '../store/types.ts'
 
-const TWO_32 = 0x1_0000_0000
-const SIGN = 0x8000_0000
-const TIME_BYTES = 8
 const BUCKETS_PER_RETENTION = 8
 const LEAST_BUCKET_MS = 60_000
 
@@ -29,25 +27,7 @@ export function bucketEndOf(windowEndMs: number, widthMs: number): number {
 
 /** When the window of a key of a window store ends: docs/internals/state.md has the format of these keys. */
 export function windowEndOf(key: Uint8Array, end: number, windowSizeMs: number | null): number {
-  return readTime(key, end - TIME_BYTES) + (windowSizeMs ?? 0)
-}
-
-function readTime(bytes: Uint8Array, at: number): number {
-  return (readWord(bytes, at) ^ SIGN) * TWO_32 + (readWord(bytes, at + 4) >>> 0)
-}
-
-/** The deadline that the value of a store with TTL begins with, ms since 1970. */
-export function deadlineOf(value: Uint8Array, start: number): number {
-  return readWord(value, start) * TWO_32 + (readWord(value, start + 4) >>> 0)
-}
-
-function readWord(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  )
+  return readKeyTime(key, end - TIME_BYTES) + (windowSizeMs ?? 0)
 }
 
 /**
@@ -70,7 +50,7 @@ export class ExpiringCursor implements SortedCursor {
     while (inner.next()) {
       if (windowEndMs !== null && windowEndOf(inner.keyBytes, inner.keyEnd, windowSizeMs) <= windowEndMs) continue
       this.present = inner.present
-      if (deadlineMs !== null && inner.present && deadlineOf(inner.valueBytes, inner.valueStart) <= deadlineMs) {
+      if (deadlineMs !== null && inner.present && readDeadline(inner.valueBytes, inner.valueStart) <= deadlineMs) {
         this.present = false
       }
       return true

@@ -17,15 +17,12 @@ export const LSM_FAILPOINTS = [
   'merge-before-remove',
 ] as const
 
-/** The steps of keeping a checkpoint, giving it up, and copying one elsewhere. */
+/** The steps of keeping a checkpoint and giving it up. */
 export const RETAIN_FAILPOINTS = [
   'retain-before-file',
   'retain-after-file',
   'release-before-file',
   'release-before-remove',
-  'export-before-files',
-  'export-before-manifest',
-  'export-after-manifest',
 ] as const
 
 export type LsmFailpoint = (typeof LSM_FAILPOINTS)[number] | (typeof RETAIN_FAILPOINTS)[number]

@@ -16,7 +16,6 @@ import { BaseReads } from './base-reads.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { Compression } from './codec.ts'
 import type { Compactor } from './compaction.ts'
-import { exportState } from './export-state.ts'
 import type { LsmFailpoint } from './failpoints.ts'
 import { inlineCompactor } from './inline-compactor.ts'
 import { LsmWriter } from './lsm-writer.ts'
@@ -86,7 +85,6 @@ export class LsmBase implements Base {
   readonly #reads: BaseReads
   /** Null for a base that only reads. */
   readonly #writer: LsmWriter | null
-  readonly #failpoint: (name: LsmFailpoint) => void
   /** The sections of the store that was asked for last; null when the next key may be in others. */
   #lastStore: string | null = null
   #lastSections: readonly Section[] = []
@@ -104,7 +102,6 @@ export class LsmBase implements Base {
     const files = new StateFiles(place, opened)
     this.#files = files
     this.#reads = reads
-    this.#failpoint = failpoint
     this.#writer = compactor === null ? null : new LsmWriter({ files, compactor, failpoint })
   }
 
@@ -217,33 +214,6 @@ export class LsmBase implements Base {
   /** The checkpoints that are kept, by ascending id, with what they cost. */
   retained(): RetainedState[] {
     return this.#files.retained()
-  }
-
-  /**
-   * Makes a copy of the state of now, or of a retained checkpoint, in another directory, in steps: hard links where the
-   * file system can, else copies. What is there afterwards is opened by `openLsmBase`, and lives on its own. The
-   * directory may hold what an export that was cut off left. ERR_FILE_EXISTS: it holds a whole state.
-   * ERR_FILE_NOT_FOUND: the checkpoint is not retained. ERR_DISK_FULL, ERR_DISK_IO: the export can be repeated.
-   */
-  *exportTo(directory: string, options: { readonly checkpoint?: number; readonly createdAtMs?: number } = {}): Steps {
-    const files = this.#files
-    invariant(!files.closed, `the base of ${files.place.directory} is open`)
-    const manifest = options.checkpoint === undefined ? files.manifest : files.retainedManifest(options.checkpoint)
-    const pinned = options.checkpoint === undefined ? files.set.open.map(({ file }) => file) : []
-    for (const file of pinned) file.retain()
-    try {
-      const { disk, directory: from } = files.place
-      const createdAtMs = options.createdAtMs ?? manifest.createdAtMs
-      yield* exportState({
-        disk,
-        from,
-        manifest: { ...manifest, createdAtMs },
-        to: directory,
-        failpoint: this.#failpoint,
-      })
-    } finally {
-      for (const file of pinned) file.release()
-    }
   }
 
   /** Read-only bases: goes on to the newest manifest; true if it is another one. */

@@ -17,18 +17,3 @@ export function writeDeadline(deadlineMs: number, out: ByteWriter): void {
   out.i32(high)
   out.i32((deadlineMs - high * TWO_32) | 0)
 }
-
-/** The deadline that a TTL store's encoded value begins with at `at`. */
-export function readDeadline(bytes: Uint8Array, at: number): number {
-  const high = wordAt(bytes, at)
-  return high === NEVER_HIGH ? Number.POSITIVE_INFINITY : high * TWO_32 + (wordAt(bytes, at + 4) >>> 0)
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  )
-}

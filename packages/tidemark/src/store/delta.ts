@@ -19,7 +19,6 @@ import type { ValuePolicy } from './value-policy.ts'
  *     u32       CRC-32C (big-endian) of all before
  */
 export const DELTA_VERSION = 1
-export const SECTION_SORTED = 1
 const STEP_ENTRIES = 512
 const STEP_BYTES = 65_536
 const ENTRY_OVERHEAD_BYTES = 12

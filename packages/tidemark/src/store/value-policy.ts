@@ -1,8 +1,9 @@
 import { TidemarkError } from '../errors/error.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
+import { readDeadline } from '../serde/time-bytes.ts'
 import { ENCODED, TIMED } from './entry-flags.ts'
-import { DEADLINE_BYTES, readDeadline, writeDeadline } from './deadline.ts'
+import { DEADLINE_BYTES, writeDeadline } from './deadline.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { StoreSpec } from './types.ts'
 

@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
+import { readKeyTime, TIME_BYTES } from '../serde/time-bytes.ts'
 
 /*
  * Keys of window stores: the user key's bytes with every 00 written as 00 ff, then 00 01, then the window's start, then,
@@ -9,7 +10,6 @@ import { TidemarkError } from '../errors/error.ts'
 const ESCAPE = 0
 const ESCAPED_ZERO = 0xff
 const END_OF_KEY = 1
-const TIME_BYTES = 8
 const TWO_32 = 0x1_0000_0000
 const SIGN = 0x8000_0000
 
@@ -86,12 +86,12 @@ export class WindowKeys {
 
   /** Start of the window of an encoded key. */
   startOf(key: Uint8Array): number {
-    return readTime(key, key.length - (this.sizeMs === null ? 2 * TIME_BYTES : TIME_BYTES))
+    return readKeyTime(key, key.length - (this.sizeMs === null ? 2 * TIME_BYTES : TIME_BYTES))
   }
 
   /** End of the window of an encoded key. */
   endOf(key: Uint8Array): number {
-    return this.sizeMs === null ? readTime(key, key.length - TIME_BYTES) : this.startOf(key) + this.sizeMs
+    return this.sizeMs === null ? readKeyTime(key, key.length - TIME_BYTES) : this.startOf(key) + this.sizeMs
   }
 
   /** The user's key bytes, unescaped, of an encoded key. ERR_STATE_CORRUPT if it is not one. */
@@ -126,18 +126,4 @@ export class WindowKeys {
 /** How many bytes of a window key are its times: the part by which the entries of one user key are ordered. */
 export function timeBytes(windowSizeMs: number | null): number {
   return windowSizeMs === null ? 2 * TIME_BYTES : TIME_BYTES
-}
-
-function readTime(bytes: Uint8Array, at: number): number {
-  const high = readWord(bytes, at) ^ SIGN
-  return high * TWO_32 + (readWord(bytes, at + 4) >>> 0)
-}
-
-function readWord(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  )
 }

@@ -63,8 +63,8 @@ export class BaseModel {
   }
 }
 
-/** A cursor over changes, which lie in buffers that it overwrites, as a real one may. */
-class ChangeCursor implements SortedCursor {
+/** A cursor over changes, sorted or not, which lie in buffers that it overwrites, as a real one may. */
+export class ChangeCursor implements SortedCursor {
   keyBytes: Uint8Array = new Uint8Array(16)
   keyStart = 3
   keyEnd = 3

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -9,23 +9,13 @@ import { CompactionHost } from '../../src/lsm/compaction-host.ts'
 import { openLsmBase } from '../../src/lsm/lsm-base.ts'
 import { runWaiting } from '../../src/lsm/open-files.ts'
 import { ThreadCompactor } from '../../src/lsm/thread-compactor.ts'
+import { mountSmall } from '../disk/small-disk.ts'
 import { applyTo, expectSame, key, newCache, sortedStore, type Change, type Model } from './support.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-lsm-full-'))
 const mountPoint = join(root, 'small')
 
-/** Mounts a file system of 3 MiB, or says why that cannot be done here. */
-function mounted(): string | null {
-  mkdirSync(mountPoint)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mountPoint], { stdio: 'pipe' })
-    return null
-  } catch (error) {
-    return `no small file system can be mounted here: ${(error as Error).message.split('\n')[0]}`
-  }
-}
-
-const reason = mounted()
+const reason = mountSmall(mountPoint, '3m')
 
 after(() => {
   if (reason === null) execFileSync('umount', [mountPoint])

@@ -5,30 +5,30 @@ import { murmur2 } from '../../src/hash/murmur2.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
 import { compareBytes } from '../../src/lsm/bytes.ts'
 import { openLsmBase, type LsmBase, type LsmOptions } from '../../src/lsm/lsm-base.ts'
-import type { Base, ByteRange, SortedCursor, SortedStore, Steps, StoreDescriptor } from '../../src/store/types.ts'
+import type { Base, ByteRange, SortedCursor, Steps, StoreDescriptor } from '../../src/store/types.ts'
+import {
+  bytesOf,
+  type Change,
+  ChangeCursor,
+  EVERYTHING,
+  type HexEntries,
+  hexOf,
+  scanBase,
+  sortedChanges,
+} from '../../src/testing/base-model.ts'
 
-/** A change of one key; null deletes. */
-export interface Change {
-  readonly key: Uint8Array
-  readonly value: Uint8Array | null
-}
+export type { Change }
 
 /** What a store holds, by the hex of the key: plain, slow, and surely right. */
 export type Model = Map<string, Uint8Array>
 
 export const DIRECTORY = '/state/0'
-export const ALL: ByteRange = { from: null, to: null, reverse: false, limit: Number.POSITIVE_INFINITY }
-
-export function hex(content: Uint8Array): string {
-  return Buffer.from(content).toString('hex')
-}
-
-export function bytes(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text))
-}
+export const ALL: typeof EVERYTHING = EVERYTHING
+export const hex: typeof hexOf = hexOf
+export const bytes: typeof bytesOf = bytesOf
 
 /** The bytes of a text, as a key or a value. */
-export const key: typeof bytes = bytes
+export const key: typeof bytesOf = bytesOf
 
 export function compareKeys(a: Uint8Array, b: Uint8Array): number {
   return compareBytes(a, 0, a.length, b, 0, b.length)
@@ -42,45 +42,8 @@ export function openBaseOn(disk: Disk, options: Partial<LsmOptions> = {}): LsmBa
   return openLsmBase({ disk, directory: DIRECTORY, cache: newCache(), ...options })
 }
 
-/** A cursor over changes, which lie in one buffer that it overwrites, as a real one may. */
-class ChangeCursor implements SortedCursor {
-  keyBytes: Uint8Array = new Uint8Array(16)
-  keyStart = 3
-  keyEnd = 3
-  hash = 0
-  present = false
-  valueBytes: Uint8Array = new Uint8Array(16)
-  valueStart = 5
-  valueEnd = 5
-  readonly #changes: Iterator<Change>
-
-  constructor(changes: Iterable<Change>) {
-    this.#changes = changes[Symbol.iterator]()
-  }
-
-  next(): boolean {
-    const step = this.#changes.next()
-    if (step.done === true) return false
-    const { key: k, value } = step.value
-    if (this.keyBytes.length < k.length + 3) this.keyBytes = new Uint8Array(k.length + 3)
-    this.keyBytes.set(k, 3)
-    this.keyEnd = 3 + k.length
-    this.hash = murmur2(k)
-    this.present = value !== null
-    const length = value?.length ?? 0
-    if (this.valueBytes.length < length + 5) this.valueBytes = new Uint8Array(length + 5)
-    if (value !== null) this.valueBytes.set(value, 5)
-    this.valueEnd = 5 + length
-    return true
-  }
-}
-
 /** The changes of a store as a base takes them: sorted, the last one of each key. */
-export function sortedStore(name: string, changes: readonly Change[]): SortedStore {
-  const last = new Map(changes.map((change) => [hex(change.key), change]))
-  const sorted = [...last.values()].sort((a, b) => compareKeys(a.key, b.key))
-  return { name, count: sorted.length, cursor: new ChangeCursor(sorted) }
-}
+export const sortedStore: typeof sortedChanges = sortedChanges
 
 /** A cursor as it is given, sorted or not. */
 export function cursorOf(changes: Iterable<Change>): SortedCursor {
@@ -125,14 +88,8 @@ export function get(base: Base, k: Uint8Array, store = 'a'): string | null | und
   return found === 2 ? null : hex(base.valueBytes.subarray(base.valueStart, base.valueEnd))
 }
 
-export function scan(base: Base, range: Partial<ByteRange> = {}, store = 'a'): [string, string][] {
-  const iterator = base.scan(store, { ...ALL, ...range })
-  const entries: [string, string][] = []
-  while (iterator.next()) {
-    const { valueBytes, valueStart, valueEnd } = iterator
-    entries.push([hex(iterator.key), hex(valueBytes.subarray(valueStart, valueEnd))])
-  }
-  return entries
+export function scan(base: Base, range: Partial<ByteRange> = {}, store = 'a'): HexEntries {
+  return scanBase(base, store, range)
 }
 
 /** What a scan of the model gives. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
+import { mountSmall } from '../disk/small-disk.ts'
 import { readResults, runChild } from './fixtures/crash-harness.ts'
 import { assertSame, firstFlights, JOB, options, root, STORES, STREAMS, summaryOf } from './fixtures/flights-crash.ts'
 
@@ -12,18 +13,7 @@ const ROWS = 60_000
 
 const mountPoint = join(root, 'small')
 
-/** Mounts a file system of that size, or says why that cannot be done here. */
-function mounted(): string | null {
-  mkdirSync(mountPoint)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL}`, 'tmpfs', mountPoint], { stdio: 'pipe' })
-    return null
-  } catch (error) {
-    return `no small file system can be mounted here: ${(error as Error).message.split('\n')[0]}`
-  }
-}
-
-const reason = mounted()
+const reason = mountSmall(mountPoint, SMALL)
 
 after(() => {
   if (reason === null) execFileSync('umount', [mountPoint])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { committedEntries } from '../../src/store/committed-entries.ts'
+import { decodedEntries } from '../../src/store/entry-decoder.ts'
 import { KeyValueStore } from '../../src/store/kv-store.ts'
 import { drain, Harness, NUMBERS } from './harness.ts'
 
@@ -53,13 +53,13 @@ test('a committed range skips what is uncommitted', () => {
   assert.deepEqual(show(store.committed().entries()), committed)
   const frozen = harness.state.freeze(3)
   assert.deepEqual(show(store.committed().entries()), committed)
-  assert.deepEqual(show(committedEntries(harness.state, NUMBERS)), committed)
+  assert.deepEqual(show(decodedEntries(harness.state.store(NUMBERS.name))), committed)
   harness.decide(drain(harness.state.delta(frozen)))
   // Visible at once, before a step of the merge.
   const merge = harness.state.commit(frozen)
-  assert.deepEqual(show(committedEntries(harness.state, NUMBERS)), EXPECTED)
+  assert.deepEqual(show(decodedEntries(harness.state.store(NUMBERS.name))), EXPECTED)
   drain(merge)
-  assert.deepEqual(show(committedEntries(harness.state, NUMBERS, { limit: 1 })), ['k0=0'])
+  assert.deepEqual(show(decodedEntries(harness.state.store(NUMBERS.name), { limit: 1 })), ['k0=0'])
 })
 
 test('leaving a loop, using, close and the end all release what an iterator pins', () => {

@@ -6,8 +6,8 @@ import { bytes } from '../../src/serde/bytes.ts'
 import { json } from '../../src/serde/json.ts'
 import { int32, int64 } from '../../src/serde/numbers.ts'
 import { string } from '../../src/serde/string.ts'
-import { committedEntries } from '../../src/store/committed-entries.ts'
 import { CounterStore } from '../../src/store/counter-store.ts'
+import { decodedEntries } from '../../src/store/entry-decoder.ts'
 import { ListStore } from '../../src/store/list-store.ts'
 import { SessionStore } from '../../src/store/session-store.ts'
 import { SetStore } from '../../src/store/set-store.ts'
@@ -237,7 +237,7 @@ test('versioned stores answer as of any time of their history, and forget what i
           assert.deepEqual([...store.all()], all)
           if (!harness.state.dirty) {
             const shown = (all as { value: unknown }[]).map((entry) => ({ ...entry, value: entry.value ?? null }))
-            assert.deepEqual([...committedEntries(harness.state, def)], shown)
+            assert.deepEqual([...decodedEntries(harness.state.store(def.name))], shown)
           }
         },
       )

@@ -5,7 +5,8 @@ import { isTidemarkError } from '../../src/errors/error.ts'
 import { bytes as bytesSerde } from '../../src/serde/bytes.ts'
 import { string } from '../../src/serde/string.ts'
 import { uint } from '../../src/serde/uint.ts'
-import { committedEntries } from '../../src/store/committed-entries.ts'
+import { decodedEntries } from '../../src/store/entry-decoder.ts'
+import type { StoreSpec } from '../../src/store/types.ts'
 import { WindowKeys } from '../../src/store/window-key.ts'
 import { WindowStore } from '../../src/store/window-store.ts'
 import { drain, Harness, windowSpec } from './harness.ts'
@@ -59,7 +60,7 @@ test('a value for each key and window, in fixed windows', () => {
   harness.commit()
   assert.equal(store.committed().get('a', { start: 5 * HOUR }), 4)
   assert.deepEqual(
-    [...committedEntries(harness.state, harness.specs[0] as never)],
+    [...decodedEntries(harness.state.store((harness.specs[0] as StoreSpec).name))],
     [
       { key: 'a', window: { start: 5 * HOUR, end: 6 * HOUR }, value: 4 },
       { key: 'ada', window: { start: -HOUR, end: 0 }, value: 3 },

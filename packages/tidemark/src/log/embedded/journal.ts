@@ -195,7 +195,3 @@ export function writeJournalHead(disk: Disk, directory: string, head: JournalHea
   }
   return out.position
 }
-
-export function isTemporary(name: string): boolean {
-  return name.endsWith('.tmp')
-}

@@ -3,10 +3,11 @@ import type { Disk, DiskFile } from '../../disk/disk.ts'
 import { type Engine, openEngine } from '../../engines/engine.ts'
 import { BlockCache } from '../../lsm/block-cache.ts'
 import type { Compactor } from '../../lsm/compaction.ts'
+import { runWaiting } from '../../lsm/open-files.ts'
 import { bytes } from '../../serde/bytes.ts'
 import { CacheBudget } from '../../store/cache-budget.ts'
 import { openTaskState } from '../../store/open.ts'
-import type { RawStore, StateStatistics, Steps, StoreSpec, TaskState } from '../../store/types.ts'
+import type { RawStore, StateStatistics, StoreSpec, TaskState } from '../../store/types.ts'
 
 export interface BenchStateOptions {
   readonly disk: Disk
@@ -58,30 +59,30 @@ export class BenchState {
     const state = this.#state
     if (state.dirty) {
       const frozen = state.freeze(state.id + 1)
-      const delta = await finish(state.delta(frozen))
+      const delta = await runWaiting(state.delta(frozen))
       if (delta !== null) {
         this.#journal.write(delta, this.#journalBytes)
         this.#journalBytes += delta.length
         await this.#journal.syncLater()
       }
-      await finish(state.commit(frozen))
+      await runWaiting(state.commit(frozen))
     }
-    if (state.wantsFlush || state.mustFlush) await finish(state.flush())
+    if (state.wantsFlush || state.mustFlush) await runWaiting(state.flush())
     // What was flushed is in the engine: the journal may start again, as the log's does.
     if (state.recentBytes === 0) this.#journalBytes = 0
     while (state.stalled) {
       await this.#clock.sleep(1)
-      if (state.mustFlush) await finish(state.flush())
+      if (state.mustFlush) await runWaiting(state.flush())
     }
   }
 
   /** Commits and writes all that is in memory to the engine, and lets merges that are under way come in. */
   async settle(): Promise<void> {
     await this.commit()
-    await finish(this.#state.flush())
+    await runWaiting(this.#state.flush())
     const untilMs = this.#clock.monotonicMs() + MERGES_MS
     while (this.#clock.monotonicMs() < untilMs) {
-      if (this.#state.mustFlush) await finish(this.#state.flush())
+      if (this.#state.mustFlush) await runWaiting(this.#state.flush())
       else if ((this.#state.statistics().base.writes?.compactionsRunning ?? 0) === 0) return
       await this.#clock.sleep(20)
     }
@@ -113,13 +114,5 @@ export async function openBenchState(options: BenchStateOptions): Promise<BenchS
   } catch (error) {
     base.close()
     throw error
-  }
-}
-
-async function finish<T>(steps: Steps<T>): Promise<T> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-    if (step.value !== undefined) await step.value
   }
 }
