@@ -1,3 +1,4 @@
+import { enginesClosed } from '../engines/open-native.ts'
 import { runCli } from './program.ts'
 import { exitWhenWritten, processTerminal } from './terminal.ts'
 
@@ -7,4 +8,6 @@ const code = await runCli(process.argv.slice(2), {
   cwd: process.cwd(),
   exitCode: 0,
 })
+// Readers of RocksDB and LevelDB remove their copies when these are closed.
+await enginesClosed()
 await exitWhenWritten(code)

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { fromWireError, TidemarkError, type WireError } from '../errors/error.ts'
+import { awaitChange } from './await-change.ts'
 import type { NativeEngineName } from './native.ts'
 
 /** What is asked of the thread; each gets one answer. */
@@ -94,7 +95,7 @@ export class EngineThread {
     if (this.#failure !== null) throw this.#failure
     const before = Atomics.load(this.#answered, 0)
     this.#urgent.postMessage({ op: 'ask', location, question } satisfies EngineRequest)
-    if (Atomics.wait(this.#answered, 0, before, ANSWER_TIMEOUT_MS) === 'timed-out') {
+    if (!awaitChange(this.#answered, before, ANSWER_TIMEOUT_MS)) {
       throw new TidemarkError(
         'ERR_ENGINE',
         `${this.#engine} has not answered a read of ${location} for ${ANSWER_TIMEOUT_MS / 1000} s: its thread has died or hangs. ` +

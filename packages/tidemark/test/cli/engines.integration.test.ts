@@ -78,6 +78,8 @@ for (const engine of ['rocksdb', 'leveldb', 'lmdb']) {
       assert.ok(existsSync(join(data, 'state', task, 'lmdb', 'data.mdb')), 'pages is in lmdb')
       if (engine === 'rocksdb' || engine === 'leveldb')
         assert.ok(existsSync(join(data, 'state', task, engine, 'CURRENT')))
+      const copies = readdirSync(join(data, 'state', task)).filter((name) => name.startsWith('reader-'))
+      assert.deepEqual(copies, [], 'readers remove the copies that they made')
     }
   })
 
