@@ -82,6 +82,7 @@ export type { EncodeOptions, InputOf, OutputOf, SchemaOptions, StandardSchema } 
 export { string } from './serde/string.ts'
 export { tuple } from './serde/tuple.ts'
 export { uint } from './serde/uint.ts'
+export { upgraded, withVersion } from './serde/upgraded.ts'
 export { withSchema } from './serde/with-schema.ts'
 export type {
   Checkpoint,

@@ -4,6 +4,7 @@ import { showValue } from '../serde/hex.ts'
 import type { Serde } from '../serde/serde.ts'
 import { elementSerde, memberSerde, versionSerde } from '../serde/stored.ts'
 import { uint } from '../serde/uint.ts'
+import { previousVersion } from '../serde/upgraded.ts'
 import type { PartitionBy, StoreSpec, StoreTtl } from '../store/types.ts'
 import { type Duration, positiveDurationMs } from './duration.ts'
 import type { EngineName } from './engine-name.ts'
@@ -93,6 +94,11 @@ export interface StoreOptions<K> {
    * key itself; a function that makes the key of the messages from it; or `opaque`, which cannot be rescaled.
    */
   readonly partitionBy?: 'identity' | 'opaque' | ((key: DeepReadonly<NoInfer<K>>) => unknown)
+  /**
+   * The name that the store had before: what was kept under it is this store's now. Leave it for as long as data
+   * directories, checkpoints or savepoints from before may be started on.
+   */
+  readonly renamedFrom?: string
   /** What keeps this store, if it is not to be what keeps the job's other stores. */
   readonly engine?: EngineName
 }
@@ -198,6 +204,7 @@ interface AnyOptions {
   readonly key: unknown
   readonly value: unknown
   readonly partitionBy?: unknown
+  readonly renamedFrom?: string
   readonly engine?: EngineName
   readonly ttl?: Duration | TtlOptions
 }
@@ -221,6 +228,10 @@ function define<D extends StoreDef>(
       `${what}: partitionBy is ${showValue(partitionBy)}, but must be 'identity', 'opaque' or a function of a key`,
     )
   }
+  assertUpgrades(what, kind, options)
+  const { renamedFrom } = options
+  if (renamedFrom !== undefined) assertName(`${what}, renamedFrom`, renamedFrom)
+  if (renamedFrom === name) throw new TidemarkError('ERR_OPTION', `${what}: renamedFrom is the name that it has`)
   const def = {
     of: 'store' as const,
     name,
@@ -232,9 +243,20 @@ function define<D extends StoreDef>(
     ttl: options.ttl === undefined ? null : ttlOf(options.ttl, what),
     partitionBy: partitionBy as PartitionBy,
     ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...(renamedFrom === undefined ? {} : { renamedFrom }),
     ...more,
   }
   return Object.freeze(def) as unknown as D
+}
+
+/** Entries are found by the bytes of their keys, which nothing upgrades. */
+function assertUpgrades(what: string, kind: StoreDef['kind'], { key, value }: AnyOptions): void {
+  const inKeys = previousVersion(key as Serde<unknown>) !== null ? 'key' : kind === 'set' ? 'value' : null
+  if (inKeys === null || (inKeys === 'value' && previousVersion(value as Serde<unknown>) === null)) return
+  throw new TidemarkError(
+    'ERR_OPTION',
+    `${what}: ${inKeys === 'key' ? 'keys' : "a set's members"} cannot be upgraded. Give the store a new name instead`,
+  )
 }
 
 function keptMs(duration: Duration | 'forever', what: string): number | null {

@@ -2,6 +2,7 @@ import { TidemarkError } from '../errors/error.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import { showValue } from '../serde/hex.ts'
 import type { Serde } from '../serde/serde.ts'
+import { previousVersion } from '../serde/upgraded.ts'
 import { type Duration, durationMs, positiveDurationMs } from './duration.ts'
 import { assertName } from './name.ts'
 
@@ -56,6 +57,13 @@ export function stream<K, V>(name: string, options: StreamOptions<K, V>): Stream
   const { partitions, retention, outOfOrder } = options
   assertSerde(what, 'key', options.key)
   assertSerde(what, 'value', options.value)
+  for (const option of ['key', 'value'] as const) {
+    if (previousVersion(options[option] as unknown as Serde<unknown>) === null) continue
+    throw new TidemarkError(
+      'ERR_OPTION',
+      `${what}: ${option} is an upgraded serde, and those are for stores' values only`,
+    )
+  }
   if (partitions !== undefined && !(Number.isInteger(partitions) && partitions > 0 && partitions <= MAX_PARTITIONS)) {
     throw new TidemarkError(
       'ERR_OPTION',

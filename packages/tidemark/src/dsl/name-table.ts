@@ -12,6 +12,8 @@ export class NameTable {
   readonly #streams = new Map<string, AnyStream>()
   readonly #stores = new Map<string, string>()
   readonly #steps = new Set<string>()
+  /** Names that stores had before, to their names. */
+  readonly #renames = new Map<string, string>()
 
   constructor(job: string) {
     this.#job = job
@@ -24,7 +26,33 @@ export class NameTable {
       this.#steps.add(node.name)
       if ('stream' in node) this.addStream(node.stream)
       if ('store' in node) this.addStore(node.store, node.name)
+      else if (node.op === 'task') for (const store of Object.values(node.task.stores)) this.#rename(store)
     }
+    for (const [from, to] of this.#renames) {
+      if (!this.#stores.has(from) && !this.#isOfTask(topology, from)) continue
+      throw this.#twice(
+        `store ${to} is declared as renamed from ${from}, and ${from} is declared too`,
+        'Take renamedFrom out, or the other store',
+      )
+    }
+  }
+
+  #isOfTask(topology: Topology, store: string): boolean {
+    return topology.nodes.some(
+      (node) => node.op === 'task' && Object.values(node.task.stores).some(({ name }) => name === store),
+    )
+  }
+
+  #rename({ name, renamedFrom }: StoreDef): void {
+    if (renamedFrom === undefined) return
+    const other = this.#renames.get(renamedFrom)
+    if (other !== undefined && other !== name) {
+      throw this.#twice(
+        `stores ${other} and ${name} are both declared as renamed from ${renamedFrom}`,
+        'One of them is',
+      )
+    }
+    this.#renames.set(renamedFrom, name)
   }
 
   /** One stream may be used many times, but only one may have its name. */
@@ -43,6 +71,7 @@ export class NameTable {
       throw this.#twice(`store ${store.name} is written by ${known} and by ${by}`, 'Give each a store of its own')
     }
     this.#stores.set(store.name, by)
+    this.#rename(store)
   }
 
   #twice(what: string, advice: string): TidemarkError {

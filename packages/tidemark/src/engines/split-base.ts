@@ -28,7 +28,7 @@ export interface BasePart {
  */
 export class SplitBase implements Base {
   readonly #parts: readonly BasePart[]
-  readonly #byStore: ReadonlyMap<string, Base>
+  readonly #byStore: Map<string, Base>
   #last: Base
   #lastStore: string | null = null
 
@@ -50,7 +50,21 @@ export class SplitBase implements Base {
   }
 
   get descriptors(): readonly StoreDescriptor[] {
-    return this.#parts.flatMap(({ base, stores }) => base.descriptors.filter(({ name }) => stores.has(name)))
+    return this.#parts.flatMap(({ base }) => base.descriptors.filter(({ name }) => this.#baseOf(name) === base))
+  }
+
+  /** A store's later generations (see store/generations.ts) are where its first one is. */
+  #baseOf(store: string): Base | undefined {
+    const known = this.#byStore.get(store)
+    if (known !== undefined) return known
+    const end = store.indexOf('~')
+    const base = end < 0 ? undefined : this.#byStore.get(store.slice(0, end))
+    if (base !== undefined) this.#byStore.set(store, base)
+    return base
+  }
+
+  keepsTogether(store: string, other: string): boolean {
+    return this.#baseOf(store) === this.#baseOf(other)
   }
 
   get valueBytes(): Uint8Array {
@@ -67,7 +81,7 @@ export class SplitBase implements Base {
 
   get(store: string, key: Uint8Array, start: number, end: number, hash: number): 0 | 1 | 2 {
     if (store !== this.#lastStore) {
-      const base = this.#byStore.get(store)
+      const base = this.#baseOf(store)
       if (base === undefined) return 0
       this.#last = base
       this.#lastStore = store
@@ -76,34 +90,34 @@ export class SplitBase implements Base {
   }
 
   scan(store: string, range: ByteRange): BaseIterator {
-    const base = this.#byStore.get(store)
+    const base = this.#baseOf(store)
     return base === undefined ? new EmptyBase().scan() : base.scan(store, range)
   }
 
   *write(id: number, descriptors: readonly StoreDescriptor[], stores: readonly SortedStore[]): Steps {
     for (const { name } of stores) {
-      invariant(this.#byStore.has(name), `store '${name}' is kept by one of the engines of its task`)
+      invariant(this.#baseOf(name) !== undefined, `store '${name}' is kept by one of the engines of its task`)
     }
     for (const part of this.#parts) {
       yield* part.base.write(
         id,
-        descriptors.filter(({ name }) => part.stores.has(name)),
-        stores.filter(({ name }) => part.stores.has(name)),
+        descriptors.filter(({ name }) => this.#baseOf(name) === part.base),
+        stores.filter(({ name }) => this.#baseOf(name) === part.base),
       )
     }
   }
 
   /** Engines that drop no windows by themselves keep them until they are deleted. */
   expire(store: string, beforeEndMs: number): void {
-    this.#byStore.get(store)?.expire?.(store, beforeEndMs)
+    this.#baseOf(store)?.expire?.(store, beforeEndMs)
   }
 
   expiredBefore(store: string): number | null {
-    return this.#byStore.get(store)?.expiredBefore?.(store) ?? null
+    return this.#baseOf(store)?.expiredBefore?.(store) ?? null
   }
 
   dropsWindows(store: string): boolean {
-    return this.#byStore.get(store)?.dropsWindows?.(store) ?? false
+    return this.#baseOf(store)?.dropsWindows?.(store) ?? false
   }
 
   advance(time: BaseTime): void {
@@ -119,11 +133,11 @@ export class SplitBase implements Base {
   }
 
   approximateCount(store: string): number {
-    return this.#byStore.get(store)?.approximateCount(store) ?? 0
+    return this.#baseOf(store)?.approximateCount(store) ?? 0
   }
 
   prefetch(store: string, keys: KeyBatch): Promise<void> | null {
-    return this.#byStore.get(store)?.prefetch?.(store, keys) ?? null
+    return this.#baseOf(store)?.prefetch?.(store, keys) ?? null
   }
 
   /** Sums; what only sorted files tell is that of the part that is kept in them. */

@@ -172,7 +172,7 @@ export class DataDir {
     try {
       const state = openTaskState({
         task: producer.producer,
-        specs: meta.stores.map((store) => readingSpec(store, rawValues)),
+        specs: (written) => meta.stores.map((store) => readingSpec(store, rawValues, written)),
         base,
         deltas: this.view.deltas(producer.producer, base.id),
         id: producer.id,

@@ -1,4 +1,5 @@
 import { murmur2 } from '../hash/murmur2.ts'
+import { storeOf } from '../store/generations.ts'
 import type { Base, BaseIterator, SortedCursor, Steps } from '../store/types.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -9,7 +10,8 @@ const NO_BYTES = new Uint8Array(0)
  * writer. Errors of the base.
  */
 export function* dropStore(base: Base, store: string): Steps<number> {
-  const names = base.descriptors.map(({ name }) => name).filter((name) => name === store || isOf(name, store))
+  const own = base.descriptors.filter((each) => storeOf(each) === store || isOf(storeOf(each), store))
+  const names = own.map(({ name }) => name)
   let entries = 0
   for (const name of names) {
     const cursor = new DeletionCursor(

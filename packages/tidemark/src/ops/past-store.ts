@@ -6,7 +6,8 @@ import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { type LsmBase, openLsmBase } from '../lsm/lsm-base.ts'
 import { openTaskState } from '../store/open.ts'
-import type { StoreDescriptor } from '../store/types.ts'
+import { storeOf } from '../store/generations.ts'
+import type { StoreDescriptor, StoreSpec } from '../store/types.ts'
 import { checkpointParts } from './checkpoints.ts'
 import type { DataDir } from './data-dir.ts'
 import { readingSpec } from './known-serde.ts'
@@ -103,8 +104,10 @@ function viewOf(name: string, options: PastStoreOptions, when: string, tasks: re
   try {
     const descriptor = descriptorOf(name, when, tasks)
     for (const { task, id, base, record } of tasks) {
-      const spec = readingSpec(descriptor, options.rawValues === true)
-      const state = openTaskState({ task: `task ${task}`, specs: [spec], base, deltas: [], id, clock: clockOf(record) })
+      const specs = (written: readonly StoreDescriptor[]): StoreSpec[] => [
+        readingSpec(descriptor, options.rawValues === true, written),
+      ]
+      const state = openTaskState({ task: `task ${task}`, specs, base, deltas: [], id, clock: clockOf(record) })
       opened.push({ task, state, store: state.store(name) })
     }
     complete = true
@@ -117,9 +120,10 @@ function viewOf(name: string, options: PastStoreOptions, when: string, tasks: re
 /** The store as it was declared then. */
 function descriptorOf(name: string, when: string, tasks: readonly PastTask[]): StoreDescriptor {
   const all = tasks.flatMap(({ base }) => base.descriptors)
-  const found = all.find((store) => store.name === name)
-  if (found !== undefined) return found
-  const names = [...new Set(all.map((store) => store.name))].filter((each) => !each.startsWith('$'))
+  // The newest of its generations is the last.
+  const found = all.findLast((store) => storeOf(store) === name)
+  if (found !== undefined) return { ...found, name }
+  const names = [...new Set(all.map(storeOf))].filter((each) => !each.startsWith('$'))
   const there = names.length === 0 ? ' It had no stores then.' : suggestion(name, names)
   throw new TidemarkError('ERR_UNKNOWN_STORE', `${when} has no store "${name}".${there}`, { details: { store: name } })
 }

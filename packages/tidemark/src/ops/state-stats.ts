@@ -54,8 +54,8 @@ function taskStats({ info, state }: OpenedTask): TaskStats {
   return { task: info.meta.task, checkpoint: state.id, flushedId: state.flushedId, recentBytes, base }
 }
 
-function storesOf({ info, state, base }: OpenedTask): StoreStats[] {
-  const files = base.statistics().stores
+function storesOf({ info, state }: OpenedTask): StoreStats[] {
+  const files = state.statistics().base.stores
   return info.meta.stores.map(({ name, kind }) => {
     const own = files?.find((each) => each.store === name)
     const keys = state.store(name).approximateCount()

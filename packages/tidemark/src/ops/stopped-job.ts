@@ -19,7 +19,8 @@ import { runWaiting } from '../lsm/open-files.ts'
 import { describeSavepoint } from '../runtime/savepoint-leader.ts'
 import { type TaskMeta, taskMeta } from '../runtime/task-meta.ts'
 import { openTaskState } from '../store/open.ts'
-import type { Base, TaskState } from '../store/types.ts'
+import { storeOf } from '../store/generations.ts'
+import type { Base, StoreDescriptor, TaskState } from '../store/types.ts'
 import { dropStore } from './drop-store.ts'
 import { suggestion } from './nearest.ts'
 
@@ -177,7 +178,8 @@ export class StoppedJob {
    * Retained checkpoints keep it. Cut off, it can be done again. ERR_STORE_IN_USE, ERR_UNKNOWN_STORE.
    */
   async drop(store: string): Promise<number> {
-    if (this.#tasks.some(({ meta }) => meta.stores.some(({ name }) => name === store))) {
+    const isDeclared = ({ name, renamedFrom }: StoreDescriptor): boolean => name === store || renamedFrom === store
+    if (this.#tasks.some(({ meta }) => meta.stores.some(isDeclared))) {
       throw new TidemarkError(
         'ERR_STORE_IN_USE',
         `store "${store}" is the job's: take it out of the job, and run that once, before it is dropped`,
@@ -185,7 +187,7 @@ export class StoppedJob {
       )
     }
     for (const { state } of this.#tasks) await runWaiting(state.flush())
-    const names = new Set(this.#tasks.flatMap(({ base }) => base.descriptors.map(({ name }) => name)))
+    const names = new Set(this.#tasks.flatMap(({ base }) => base.descriptors.map(storeOf)))
     if (!names.has(store)) {
       const declared = new Set(this.#tasks.flatMap(({ meta }) => meta.stores.map(({ name }) => name)))
       const left = [...names].filter((name) => !declared.has(name) && !name.startsWith('$'))

@@ -41,7 +41,7 @@ export function storeSpecs(nodes: readonly TopologyNode[]): StoreSpec[] {
   for (const node of nodes) {
     if (node.op === 'aggregate') {
       add(readByKey(node.store))
-      if (node.window !== null) add(pendingSpec(node.store.name))
+      if (node.window !== null) add(pendingSpec(node.store.name, node.store.renamedFrom))
     } else if (node.op === 'table') add(readByKey(node.store))
     else if (node.op === 'task') {
       for (const store of Object.values(node.task.stores)) add(store)

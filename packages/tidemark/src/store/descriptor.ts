@@ -5,11 +5,14 @@ import type { ByteWriter } from '../serde/byte-writer.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
 import { storedSerde } from './stored-serde.ts'
 import type { StoreDescriptor, StoreKind, StoreSpec, StoreTtl } from './types.ts'
+import { upgradeFrom, type ValueUpgrade } from './value-upgrade.ts'
 
 const DISCIPLINES: readonly Discipline[] = ['immutable', 'frozen', 'copied']
 const TIMES: readonly StoreTtl['time'][] = ['event', 'processing']
 /** In the byte of the discipline: a TTL follows at the end. */
 const HAS_TTL = 0x10
+/** In the byte of the discipline: the name that the store had before follows at the end. */
+const HAS_RENAME = 0x80
 /** In the byte of the discipline, two bits: how keys map to partitions. */
 const PARTITION_SHIFT = 5
 const PARTITION_BITS = 0x60
@@ -30,6 +33,7 @@ export function describe(spec: StoreSpec): StoreDescriptor {
     windowSizeMs: spec.windowSizeMs,
     ttl: spec.ttl ?? null,
     partitionBy: typeof spec.partitionBy === 'function' ? 'function' : (spec.partitionBy ?? 'identity'),
+    ...(spec.renamedFrom === undefined ? {} : { renamedFrom: spec.renamedFrom }),
   }
 }
 
@@ -54,30 +58,76 @@ export function specWithSerdes(
 }
 
 /**
- * Throws ERR_STORE_MISMATCH if data written under `written` cannot be read as `declared` says. Retention and the
- * duration of a TTL may change; kind, serdes, their versions, the window size, and whether there is a TTL and by which
- * time, may not.
+ * How values that were written under `written` become values of the store as it is declared; null if they are that
+ * already. Retention and the duration of a TTL may change, and the value's serde where it was made by `upgraded`. Kind,
+ * key, window size, and whether there is a TTL and by which time, may not: ERR_STORE_MISMATCH, which says what differs and
+ * what to do.
  */
-export function assertSameStore(declared: StoreDescriptor, written: StoreDescriptor, task: string): void {
+export function assertReadable(
+  spec: StoreSpec,
+  declared: StoreDescriptor,
+  written: StoreDescriptor,
+  task: string,
+): ValueUpgrade | null {
+  if (shapeBesideValue(declared) === shapeBesideValue(written)) {
+    const upgrade = upgradeFrom(spec, written)
+    if (upgrade !== undefined) return upgrade
+  }
   const now = dataShape(declared)
   const then = dataShape(written)
-  if (now === then) return
   throw new TidemarkError(
     'ERR_STORE_MISMATCH',
     `store ${declared.name} of task ${task} is declared as ${now}, but its data was written as ${then}. ` +
-      'Change the declaration back, or give the store a new name (the old data stays until it is dropped)',
+      wayOut(declared, written),
     { details: { store: declared.name, task, declared: now, written: then } },
   )
 }
 
-function dataShape(store: StoreDescriptor): string {
-  const size =
-    store.kind === 'windows'
-      ? `, windows of ${store.windowSizeMs === null ? 'any size' : `${store.windowSizeMs} ms`}`
-      : ''
-  const { ttl } = store
-  const ends = ttl === undefined || ttl === null ? '' : ` with a TTL by ${ttl.time} time`
-  return `${store.kind} of ${store.key} v${store.keyVersion} to ${store.value} v${store.valueVersion}${size}${ends}`
+function wayOut(declared: StoreDescriptor, written: StoreDescriptor): string {
+  const { name } = declared
+  const otherwise =
+    `Change the declaration back, or give the store a new name, which begins empty (the old data stays until ` +
+    `tidemark state drop ${name})`
+  if (declared.kind !== written.kind) return `A store's kind cannot change. ${otherwise}`
+  if (keyShape(declared) !== keyShape(written)) return `The serde of keys cannot change. ${otherwise}`
+  if (sizeShape(declared) !== sizeShape(written)) return `The size of windows cannot change. ${otherwise}`
+  if (ttlShape(declared) !== ttlShape(written)) {
+    return `A TTL cannot be added or taken away, nor go by another time. ${otherwise}`
+  }
+  if (declared.kind === 'set') return `The serde of a set's members cannot change. ${otherwise}`
+  if (written.valueVersion > declared.valueVersion) {
+    return (
+      'A later version of the job has written it, and values are not turned back. Run that version, or go back to a ' +
+      'savepoint of before: tidemark run JOB --from DIRECTORY. Or change the declaration'
+    )
+  }
+  return (
+    `Change the declaration back, or say how values are upgraded, as in value: upgraded(${written.value}(), ` +
+    `${declared.value}(), old => ...), or give the store a new name (the old data stays until tidemark state drop ${name})`
+  )
+}
+
+/** What decides whether data can be read as declared; equal for two descriptors: the same data. */
+export function dataShape(store: StoreDescriptor): string {
+  const value = `${store.value} v${store.valueVersion}`
+  return `${store.kind} of ${keyShape(store)} to ${value}${sizeShape(store)}${ttlShape(store)}`
+}
+
+function shapeBesideValue(store: StoreDescriptor): string {
+  return `${store.kind} of ${keyShape(store)}${sizeShape(store)}${ttlShape(store)}`
+}
+
+function keyShape({ key, keyVersion }: StoreDescriptor): string {
+  return `${key} v${keyVersion}`
+}
+
+function sizeShape({ kind, windowSizeMs }: StoreDescriptor): string {
+  if (kind !== 'windows') return ''
+  return `, windows of ${windowSizeMs === null ? 'any size' : `${windowSizeMs} ms`}`
+}
+
+function ttlShape({ ttl }: StoreDescriptor): string {
+  return ttl === undefined || ttl === null ? '' : ` with a TTL by ${ttl.time} time`
 }
 
 /** Appends a descriptor. */
@@ -90,12 +140,15 @@ export function writeDescriptor(store: StoreDescriptor, out: ByteWriter): void {
   out.varuint(store.valueVersion)
   const ttl = store.ttl ?? null
   const partitioning = PARTITIONINGS.indexOf(store.partitionBy ?? 'identity') << PARTITION_SHIFT
-  out.u8(DISCIPLINES.indexOf(store.discipline) | (ttl === null ? 0 : HAS_TTL) | partitioning)
+  const renamed = store.renamedFrom === undefined ? 0 : HAS_RENAME
+  out.u8(DISCIPLINES.indexOf(store.discipline) | (ttl === null ? 0 : HAS_TTL) | partitioning | renamed)
   writeOptional(store.retentionMs, out)
   writeOptional(store.windowSizeMs, out)
-  if (ttl === null) return
-  out.u8(TIMES.indexOf(ttl.time))
-  out.varuint(ttl.durationMs)
+  if (ttl !== null) {
+    out.u8(TIMES.indexOf(ttl.time))
+    out.varuint(ttl.durationMs)
+  }
+  if (store.renamedFrom !== undefined) out.text(store.renamedFrom)
 }
 
 /** Reads what writeDescriptor wrote; undefined if it is malformed. */
@@ -107,13 +160,15 @@ export function readDescriptor(from: ByteReader): StoreDescriptor | undefined {
   const value = from.text()
   const valueVersion = from.varuint()
   const bits = from.u8()
-  const discipline = DISCIPLINES[bits & ~(HAS_TTL | PARTITION_BITS)]
+  const discipline = DISCIPLINES[bits & ~(HAS_TTL | PARTITION_BITS | HAS_RENAME)]
   const partitionBy = PARTITIONINGS[(bits & PARTITION_BITS) >> PARTITION_SHIFT]
   const retentionMs = readOptional(from)
   const windowSizeMs = readOptional(from)
   const ttl = (bits & HAS_TTL) === 0 ? null : readTtl(from)
+  const renamedFrom = (bits & HAS_RENAME) === 0 ? undefined : from.text()
   if (kind === undefined || discipline === undefined || ttl === undefined || partitionBy === undefined) return undefined
-  return { name, kind, key, keyVersion, value, valueVersion, discipline, retentionMs, windowSizeMs, ttl, partitionBy }
+  const stored = { name, kind, key, keyVersion, value, valueVersion, discipline, retentionMs, windowSizeMs }
+  return { ...stored, ttl, partitionBy, ...(renamedFrom === undefined ? {} : { renamedFrom }) }
 }
 
 function readTtl(from: ByteReader): StoreTtl | undefined {

@@ -1,6 +1,7 @@
 import type { Discipline, Serde } from '../serde/serde.ts'
 import type { BaseStatistics } from './base-statistics.ts'
 import type { TaskClock } from './task-clock.ts'
+import type { ValueUpgrade } from './value-upgrade.ts'
 
 /**
  * Work in steps, each well below a millisecond. A step that yields a promise waits for it: whoever drives the generator
@@ -42,6 +43,13 @@ export interface StoreSpec {
   readonly gapMs?: number | null
   /** Default `identity`. */
   readonly partitionBy?: PartitionBy
+  /** The name under which the store was kept before. */
+  readonly renamedFrom?: string
+  /**
+   * Not written down, for tools: how values that were written otherwise are read, in the place of what the value's serde
+   * says (see value-upgrade.ts).
+   */
+  readonly upgradeFrom?: (written: StoreDescriptor) => ValueUpgrade | null | undefined
   /** The engine that keeps it, if not that of the job. Not written down here: see engines/placement.ts. */
   readonly engine?: string
   /**
@@ -66,6 +74,10 @@ export interface StoreDescriptor {
   readonly windowSizeMs: number | null
   readonly ttl?: StoreTtl | null
   readonly partitionBy?: 'identity' | 'opaque' | 'function'
+  /** As it is declared: the name under which the store was kept before. */
+  readonly renamedFrom?: string
+  /** In a base: the store that these entries are of, if it has another name (see generations.ts). */
+  readonly of?: string
 }
 
 /** How far a range goes: `from` inclusive, `to` exclusive, null for open. The bytes must not change until it is closed. */
@@ -254,6 +266,8 @@ export interface Base {
    * checkpoint, and may go without deletions. Never above what that checkpoint says, or a replay would miss them.
    */
   expire?(store: string, beforeEndMs: number): void
+  /** False if one write cannot change both stores at once: they are kept by two engines. Missing: it always can. */
+  keepsTogether?(store: string, other: string): boolean
   /** Windows of a store that end up to this have expired, as of the base's id; null: none is known to have. */
   expiredBefore?(store: string): number | null
   /** True if the base drops expired windows of a store by itself, as whole files, when `expire` has told it of them. */

@@ -35,7 +35,14 @@ export const STATE_ERRORS = {
     domain: 'state',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'A store is declared otherwise than its data was written. Change the declaration back or use a new name.',
+    about:
+      'A store is declared otherwise than its data was written. The message says what differs, and what to do: change it back, upgrade the values, rename, or drop the old data.',
+  },
+  ERR_STORE_UPGRADE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about: 'A value of an earlier version of a store could not be upgraded: the function threw, or gave no value.',
   },
   ERR_KEY_TOO_LARGE: {
     domain: 'state',
@@ -109,7 +116,8 @@ export const STATE_ERRORS = {
     domain: 'state',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'An engine cannot be registered under this name: Tidemark has one of this name, or it cannot name a directory.',
+    about:
+      'An engine cannot be registered under this name: Tidemark has one of this name, or it cannot name a directory.',
   },
   ERR_ENGINE_MISSING: {
     domain: 'state',

@@ -19,8 +19,9 @@ const ROWS_PER_SIGN_OF_LIFE = 1024
 const FLUSHED = Uint8Array.of(0xff)
 
 /** The store in which a windowed aggregate keeps which windows have changed since they were last emitted. */
-export function pendingSpec(store: string): StoreSpec {
+export function pendingSpec(store: string, renamedFrom?: string): StoreSpec {
   return {
+    ...(renamedFrom === undefined ? {} : { renamedFrom: `$pending.${renamedFrom}` }),
     name: `$pending.${store}`,
     kind: 'kv',
     key: bytesSerde() as StoreSpec['key'],
