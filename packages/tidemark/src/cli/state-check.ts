@@ -1,9 +1,13 @@
+import { resolve } from 'node:path'
+import { isPlace } from '../checkpoint/open-store.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { EXIT } from '../errors/entry.ts'
+import { TidemarkError } from '../errors/error.ts'
 import type { Finding } from '../lsm/finding.ts'
 import { type DataDir, openDataDir } from '../ops/data-dir.ts'
 import { stateStats, type StateStats } from '../ops/state-stats.ts'
 import { type DataReport, verifyData } from '../ops/verify-data.ts'
+import { verifySavepoint } from '../ops/verify-savepoint.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, toJson } from './format.ts'
@@ -11,9 +15,7 @@ import { renderTable } from './table.ts'
 
 /** `tidemark state verify`. */
 export async function verifyState(options: Options, context: CliContext): Promise<void> {
-  const data = await openData(options, context)
-  const store = textFlag(options, 'store')
-  const report = await verifyData(data, store === undefined ? {} : { store })
+  const report = await verified(options, context)
   if (report.damages > 0) context.exitCode = EXIT.data
   if (options['json'] === true) {
     for (const line of reportJson(report)) await context.terminal.print(line)
@@ -27,6 +29,17 @@ export async function verifyState(options: Options, context: CliContext): Promis
   const checked = `${formatCount(files)} state files with ${formatCount(entries)} entries, ${formatBytes(bytes)}${log}`
   const result = report.damages === 0 ? 'everything is as it was written' : `${formatCount(report.damages)} damages`
   await context.terminal.print(`verified ${checked}: ${result}`)
+}
+
+async function verified(options: Options, context: CliContext): Promise<DataReport> {
+  const store = textFlag(options, 'store')
+  const savepoint = textFlag(options, 'savepoint')
+  if (savepoint === undefined) return verifyData(await openData(options, context), store === undefined ? {} : { store })
+  if (store !== undefined) throw new TidemarkError('ERR_USAGE', 'give --store or --savepoint, not both')
+  if (isPlace(savepoint)) {
+    throw new TidemarkError('ERR_USAGE', `--savepoint takes a directory here: copy ${savepoint} to one first`)
+  }
+  return verifySavepoint(nodeDisk, resolve(context.cwd, savepoint))
 }
 
 async function openData(options: Options, context: CliContext): Promise<DataDir> {

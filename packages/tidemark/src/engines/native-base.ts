@@ -114,7 +114,9 @@ export class NativeBase implements Base {
     const empty = limit <= 0 || (from !== null && to !== null && Buffer.compare(from, to) >= 0)
     if (keys === undefined || empty) return new NativeIterator(null, () => {})
     const scan = this.#read(() => this.#options.database.scan(keys.range(range)))
-    const iterator = new NativeIterator(scan, (closed) => this.#iterators.delete(closed))
+    // Damage may be met only on the way.
+    const named = { next: (limit: number) => this.#read(() => scan.next(limit)), close: () => scan.close() }
+    const iterator = new NativeIterator(named, (closed) => this.#iterators.delete(closed))
     this.#iterators.add(iterator)
     return iterator
   }

@@ -1,3 +1,4 @@
+import { verifyPlaces } from '../engines/verify-places.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import type { Finding, VerifyReport } from '../lsm/finding.ts'
 import { isFileName, MANIFEST_NAME } from '../lsm/manifest.ts'
@@ -29,7 +30,7 @@ export interface VerifyDataOptions {
 /**
  * Verifies every byte of the state of all tasks, retained checkpoints too, and of the log: see `verifyBase`. Never writes;
  * beside a running job too. A generator, so that a long verification leaves the thread free: each step is a few ms.
- * State in engines that have files of their own is verified by opening it. ERR_UNKNOWN_STORE.
+ * State in other engines is read, all of it: see `verifyPlaces`. ERR_UNKNOWN_STORE.
  */
 export async function verifyData(data: DataDir, options: VerifyDataOptions = {}): Promise<DataReport> {
   const { store } = options
@@ -42,6 +43,16 @@ export async function verifyData(data: DataDir, options: VerifyDataOptions = {})
     )
     directories.push({ ...report, findings, directory, task })
   }
+  for (const { meta } of data.tasks()) {
+    if (store !== undefined && !meta.stores.some(({ name }) => name === store)) continue
+    const places = { disk: data.disk, directory: data.stateDirectory(meta), findingOf, inTurns }
+    for (const report of await verifyPlaces(places)) {
+      const findings = report.findings.filter(
+        (each) => store === undefined || each.store === null || each.store === store,
+      )
+      directories.push({ ...report, findings, task: meta.task })
+    }
+  }
   const log = store === undefined ? await inTurns(verifyLog(data)) : null
   const all = [...opening, ...directories.flatMap((each) => each.findings), ...(log?.findings ?? [])]
   return { directories, tasks: opening, log, damages: all.filter((each) => each.kind === 'damage').length }
@@ -51,7 +62,7 @@ export async function verifyData(data: DataDir, options: VerifyDataOptions = {})
 const STEPS_PER_TURN = 32
 
 /** Runs a generator, and lets others have the thread now and then. */
-async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+export async function inTurns<T>(work: Generator<void, T>): Promise<T> {
   for (;;) {
     for (let i = 0; i < STEPS_PER_TURN; i++) {
       const step = work.next()

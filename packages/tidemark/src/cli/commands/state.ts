@@ -131,9 +131,17 @@ function addVerify(state: Command, context: CliContext): void {
   addDataCommand(state, {
     name: 'verify',
     about: 'read every byte of state and log, and check all checksums, orders, counts and references',
-    flags: [['--store <name>', 'only the tasks that have this store, only what concerns it, and not the log']],
-    examples: ['tidemark state verify', 'tidemark state verify --store visits-by-user --json'],
+    flags: [
+      ['--store <name>', 'only the tasks that have this store, only what concerns it, and not the log'],
+      ['--savepoint <dir>', 'a savepoint, and nothing else; no data directory is needed'],
+    ],
+    examples: [
+      'tidemark state verify',
+      'tidemark state verify --store visits-by-user --json',
+      'tidemark state verify --savepoint /safe/before-upgrade',
+    ],
     notes: `
+State in RocksDB, LevelDB and LMDB is read as a whole. The first two keep checksums of their blocks, LMDB does not.
 Changes nothing; also while the job runs. Each finding is a line with file and position: a DAMAGE means that committed data
 cannot be read as they were written, a leftover is named by nothing and harmless. With --json one object a line:
 {"finding":{...}} for each, then one for each state directory, then {"log":...,"damages":n}.
