@@ -5,6 +5,7 @@ import { isatty } from 'node:tty'
 import { parseArgs } from 'node:util'
 import { run } from 'mitata'
 import { findFiles, ROOT } from '../scripts/lib/paths.ts'
+import { stateFigures } from './state-figures.ts'
 
 const HELP = `usage: npm run bench -- [--list] [--filter PATTERN] [--json FILE] [NAME]...
 
@@ -12,6 +13,10 @@ Runs the benchmarks of that name, all without one. NAME.bench.ts exports nameBen
 mitata; main-path.ts exports mainPath(), which measures end to end by itself and is run last, alone. PATTERN selects
 benchmarks by regular expression, and cases of main-path by a part of their name.
 Compare within one run only, as ratios. Nothing is written without --json.
+
+       npm run bench -- state [--help]
+
+Figures of large states: restarts, commits, space, pauses. Only when asked for.
 `
 
 /** The end-to-end run: no mitata, since one run takes seconds and is repeated by itself. */
@@ -115,4 +120,5 @@ async function main(): Promise<number> {
   return failed.length === 0 ? 0 : 1
 }
 
-process.exitCode = await main()
+const [first, ...rest] = process.argv.slice(2)
+process.exitCode = first === 'state' ? await stateFigures(rest, (line) => console.log(line)) : await main()

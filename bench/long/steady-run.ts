@@ -3,7 +3,7 @@ import type { Disk } from '../../packages/tidemark/src/disk/disk.ts'
 import type { Compactor } from '../../packages/tidemark/src/lsm/compaction.ts'
 import { KEY_BYTES } from '../../packages/tidemark/src/ops/bench-store/bench-keys.ts'
 import type { TaskState } from '../../packages/tidemark/src/store/types.ts'
-import { fill, openState, STORE } from './open-steady.ts'
+import { fill, openState, STORE } from '../state/open-state.ts'
 import type { Sample } from './samples.ts'
 import { SteadyLoad } from './steady-load.ts'
 

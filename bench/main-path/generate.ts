@@ -11,13 +11,18 @@ import { visits } from './count.job.ts'
 const BATCH_RECORDS = 1000
 const BATCHES_PER_COMMIT = 40
 
-/** Fills a new data directory with visits: keys uniform over `keys` users, values of about 80 bytes of JSON. */
-export function generateVisits(directory: string, records: number, keys: number): void {
+/**
+ * Appends visits to the stream of a data directory, which is made if it is not there: users uniform over `keys`, or as
+ * `draw` says; values of about 80 bytes of JSON.
+ */
+export function generateVisits(directory: string, records: number, keys: number, draw?: () => number): void {
   const log = EmbeddedLog.open({ disk: nodeDisk, directory, job: null, clock: systemClock, fsync: 'never' })
   const partitions = visits.partitions ?? 1
-  const info = log.createStream(streamSpec(visits as never, partitions, 'user'))
+  const spec = streamSpec(visits as never, partitions, 'user')
+  const info = log.stream(spec.name) ?? log.createStream(spec)
   const { epoch, id } = log.claim('generator', '{}')
   const random = seededRandom(7)
+  const user = draw ?? ((): number => Math.floor(random() * keys))
   const encoders = Array.from({ length: partitions }, () => new BatchEncoder())
   const ascii = new TextEncoder()
   let next = id
@@ -28,9 +33,9 @@ export function generateVisits(directory: string, records: number, keys: number)
     appends = []
   }
   for (let i = 0; i < records; i++) {
-    const user = `user-${String(Math.floor(random() * keys)).padStart(9, '0')}`
-    const key = ascii.encode(user)
-    const value = ascii.encode(`{"user":"${user}","page":"/products/${i % 1000}","at":${1_700_000_000_000 + i}}`)
+    const name = `user-${String(user()).padStart(9, '0')}`
+    const key = ascii.encode(name)
+    const value = ascii.encode(`{"user":"${name}","page":"/products/${i % 1000}","at":${1_700_000_000_000 + i}}`)
     const partition = partitionOf(murmur2(key), partitions)
     const encoder = encoders[partition] as BatchEncoder
     encoder.append(1_700_000_000_000 + i, key, 0, key.length, value, 0, value.length, null)

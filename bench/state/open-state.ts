@@ -96,13 +96,30 @@ export async function commit(state: TaskState, clock: Clock): Promise<void> {
   }
 }
 
-/** Flushes all, and waits for the merges under way; their results are in the manifest then. */
+/**
+ * Flushes all, and waits for the merges under way. A result comes into the manifest with the next flush, so one key is
+ * written again until none is left to come.
+ */
 export async function settle(state: TaskState, clock: Clock): Promise<void> {
-  await finish(state.flush())
   const untilMs = clock.monotonicMs() + MERGES_MS
-  while ((state.statistics().base.writes?.compactionsRunning ?? 0) > 0) {
-    if (clock.monotonicMs() > untilMs) throw new Error(`merges have not ended in ${MERGES_MS / 1000} s`)
-    await clock.sleep(20)
-    if (state.mustFlush) await finish(state.flush())
+  const store = state.store(STORE)
+  const key = new Uint8Array(KEY_BYTES)
+  writeKey(key, 0, 0, false)
+  for (;;) {
+    await finish(state.flush())
+    const { compactions = 0 } = state.statistics().base.writes ?? {}
+    while (running(state) > 0) {
+      if (clock.monotonicMs() > untilMs) throw new Error(`merges have not ended in ${MERGES_MS / 1000} s`)
+      await clock.sleep(20)
+      if (state.mustFlush) await finish(state.flush())
+    }
+    store.put(key, 0, KEY_BYTES, store.get(key, 0, KEY_BYTES))
+    await commit(state, clock)
+    await finish(state.flush())
+    if (running(state) === 0 && state.statistics().base.writes?.compactions === compactions) return
   }
+}
+
+function running(state: TaskState): number {
+  return state.statistics().base.writes?.compactionsRunning ?? 0
 }
