@@ -5,7 +5,8 @@ import { uint } from '../packages/tidemark/src/serde/uint.ts'
 import { ByteMap } from '../packages/tidemark/src/store/byte-map.ts'
 import { KeyValueStore } from '../packages/tidemark/src/store/kv-store.ts'
 import { openTaskState } from '../packages/tidemark/src/store/open.ts'
-import type { Base, RawStore, StoreSpec } from '../packages/tidemark/src/store/types.ts'
+import type { RawStore, StoreSpec } from '../packages/tidemark/src/store/types.ts'
+import { emptyBase } from './empty-base.ts'
 
 const COUNTS = [100_000, 4_000_000]
 const KEY_BYTES = 12
@@ -54,34 +55,6 @@ function filledStrings(count: number): Map<string, number> {
   const map = new Map<string, number>()
   for (let i = 0; i < count; i++) map.set(keyOf(i), 0)
   return map
-}
-
-/** A base without anything, so that the layers above it are what is measured. */
-function emptyBase(): Base {
-  const bytes = new Uint8Array(0)
-  const nothing = {
-    next: () => false,
-    key: bytes,
-    valueBytes: bytes,
-    valueStart: 0,
-    valueEnd: 0,
-    close: () => undefined,
-  }
-  return {
-    id: 0,
-    descriptors: [],
-    get: () => 0,
-    valueBytes: bytes,
-    valueStart: 0,
-    valueEnd: 0,
-    scan: () => nothing,
-    *write() {
-      yield
-    },
-    approximateCount: () => 0,
-    statistics: () => ({ files: 0, bytes: 0, entries: 0 }),
-    close: () => undefined,
-  }
 }
 
 function counts(): RawStore {

@@ -5,42 +5,14 @@ import { string } from '../packages/tidemark/src/serde/string.ts'
 import { uint } from '../packages/tidemark/src/serde/uint.ts'
 import { KeyValueStore } from '../packages/tidemark/src/store/kv-store.ts'
 import { openTaskState } from '../packages/tidemark/src/store/open.ts'
-import type { Base, StoreSpec, Steps, TaskState } from '../packages/tidemark/src/store/types.ts'
+import type { StoreSpec, Steps, TaskState } from '../packages/tidemark/src/store/types.ts'
 import { WindowStore } from '../packages/tidemark/src/store/window-store.ts'
+import { emptyBase } from './empty-base.ts'
 
 const DIRTY_KEYS = 1_000_000
 const BURST_KEYS = 5_000_000
 const RANGES = 20_000
 const HOUR_MS = 3_600_000
-
-/** A base without anything that takes what is written, so that the layers above it are what is measured. */
-function emptyBase(): Base {
-  const bytes = new Uint8Array(0)
-  const nothing = {
-    next: () => false,
-    key: bytes,
-    valueBytes: bytes,
-    valueStart: 0,
-    valueEnd: 0,
-    close: () => undefined,
-  }
-  return {
-    id: 0,
-    descriptors: [],
-    get: () => 0,
-    valueBytes: bytes,
-    valueStart: 0,
-    valueEnd: 0,
-    scan: () => nothing,
-    *write(_id, _descriptors, stores) {
-      let done = 0
-      for (const { cursor } of stores) while (cursor.next()) if (++done % 512 === 0) yield
-    },
-    approximateCount: () => 0,
-    statistics: () => ({ files: 0, bytes: 0, entries: 0 }),
-    close: () => undefined,
-  }
-}
 
 function stateOf(spec: object): TaskState {
   return openTaskState({ task: 'bench', specs: [spec as StoreSpec], base: emptyBase(), deltas: [], id: 0 })
