@@ -3,8 +3,9 @@ import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { runCli } from '../../src/cli/program.ts'
+import { until } from '../until.ts'
 import { fakeContext } from './fake-terminal.ts'
-import { Tidemark, tidemark as spawned, until } from './spawn.ts'
+import { Tidemark, tidemark as spawned } from './spawn.ts'
 import { temporary, VISITS_JOB } from './temporary.ts'
 
 interface Outcome {

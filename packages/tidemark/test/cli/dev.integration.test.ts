@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { tidemark, Tidemark, until } from './spawn.ts'
+import { until } from '../until.ts'
+import { tidemark, Tidemark } from './spawn.ts'
 import { temporary, TIDEMARK } from './temporary.ts'
 
 const JOB = `

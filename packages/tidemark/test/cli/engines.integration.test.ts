@@ -3,7 +3,8 @@ import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { readStoreEngines } from '../../src/cli/engine-settings.ts'
-import { errorOf, type Outcome, tidemark, Tidemark, until } from './spawn.ts'
+import { until } from '../until.ts'
+import { errorOf, type Outcome, tidemark, Tidemark } from './spawn.ts'
 import { temporary, TIDEMARK } from './temporary.ts'
 
 const JOB = `

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { BIN, until } from './spawn.ts'
+import { until } from '../until.ts'
+import { BIN } from './spawn.ts'
 import { temporary } from './temporary.ts'
 
 /*

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { errorOf, type Outcome, tidemark, Tidemark, until } from './spawn.ts'
+import { until } from '../until.ts'
+import { errorOf, type Outcome, tidemark, Tidemark } from './spawn.ts'
 import { temporary, TIDEMARK, VISITS_JOB } from './temporary.ts'
 
 const ROOT = temporary({

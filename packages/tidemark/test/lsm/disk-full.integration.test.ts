@@ -10,6 +10,7 @@ import { openLsmBase } from '../../src/lsm/lsm-base.ts'
 import { runWaiting } from '../../src/lsm/open-files.ts'
 import { ThreadCompactor } from '../../src/lsm/thread-compactor.ts'
 import { mountSmall } from '../disk/small-disk.ts'
+import { until } from '../until.ts'
 import { applyTo, expectSame, key, newCache, sortedStore, type Change, type Model } from './support.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-lsm-full-'))
@@ -25,14 +26,6 @@ after(() => {
 /** About half a MiB, with keys of its own. */
 function changesOf(id: number): Change[] {
   return Array.from({ length: 1000 }, (_, i) => ({ key: key(`${id}:${i}`), value: key('v'.repeat(500)) }))
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000
-  while (!holds()) {
-    assert.ok(performance.now() < deadline, what)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
 }
 
 test('ERR_DISK_FULL: the compaction thread waits for room, a flush stops by name, nothing is lost, and both go on', {

@@ -10,6 +10,7 @@ import { openDataDir } from '../../src/ops/data-dir.ts'
 import { storeAtCheckpoint } from '../../src/ops/past-store.ts'
 import { diffStores } from '../../src/ops/state-diff.ts'
 import type { StoreView } from '../../src/ops/store-view.ts'
+import { until } from '../until.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-past-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -29,14 +30,6 @@ const job = defineJob('past', {
     },
   },
 })
-
-async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const start = performance.now()
-  while (!(await condition())) {
-    if (performance.now() - start > 60_000) throw new Error(`timed out: ${what}`)
-    await new Promise((done) => setTimeout(done, 5))
-  }
-}
 
 function read(view: StoreView): Record<string, number> {
   try {

@@ -8,7 +8,7 @@ import { defineJob, type Job, kv, run, string, uint } from '../../src/index.ts'
 import { LogHost } from '../../src/log/embedded/log-host.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { flushRetired } from '../../src/runtime/flush-retired.ts'
-import { until } from '../cli/spawn.ts'
+import { until } from '../until.ts'
 import { order, orders } from './streams.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-retired-'))

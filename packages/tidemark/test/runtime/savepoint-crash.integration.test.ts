@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { run } from '../../src/index.ts'
+import { until } from '../until.ts'
 import { counts } from './fixtures-savepoint/crash-at-cut.job.ts'
-import { until } from './fixtures-savepoint/sales.ts'
 import { order, orders } from './streams.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tidemark-crash-at-cut-'))

@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { RESTORE_FAILPOINTS } from '../../src/checkpoint/savepoint-restore.ts'
 import { SAVEPOINT_FAILPOINTS } from '../../src/checkpoint/savepoint-write.ts'
 import { run, type RunOptions } from '../../src/index.ts'
+import { until } from '../until.ts'
 import { runChild, runScript } from './fixtures/crash-harness.ts'
 import job from './fixtures-savepoint/stages.job.ts'
-import { assertBatch, JOB, makeSales, options, root, salesFile, until } from './fixtures-savepoint/sales.ts'
+import { assertBatch, JOB, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
 
 const SCRIPT = fileURLToPath(new URL('./fixtures-savepoint/run-savepoint.ts', import.meta.url))
 const LIST = makeSales(3000)

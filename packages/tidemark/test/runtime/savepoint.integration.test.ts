@@ -10,7 +10,8 @@ import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts'
 import { askRunning } from '../../src/ops/ask-running.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { MapBase } from '../store/map-base.ts'
-import { JOB, assertBatch, makeSales, options, root, salesFile, until } from './fixtures-savepoint/sales.ts'
+import { until } from '../until.ts'
+import { JOB, assertBatch, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
 import job, { perItem, sales } from './fixtures-savepoint/stages.job.ts'
 
 const LIST = makeSales(12_000)

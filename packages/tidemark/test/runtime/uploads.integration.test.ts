@@ -5,8 +5,9 @@ import { after, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { type App, run, type RunOptions } from '../../src/index.ts'
 import { NO_S3, s3Url, startS3 } from '../checkpoint/s3-support.ts'
+import { until } from '../until.ts'
 import { runChild } from './fixtures/crash-harness.ts'
-import { assertBatch, JOB, makeSales, options, root, salesFile, until } from './fixtures-savepoint/sales.ts'
+import { assertBatch, JOB, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
 
 const LIST = makeSales(3000)
 const half = salesFile('half', LIST.slice(0, 1500))

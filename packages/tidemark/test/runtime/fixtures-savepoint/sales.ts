@@ -85,11 +85,3 @@ export async function assertBatch(name: string, list: readonly Sale[], what: str
     assert.fail(`${what}: ${store} differs at line ${at}: ${found[at]} instead of ${expected.split('\n')[at]}`)
   }
 }
-
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const start = performance.now()
-  while (!condition()) {
-    if (performance.now() - start > 60_000) throw new Error(`timed out: ${what}`)
-    await new Promise((done) => setTimeout(done, 2))
-  }
-}
