@@ -18,7 +18,18 @@ export type { CollectionReader, StoreEntry, StoreMoment, StoreReader, Summary } 
 export type { EngineName } from './api/engine-name.ts'
 export { defineConfig } from './api/config.ts'
 export type { TidemarkConfig } from './api/config.ts'
-export type { Context, Log, Metrics, PartOf, Send, SendOptions, StoreOf, TaskContext, TaskIo } from './api/context.ts'
+export type {
+  Context,
+  Log,
+  Metrics,
+  PartOf,
+  RemoteTableOf,
+  Send,
+  SendOptions,
+  StoreOf,
+  TaskContext,
+  TaskIo,
+} from './api/context.ts'
 export type { TimerHandle } from './api/context.ts'
 export type { Duration, DurationText } from './api/duration.ts'
 export type {
@@ -51,10 +62,21 @@ export type {
   VersionEntry,
 } from './api/more-stores.ts'
 export { counter, kv, list, session, set, versioned, windows } from './api/store-def.ts'
-export type { CollectionOptions, CounterDef, CounterOptions, ListDef, SessionDef, SessionOptions } from './api/store-def.ts'
+export type {
+  CollectionOptions,
+  CounterDef,
+  CounterOptions,
+  ListDef,
+  SessionDef,
+  SessionOptions,
+} from './api/store-def.ts'
 export type { SetDef, StoreOptions, TtlOptions, VersionedDef, VersionedOptions } from './api/store-def.ts'
 export type { KvDef, KvOptions, KvSink, StoreDef, WindowsDef, WindowsOptions, WindowsSink } from './api/store-def.ts'
 export type { Entries, KeyValueEntry, KeyValueStore, RangeOptions, WindowEntry, WindowStore } from './api/stores.ts'
+export { remoteTable } from './api/remote-table.ts'
+export type { CallOptions, RemoteEntry, RemoteTable, RemoteTableDef, RemoteTableOptions } from './api/remote-table.ts'
+export type { AnyRemoteTable } from './api/remote-table.ts'
+export type { RemoteOptions } from './api/remote-policy.ts'
 export { stream } from './api/stream.ts'
 export type { AnyStream, Sink, StreamDef, StreamOptions } from './api/stream.ts'
 export { timer } from './api/timer.ts'

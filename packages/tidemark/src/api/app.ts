@@ -101,6 +101,11 @@ export interface RunOptions {
   /** Crashes of one container in a row before the run gives up (default 5). */
   readonly maxRestarts?: number
   readonly drainTimeoutMs?: number
+  /**
+   * Checks that each key put into a store belongs to the task that puts it (ERR_STORE_PARTITION). It costs about as much
+   * as the put. Default false; `tidemark dev` and `testJob` do it.
+   */
+  readonly development?: boolean
   readonly onWarning?: (line: string) => void
 }
 

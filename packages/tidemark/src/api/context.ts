@@ -1,6 +1,7 @@
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { Duration } from './duration.ts'
 import type { Headers, KeyOf, ValueOf } from './message.ts'
+import type { AnyRemoteTable, RemoteTable, RemoteTableDef } from './remote-table.ts'
 import type { CounterStore, ListStore, SessionStore, SetStore, VersionedStore } from './more-stores.ts'
 import type { CounterDef, KvDef, ListDef, SessionDef, SetDef, StoreDef, VersionedDef, WindowsDef } from './store-def.ts'
 import type { KeyValueStore, WindowStore } from './stores.ts'
@@ -13,6 +14,7 @@ export interface TaskIo {
   readonly outputs?: Readonly<Record<string, AnyStream>>
   readonly stores?: Readonly<Record<string, StoreDef>>
   readonly timers?: Readonly<Record<string, AnyTimer>>
+  readonly tables?: Readonly<Record<string, AnyRemoteTable>>
 }
 
 /** One part of a TaskIo; empty when it declares none. */
@@ -57,6 +59,9 @@ export interface TimerHandle<in K> {
   delete(key: K): void
 }
 
+/** A remote table as a task uses it. */
+export type RemoteTableOf<D> = D extends RemoteTableDef<infer K, infer V> ? RemoteTable<K, V> : never
+
 type KeyOfTimer<D> = D extends TimerDef<infer K> ? K : never
 
 /** Figures of a job's own, by name; each task's are added up (counters) or listed (gauges). */
@@ -75,13 +80,21 @@ export interface Log {
 }
 
 /** What a task can reach: `Context<typeof io>`. */
-export type Context<Io extends TaskIo> = TaskContext<PartOf<Io, 'stores'>, PartOf<Io, 'outputs'>, PartOf<Io, 'timers'>>
+export type Context<Io extends TaskIo> = TaskContext<
+  PartOf<Io, 'stores'>,
+  PartOf<Io, 'outputs'>,
+  PartOf<Io, 'timers'>,
+  PartOf<Io, 'tables'>
+>
 
 /** A Context by its parts, so that two tasks that declare the same have the same type. */
-export interface TaskContext<S, O, T> {
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- what a task does not declare has no members
+export interface TaskContext<S, O, T, R = Record<never, never>> {
   readonly stores: { readonly [N in keyof S]: StoreOf<S[N]> }
   readonly send: { readonly [N in keyof O]: Send<KeyOf<O[N]>, ValueOf<O[N]>> }
   readonly timers: { readonly [N in keyof T]: TimerHandle<KeyOfTimer<T[N]>> }
+  /** Remote tables: asynchronous, so that a handler that uses them is. */
+  readonly tables: { readonly [N in keyof R]: RemoteTableOf<R[N]> }
   /** The clock, ms since 1970: the same for all messages of one batch. */
   readonly now: () => number
   /** A random number in [0, 1), from the task's own seeded source. */

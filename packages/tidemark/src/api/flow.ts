@@ -1,6 +1,7 @@
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { MessageInfo, Row } from './message.ts'
+import type { RemoteTableDef } from './remote-table.ts'
 import type { KvDef, KvSink, WindowsDef, WindowsSink } from './store-def.ts'
 import type { Sink, StreamDef } from './stream.ts'
 import type { WindowDef } from './window.ts'
@@ -45,6 +46,15 @@ export interface Steps<K, V> {
   filter<R>(fn: (value: V, message: MessageInfo<K>) => SyncBoolean<R>): Flow<K, V>
   /** Any number of values for each. */
   flatMap<U>(fn: (value: V, message: MessageInfo<K>) => Iterable<U>): Flow<K, U>
+  /**
+   * Joins each value with what a remote table holds for a key of it: `undefined` where there is nothing, or no key. Many
+   * messages ask at once, in batches; results go on in the order of the messages, and a commit waits for those under way.
+   */
+  lookup<TK, TV, U>(
+    table: RemoteTableDef<TK, TV>,
+    key: (value: V, message: MessageInfo<K>) => Sync<NoInfer<TK> | null | undefined>,
+    join: (value: V, found: DeepReadonly<TV> | undefined, message: MessageInfo<K>) => Sync<U>,
+  ): Flow<K, U>
   /** Sets the key, and brings all messages of one key to one task, through an intermediate stream. */
   groupBy<G, S = V>(key: (value: V, message: MessageInfo<K>) => Sync<G>, options?: GroupByOptions<G, V, S>): Group<G, V>
   /** Groups by the key that messages have: nothing moves. */

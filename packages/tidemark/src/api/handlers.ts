@@ -1,6 +1,7 @@
 import type { Context, PartOf, TaskIo } from './context.ts'
 import type { DurationText } from './duration.ts'
 import type { MessageOf } from './message.ts'
+import type { AnyRemoteTable } from './remote-table.ts'
 import type { StoreDef } from './store-def.ts'
 import type { AnyStream } from './stream.ts'
 import type { AnyTimer, TimerDef } from './timer.ts'
@@ -63,12 +64,21 @@ export type RefuseReserved<I> = {
 type Streams = Readonly<Record<string, AnyStream>>
 type Stores = Readonly<Record<string, StoreDef>>
 type AnyTimers = Readonly<Record<string, AnyTimer>>
+type Tables = Readonly<Record<string, AnyRemoteTable>>
 
 /** What a job of a low-level task declares, and the task. Inputs, outputs and stores are addressed by these names. */
-export interface TaskJob<I extends Streams, O extends Streams, S extends Stores, T extends AnyTimers> {
+export interface TaskJob<
+  I extends Streams,
+  O extends Streams,
+  S extends Stores,
+  T extends AnyTimers,
+  // oxlint-disable-next-line typescript/no-generated-empty-object-type -- what a task does not declare has no members
+  R extends Tables = Record<never, never>,
+> {
   readonly inputs: I & RefuseReserved<I>
   readonly outputs?: O
   readonly stores?: S
   readonly timers?: T
-  readonly task: NoInfer<TaskSpec<{ inputs: I; outputs: O; stores: S; timers: T }>>
+  readonly tables?: R
+  readonly task: NoInfer<TaskSpec<{ inputs: I; outputs: O; stores: S; timers: T; tables: R }>>
 }

@@ -1,3 +1,4 @@
+import type { AnyRemoteTable } from './remote-table.ts'
 import type { StoreDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
 import type { TimerDef } from './timer.ts'
@@ -9,6 +10,7 @@ export interface TaskDef {
   readonly outputs: Readonly<Record<string, StreamDef<unknown, unknown>>>
   readonly stores: Readonly<Record<string, StoreDef>>
   readonly timers: Readonly<Record<string, TimerDef<unknown>>>
+  readonly tables: Readonly<Record<string, AnyRemoteTable>>
   /** Makes the handlers of one task: called once per task object (again after a crash). */
   create(context: unknown): TaskHandlers
 }

@@ -1,4 +1,5 @@
 import { assertName } from '../api/name.ts'
+import { type AnyRemoteTable, isRemoteTable } from '../api/remote-table.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import { type AnyStream, eraseStream, isStream } from '../api/stream.ts'
 import { isStore } from '../api/store-def.ts'
@@ -19,6 +20,7 @@ export function buildTask(job: string, definition: object): Topology {
   const outputs = partOf<AnyStream>(job, given, 'outputs', isStream, "what stream('name', ...) returned")
   const stores = partOf<StoreDef>(job, given, 'stores', isStore, 'what kv(...) or windows(...) returned')
   const timers = partOf<TimerDef<unknown>>(job, given, 'timers', isTimer, "timer('event') or timer('processing')")
+  const tables = partOf<AnyRemoteTable>(job, given, 'tables', isRemoteTable, "what remoteTable('name', ...) returned")
   if (Object.keys(inputs).length === 0) {
     throw new TidemarkError('ERR_JOB_EMPTY', `job ${job} reads nothing: name at least one stream in inputs`)
   }
@@ -27,7 +29,8 @@ export function buildTask(job: string, definition: object): Topology {
   for (const input of Object.values(inputs)) names.addStream(input)
   for (const output of Object.values(outputs)) names.addStream(output)
   for (const [name, store] of Object.entries(stores)) names.addStore(store, name)
-  const io = { inputs: erasedStreams(inputs), outputs: erasedStreams(outputs), stores, timers }
+  for (const table of Object.values(tables)) names.addTable(table)
+  const io = { inputs: erasedStreams(inputs), outputs: erasedStreams(outputs), stores, timers, tables }
   const task: TaskDef = Object.freeze({ ...io, create: creator(job, io, given['task']) })
   return Object.freeze({
     job,

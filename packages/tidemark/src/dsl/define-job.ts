@@ -2,6 +2,7 @@ import type { PipelineFunction } from '../api/flow.ts'
 import type { TaskJob } from '../api/handlers.ts'
 import { type Job, makeJob } from '../api/job.ts'
 import { assertName } from '../api/name.ts'
+import type { AnyRemoteTable } from '../api/remote-table.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import type { AnyStream } from '../api/stream.ts'
 import type { AnyTimer } from '../api/timer.ts'
@@ -22,7 +23,8 @@ export function defineJob<
   O extends Readonly<Record<string, AnyStream>> = None,
   S extends Readonly<Record<string, StoreDef>> = None,
   T extends Readonly<Record<string, AnyTimer>> = None,
->(name: string, definition: PipelineFunction | TaskJob<I, O, S, T>): Job {
+  R extends Readonly<Record<string, AnyRemoteTable>> = None,
+>(name: string, definition: PipelineFunction | TaskJob<I, O, S, T, R>): Job {
   assertName('a job', name)
   const given: unknown = definition
   if (typeof definition === 'function') return makeJob(name, buildPipeline(name, definition))

@@ -1,11 +1,12 @@
 import { assertName } from '../api/name.ts'
+import { type AnyRemoteTable, isRemoteTable } from '../api/remote-table.ts'
 import { isStore, type StoreDef } from '../api/store-def.ts'
 import { type AnyStream, assertSerde, eraseStream } from '../api/stream.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { showValue } from '../serde/hex.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { NamedStore, TopologyBuilder } from './topology-builder.ts'
-import type { AggregateNode, ValueFn, WindowSpec } from './topology.ts'
+import type { AggregateNode, LookupNode, ValueFn, WindowSpec } from './topology.ts'
 
 /*
  * What the interfaces of api/flow.ts are at run time, with the types erased: each call adds a node and returns an object
@@ -46,6 +47,19 @@ export class FlowBuilder {
 
   flatMap(fn: ValueFn): FlowBuilder {
     return this.#step('flatMap', fn)
+  }
+
+  lookup(table: AnyRemoteTable, key: ValueFn, join: LookupNode['join']): FlowBuilder {
+    const { job } = this.#topology
+    if (!isRemoteTable(table)) {
+      throw new TidemarkError(
+        'ERR_JOB_DEFINITION',
+        `job ${job}: lookup got ${showValue(table)}: pass what remoteTable('name', ...) or redisTable('name', ...) returned`,
+      )
+    }
+    this.#assertFunction('lookup', key)
+    this.#assertFunction('lookup', join)
+    return this.#next(this.#topology.add({ op: 'lookup', input: this.#node, table, key, join }, 'lookup'))
   }
 
   forEach(fn: ValueFn): FlowBuilder {

@@ -1,3 +1,4 @@
+import type { AnyRemoteTable } from '../api/remote-table.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import { type AnyStream, eraseStream } from '../api/stream.ts'
 import { TidemarkError } from '../errors/error.ts'
@@ -10,6 +11,7 @@ import type { Topology } from './topology.ts'
 export class NameTable {
   readonly #job: string
   readonly #streams = new Map<string, AnyStream>()
+  readonly #tables = new Map<string, AnyRemoteTable>()
   readonly #stores = new Map<string, string>()
   readonly #steps = new Set<string>()
   /** Names that stores had before, to their names. */
@@ -24,6 +26,7 @@ export class NameTable {
       if (this.#steps.has(node.name))
         throw this.#twice(`two steps are named ${node.name}`, 'Give one of them another name')
       this.#steps.add(node.name)
+      if (node.op === 'lookup') this.addTable(node.table)
       if ('stream' in node) this.addStream(node.stream)
       if ('store' in node) this.addStore(node.store, node.name)
       else if (node.op === 'task') for (const store of Object.values(node.task.stores)) this.#rename(store)
@@ -62,6 +65,15 @@ export class NameTable {
       throw this.#twice(`two different streams are named ${stream.name}`, 'Define it once and import it')
     }
     this.#streams.set(stream.name, stream)
+  }
+
+  /** As addStream. */
+  addTable(table: AnyRemoteTable): void {
+    const known = this.#tables.get(table.name)
+    if (known !== undefined && known !== table) {
+      throw this.#twice(`two different remote tables are named ${table.name}`, 'Define it once and import it')
+    }
+    this.#tables.set(table.name, table)
   }
 
   /** One store has one writer. */

@@ -17,6 +17,7 @@ function shapeOf(node: TopologyNode): unknown {
   if ('stream' in node) shape.push(streamShape(node.stream))
   if ('store' in node) shape.push(storeShape(node.store))
   if (node.op === 'aggregate') shape.push(node.kind, node.window)
+  if (node.op === 'lookup') shape.push(node.table.name)
   if (node.op === 'task') shape.push(taskShape(node))
   return shape
 }

@@ -1,4 +1,6 @@
-import type { Plan, PlannedStream } from './plan.ts'
+import type { RemotePolicy } from '../api/remote-policy.ts'
+import { eraseTable } from '../api/remote-table.ts'
+import type { Plan, PlannedStream, PlannedTable } from './plan.ts'
 import type { StoreKind, StoreTtl } from '../store/types.ts'
 import type { TopologyNode } from './topology.ts'
 
@@ -11,6 +13,7 @@ export interface PlanJson {
   readonly intermediates: readonly StreamJson[]
   readonly steps: readonly StepJson[]
   readonly stores: readonly StoreJson[]
+  readonly tables: readonly TableJson[]
   readonly outputs: readonly OutputJson[]
   readonly warnings: readonly string[]
 }
@@ -48,6 +51,19 @@ export interface StoreJson {
   readonly partitionBy: 'identity' | 'opaque' | 'function'
 }
 
+/** A remote table. Writes happen at least once, and nothing fences them. */
+export interface TableJson {
+  readonly name: string
+  readonly place: string
+  readonly key: string
+  readonly value: string
+  readonly by: readonly string[]
+  readonly access: 'read' | 'read-write'
+  readonly guarantee: 'at-least-once' | null
+  readonly fenced: boolean | null
+  readonly policy: Omit<RemotePolicy, 'retry'> & { readonly retry: Omit<RemotePolicy['retry'], 'when'> }
+}
+
 export interface OutputJson {
   readonly name: string
   readonly to: 'stream' | 'file' | 'stdout' | 'forEach'
@@ -76,6 +92,7 @@ export function planJson(plan: Plan): PlanJson {
       ttl: store.ttl ?? null,
       partitionBy: typeof store.partitionBy === 'function' ? 'function' : (store.partitionBy ?? 'identity'),
     })),
+    tables: plan.tables.map(tableJson),
     outputs: plan.outputs.map(({ name, to, path, partitions, guarantee }) => ({
       name,
       to,
@@ -84,6 +101,23 @@ export function planJson(plan: Plan): PlanJson {
       guarantee,
     })),
     warnings: plan.warnings,
+  }
+}
+
+function tableJson({ name, table, by, access }: PlannedTable): TableJson {
+  const { when: _, ...retry } = table.policy.retry
+  const { key, value } = eraseTable(table)
+  const writes = access === 'read-write'
+  return {
+    name,
+    place: table.place,
+    key: key.name,
+    value: value.name,
+    by,
+    access,
+    guarantee: writes ? 'at-least-once' : null,
+    fenced: writes ? false : null,
+    policy: { ...table.policy, retry },
   }
 }
 

@@ -1,4 +1,5 @@
 import type { OutputSpec } from '../api/app.ts'
+import type { AnyRemoteTable } from '../api/remote-table.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import type { StreamDef } from '../api/stream.ts'
 import { TidemarkError } from '../errors/error.ts'
@@ -29,6 +30,7 @@ export interface Plan {
   readonly intermediates: readonly PlannedStream[]
   readonly outputs: readonly PlannedOutput[]
   readonly stores: readonly PlannedStore[]
+  readonly tables: readonly PlannedTable[]
   /** What is allowed, but probably not meant. */
   readonly warnings: readonly string[]
   /**
@@ -64,6 +66,16 @@ export interface PlannedStore {
   readonly by: string
 }
 
+/** A remote table, and what may be done with it: nothing fences writes to it, so that a replaced owner may still write. */
+export interface PlannedTable {
+  readonly name: string
+  readonly table: AnyRemoteTable
+  /** The steps that use it. */
+  readonly by: readonly string[]
+  /** Only handlers of a low-level task write. */
+  readonly access: 'read' | 'read-write'
+}
+
 const DEFAULT_PARTITIONS = 4
 
 /**
@@ -92,6 +104,7 @@ export function plan(topology: Topology, options: PlanOptions = {}): Plan {
     intermediates,
     outputs,
     stores: storesOf(full),
+    tables: tablesOf(full),
     warnings: [...partitionWarnings(full, inputs), ...loopWarnings(inputs, outputs)],
     hash: planHash(full),
   })
@@ -126,6 +139,19 @@ function storesOf(topology: Topology): PlannedStore[] {
       return Object.values(node.task.stores).map((store) => ({ name: store.name, store, by: node.name }))
     }
     return 'store' in node ? [{ name: node.store.name, store: node.store, by: node.name }] : []
+  })
+}
+
+function tablesOf(topology: Topology): PlannedTable[] {
+  const uses = topology.nodes.flatMap((node) => {
+    if (node.op === 'lookup') return [{ table: node.table, by: node.name, writes: false }]
+    if (node.op !== 'task') return []
+    return Object.values(node.task.tables).map((table) => ({ table, by: node.name, writes: table.writable }))
+  })
+  return unique(uses.map(({ table }) => table)).map((table) => {
+    const own = uses.filter((use) => use.table === table)
+    const access = own.some(({ writes }) => writes) ? 'read-write' : 'read'
+    return { name: table.name, table, by: unique(own.map(({ by }) => by)), access }
   })
 }
 

@@ -1,6 +1,7 @@
 import { showDuration } from '../api/duration.ts'
 import type { StoreDef } from '../api/store-def.ts'
-import type { Plan, PlannedOutput, PlannedStore, PlannedStream } from './plan.ts'
+import { eraseTable } from '../api/remote-table.ts'
+import type { Plan, PlannedOutput, PlannedStore, PlannedStream, PlannedTable } from './plan.ts'
 import type { TopologyNode } from './topology.ts'
 
 /** A plan as people read it: `tidemark plan`. Ends without a line break. */
@@ -10,6 +11,7 @@ export function renderPlan(plan: Plan): string {
   section(lines, 'intermediate streams', plan.intermediates.map(streamRow))
   lines.push('', 'steps', ...tree(plan))
   section(lines, 'stores', plan.stores.map(storeRow))
+  section(lines, 'remote tables', plan.tables.map(tableRow))
   section(lines, 'outputs', plan.outputs.map(outputRow))
   if (plan.warnings.length > 0) lines.push('', ...plan.warnings.map((warning) => `warning: ${warning}`))
   return lines.join('\n')
@@ -41,6 +43,16 @@ function streamRow({ name, stream, partitions }: PlannedStream): string[] {
 function storeRow({ name, store, by }: PlannedStore): string[] {
   const notes = [keptNote(store), ttlNote(store), partitionNote(store)].filter((note) => note !== '')
   return [name, store.kind, `${store.key.name} -> ${store.value.name}`, `by ${by}`, notes.join(', ')]
+}
+
+function tableRow({ name, table, by, access }: PlannedTable): string[] {
+  const { key, value } = eraseTable(table)
+  const notes = access === 'read' ? ['read only'] : ['writes at-least-once, unfenced']
+  const { cache, maxKeys, rate, retry } = table.policy
+  notes.push(`batches of ${maxKeys}`)
+  if (rate !== null) notes.push(`${rate.perSecond} ${rate.unit}s/s`)
+  notes.push(counted(retry.attempts, 'attempt'), cache === null ? 'no cache' : `cached ${showDuration(cache.ttlMs)}`)
+  return [name, table.place, `${key.name} -> ${value.name}`, `by ${by.join(', ')}`, notes.join(', ')]
 }
 
 function keptNote({ kind, retentionMs, gapMs }: StoreDef): string {
@@ -94,6 +106,8 @@ function describe(node: TopologyNode): string {
       return `${node.name}: ${node.stream.name}`
     case 'repartition':
       return `${node.name}: by key through ${node.stream.name}${node.raw ? ', values as they are' : ''}`
+    case 'lookup':
+      return `${node.name}: ${node.table.name}`
     case 'table':
       return `${node.name}: ${node.store.name}`
     case 'aggregate': {

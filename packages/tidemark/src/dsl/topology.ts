@@ -1,3 +1,4 @@
+import type { AnyRemoteTable } from '../api/remote-table.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import type { TaskDef } from '../api/task.ts'
@@ -25,6 +26,7 @@ export type TopologyNode =
   | AggregateNode
   | SinkNode
   | TableNode
+  | LookupNode
   | ForEachNode
   | TaskNode
 
@@ -120,6 +122,19 @@ export interface TableNode extends NodeBase {
   readonly op: 'table'
   readonly input: number
   readonly store: StoreDef
+}
+
+/**
+ * Asks a remote table for a key of the message and goes on with what the function makes of the answer. Many messages ask
+ * at once; their results go on in the order in which they came.
+ */
+export interface LookupNode extends NodeBase {
+  readonly op: 'lookup'
+  readonly input: number
+  readonly table: AnyRemoteTable
+  /** The key to ask for; null or undefined: nothing is asked. */
+  readonly key: ValueFn
+  readonly join: (value: unknown, found: unknown, message: unknown) => unknown
 }
 
 export interface ForEachNode extends NodeBase {

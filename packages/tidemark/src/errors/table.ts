@@ -3,6 +3,7 @@ import { CLI_ERRORS } from './codes/cli.ts'
 import { INPUT_ERRORS } from './codes/input.ts'
 import { JOB_ERRORS } from './codes/job.ts'
 import { LOG_ERRORS } from './codes/log.ts'
+import { REMOTE_ERRORS } from './codes/remote.ts'
 import { RUNTIME_ERRORS } from './codes/runtime.ts'
 import { STATE_ERRORS } from './codes/state.ts'
 import { SYSTEM_ERRORS } from './codes/system.ts'
@@ -16,6 +17,7 @@ const TABLE = {
   ...CHECKPOINT_ERRORS,
   ...JOB_ERRORS,
   ...INPUT_ERRORS,
+  ...REMOTE_ERRORS,
   ...RUNTIME_ERRORS,
   ...CLI_ERRORS,
 } as const satisfies Record<string, ErrorEntry>

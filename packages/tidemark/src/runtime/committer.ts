@@ -35,6 +35,8 @@ export interface CommitterOptions {
   /** Somebody else tells the log what it may forget of what was flushed. */
   readonly holdJournal?: boolean
   /** Fixes outputs and positions between two messages; null when nothing changed since the last commit. */
+  /** Messages were taken in that are not done yet. */
+  readonly underWay?: () => boolean
   readonly seal: () => Sealed | null
   readonly onCommitted: (id: number) => void
   /** The task object is over: aborted, fenced or timed out. */
@@ -72,6 +74,8 @@ export class Committer {
   /** The encoded record of the commit in flight, and the size of its delta. */
   #record: { readonly bytes: Uint8Array; readonly deltaBytes: number } | null = null
   #flushWanted = false
+  /** A commit was asked for when none could begin. */
+  #requested = false
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -83,9 +87,9 @@ export class Committer {
     return this.#protocol.committedId
   }
 
-  /** No commit and no flush under way. */
+  /** No commit and no flush under way, and none that waits. */
   get quiet(): boolean {
-    return this.#protocol.phase === 'idle' && this.#work === null && this.#flush === null
+    return !this.#requested && this.#protocol.phase === 'idle' && this.#work === null && this.#flush === null
   }
 
   get inFlight(): boolean {
@@ -108,12 +112,28 @@ export class Committer {
 
   /** Between two messages: looks at the clock, starts a commit when one is due. */
   tick(): void {
+    if (!this.#mayBegin) return
+    if (this.#requested) {
+      this.request()
+      return
+    }
     this.#fact({ kind: 'tick', nowMs: this.#options.nowMs() })
   }
 
   /** A commit as soon as can be. */
   request(): void {
-    this.#fact({ kind: 'request', nowMs: this.#options.nowMs() })
+    this.#requested = !this.#mayBegin
+    if (!this.#requested) this.#fact({ kind: 'request', nowMs: this.#options.nowMs() })
+  }
+
+  /** False while messages are under way whose results are not there yet: a checkpoint would lose them. */
+  get #mayBegin(): boolean {
+    return this.#protocol.phase !== 'idle' || !(this.#options.underWay?.() ?? false)
+  }
+
+  /** A commit should begin, but waits for messages that are under way: no more may be taken in. */
+  get blocked(): boolean {
+    return !this.#mayBegin && (this.#requested || this.#options.nowMs() >= this.#protocol.dueMs)
   }
 
   /** Commits what is done by now and keeps it as a checkpoint; `request.done` is called when that is durable. */

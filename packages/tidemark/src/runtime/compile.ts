@@ -1,16 +1,18 @@
 import type { StreamDef } from '../api/stream.ts'
 import type { ProducerMark } from '../checkpoint/marks.ts'
-import type { AggregateNode, RepartitionNode, TableNode, TaskNode, TopologyNode } from '../dsl/topology.ts'
+import type { AggregateNode, LookupNode, RepartitionNode, TableNode, TaskNode, TopologyNode } from '../dsl/topology.ts'
 import type { StreamInfo } from '../log/types.ts'
 import type { StoreSpec } from '../store/types.ts'
 import type { Origin } from './message.ts'
 import { CountOperator, FoldOperator, foldOf, TableOperator } from './operators/aggregate.ts'
+import { LookupOperator } from './operators/lookup.ts'
 import { FanOut, NOTHING, type Operator } from './operators/operator.ts'
 import { RepartitionOperator, SinkOperator } from './operators/outputs.ts'
 import { FilterOperator, FlatMapOperator, ForEachOperator, MapOperator, RekeyOperator } from './operators/stateless.ts'
 import { TaskContext } from './operators/task-context.ts'
 import { TaskOperator } from './operators/task-operator.ts'
 import { pendingSpec, WindowOperator, WindowTableOperator } from './operators/window.ts'
+import { partitionRule } from './partition-check.ts'
 import type { TaskScope } from './scope.ts'
 import { TimerQueue, timerSpec } from './timers.ts'
 
@@ -19,6 +21,8 @@ export interface Compiled {
   /** By the name of the input stream, intermediate ones included: where its records go in. */
   readonly roots: ReadonlyMap<string, Operator>
   readonly repartitions: readonly RepartitionOperator[]
+  /** Those nearer to the end first. */
+  readonly lookups: readonly LookupOperator[]
   readonly tasks: readonly TaskOperator[]
   /** By input stream: told of decoded keys, so that stores need not encode them again. */
   readonly onKey: (stream: string) => Origin['onKey']
@@ -68,6 +72,7 @@ class Compiler {
   readonly #options: CompileOptions
   readonly #roots = new Map<string, Operator[]>()
   readonly #repartitions: RepartitionOperator[] = []
+  readonly #lookups: LookupOperator[] = []
   readonly #tasks: TaskOperator[] = []
   readonly #contexts: {
     readonly context: TaskContext
@@ -95,7 +100,8 @@ class Compiler {
     }
     const roots = new Map<string, Operator>()
     for (const [stream, operators] of this.#roots) roots.set(stream, join(operators))
-    return { roots, repartitions: this.#repartitions, tasks: this.#tasks, onKey: (stream) => this.#onKey(stream) }
+    const onKey = (stream: string): Origin['onKey'] => this.#onKey(stream)
+    return { roots, repartitions: this.#repartitions, lookups: this.#lookups, tasks: this.#tasks, onKey }
   }
 
   #make(node: TopologyNode, next: Operator): Operator | null {
@@ -121,6 +127,8 @@ class Compiler {
         return linked(new ForEachOperator(node.name, node.fn), NOTHING)
       case 'sink':
         return linked(new SinkOperator(this.#output(node.stream), node.stream.key, node.stream.value), NOTHING)
+      case 'lookup':
+        return linked(this.#makeLookup(node), next)
       case 'table':
         return linked(this.#makeTable(node), next)
       case 'aggregate':
@@ -152,6 +160,12 @@ class Compiler {
     })
     operator.next = NOTHING
     this.#repartitions.push(operator)
+    return operator
+  }
+
+  #makeLookup(node: LookupNode): LookupOperator {
+    const operator = new LookupOperator(node, this.#options.scope.table(node.table))
+    this.#lookups.push(operator)
     return operator
   }
 
@@ -194,12 +208,15 @@ class Compiler {
     for (const [name, def] of Object.entries(node.task.timers)) {
       timers.set(name, new TimerQueue(name, def.key, scope.store(timerSpec(node.name).name)))
     }
-    const context = new TaskContext(scope, node.task, (stream) => this.#output(stream), timers)
+    const inputs = Object.values(node.task.inputs)
+    const sizes = inputs.map(({ name, key }) => ({ key, partitions: this.#options.stream(name).partitions }))
+    const rule = scope.development ? partitionRule(scope.task, sizes) : null
+    const context = new TaskContext(scope, node.task, (stream) => this.#output(stream), timers, rule)
     const operator = new TaskOperator(scope, node.task, context, timers)
     for (const [name, port] of operator.ports)
       this.#root((node.task.inputs[name] as StreamDef<unknown, unknown>).name, linked(port, NOTHING))
     this.#tasks.push(operator)
-    this.#contexts.push({ context, inputs: new Map(Object.values(node.task.inputs).map((s) => [s.name, s])) })
+    this.#contexts.push({ context, inputs: new Map(inputs.map((s) => [s.name, s])) })
   }
 
   #onKey(stream: string): Origin['onKey'] {

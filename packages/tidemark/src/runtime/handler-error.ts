@@ -2,7 +2,14 @@ import { TidemarkError } from '../errors/error.ts'
 import type { Row } from './row.ts'
 
 /** Codes that name a fault of the job by themselves: they are told as they are, with the place. */
-const OWN_CODES: ReadonlySet<string> = new Set(['ERR_STEP_ASYNC', 'ERR_HANDLER_TIMEOUT'])
+const OWN_CODES: ReadonlySet<string> = new Set([
+  'ERR_STEP_ASYNC',
+  'ERR_HANDLER_TIMEOUT',
+  'ERR_REMOTE_FAILED',
+  'ERR_REMOTE_TIMEOUT',
+  'ERR_REMOTE_RESULT',
+  'ERR_REMOTE_READ_ONLY',
+])
 
 /** Which user code runs: the handling of the row at hand, or a hook that no record has caused. */
 export type Caller = 'message' | 'init' | 'timer' | 'close'

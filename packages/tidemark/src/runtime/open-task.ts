@@ -16,6 +16,7 @@ import { storeSpecs } from './compile.ts'
 import { engineChoice } from './engine-choice.ts'
 import { Pulse } from './pulse.ts'
 import { Task, type InputSpecOfTask } from './task.ts'
+import { type OpenTable, openRemote } from './tables.ts'
 import type { ContainerSettings, TaskGrant } from './thread-messages.ts'
 
 /** What the tasks of one container have in common. */
@@ -32,6 +33,8 @@ export interface TaskEnvironment {
   readonly clock: Clock
   /** Of the container; left out where nobody watches. */
   readonly pulse?: Pulse
+  /** How remote tables are reached; tests put others in their place. */
+  readonly tables?: OpenTable
   readonly blocks: BlockCache
   readonly cache: CacheBudget
   readonly log: (level: string, text: string) => void
@@ -126,6 +129,8 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
     memtableMaxBytes: settings.memtableMaxBytes,
     idleMs: settings.idleMs,
     handlerTimeoutMs: settings.handlerTimeoutMs,
+    development: settings.development,
+    tables: environment.tables ?? openRemote,
     pulse: environment.pulse ?? new Pulse(),
     log: environment.log,
     failpoint: environment.failpoint,

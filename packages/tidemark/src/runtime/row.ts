@@ -1,6 +1,7 @@
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { RecordCursor } from '../log/record-cursor.ts'
+import type { HeldRow, RecordBytes } from './held-row.ts'
 import { decodeAt, type HeaderList, MessageView, type Origin, RowMessage } from './message.ts'
 
 const EMPTY = new Uint8Array(0)
@@ -34,6 +35,8 @@ export class Row {
   private origin: Origin
   private cursor: RecordCursor | null = null
   private offset = -1
+  /** Of a row that waited: the record, which the cursor has left. */
+  private held: RecordBytes | null = null
   private messageOf: MessageView | RowMessage | null = null
 
   constructor(origin: Origin) {
@@ -45,6 +48,7 @@ export class Row {
   load(origin: Origin, cursor: RecordCursor, timestamp: number, watermarkMs: number): void {
     this.origin = origin
     this.cursor = cursor
+    this.held = null
     this.offset = cursor.offset
     this.timestamp = timestamp
     this.watermarkMs = watermarkMs
@@ -73,6 +77,7 @@ export class Row {
   ): void {
     this.origin = origin
     this.cursor = null
+    this.held = null
     this.offset = -1
     this.timestamp = timestamp
     this.watermarkMs = watermarkMs
@@ -196,15 +201,23 @@ export class Row {
     this.timestamp = from.timestamp
   }
 
+  /** The row becomes one that has waited; `restore` and `setValue` follow. */
+  resume({ origin, offset, watermarkMs, message, record }: HeldRow): void {
+    this.origin = origin
+    this.cursor = null
+    this.held = record
+    this.offset = offset
+    this.watermarkMs = watermarkMs
+    this.messageOf = message
+  }
+
+  get from(): Origin {
+    return this.origin
+  }
+
   /** The record as it came, whatever operators made of the row. */
-  get record(): {
-    readonly bytes: Uint8Array
-    readonly keyStart: number
-    readonly keyEnd: number
-    readonly valueStart: number
-    readonly valueEnd: number
-  } {
-    return this.cursor ?? { bytes: EMPTY, keyStart: 0, keyEnd: -1, valueStart: 0, valueEnd: -1 }
+  get record(): RecordBytes {
+    return this.cursor ?? this.held ?? { bytes: EMPTY, keyStart: 0, keyEnd: -1, valueStart: 0, valueEnd: -1 }
   }
 
   /** The record's own key, bounded, for messages about errors; null if there is none. */

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../clock/clock.ts'
 import { TidemarkError } from '../errors/error.ts'
+import type { AnyRemoteTable } from '../api/remote-table.ts'
+import type { TableClient } from '../remote/table-client.ts'
 import type { RawStore } from '../store/types.ts'
 import type { OutputBuffer } from './output-buffer.ts'
 
@@ -26,7 +28,10 @@ export interface TaskScope {
   readonly outputs: OutputBuffer
   readonly counters: TaskCounters
   readonly signal: AbortSignal
+  /** Checks what costs too much where the job is in production. */
+  readonly development: boolean
   store(name: string): RawStore
+  table(table: AnyRemoteTable): TableClient
   /** Asks for a commit at the next chance. */
   requestCommit(): void
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void

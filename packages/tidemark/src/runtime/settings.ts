@@ -41,15 +41,16 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       partitions: options.partitions ?? 4,
       engine: engineOf('engine', options.engine ?? 'lsm'),
       storeEngines: storeEngines(options),
+      compression: compressionOf(options),
       timing,
       onError: options.onError ?? 'fail',
       recentMaxBytes: whole('recentMaxBytes', options.recentMaxBytes ?? 16 * MIB, 1, 1024 * MIB),
       outputMaxBytes: 16 * MIB,
-      compression: compressionOf(options),
       memtableMaxBytes: 64 * MIB,
       cacheBytes: 128 * MIB,
       idleMs: 5000,
       handlerTimeoutMs: Math.max(1, Math.floor(timing.timeoutMs * 0.9)),
+      development: options.development ?? false,
       statusIntervalMs: 100,
       seed: 1,
       retention: retentionSettings(options),
@@ -102,13 +103,6 @@ function storeEngines(options: RunOptions): Readonly<Record<string, Engine>> {
   return Object.fromEntries(engines.map(([store, engine]) => [store, engineOf(`storeEngines, store ${store}`, engine)]))
 }
 
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new TidemarkError(
-    'ERR_OPTION',
-    `${name} is ${String(value)}: it must be a whole number from ${least} to ${most}`,
-  )
-}
 function compressionOf({ compression = 'none' }: RunOptions): StateCompression {
   const all =
     typeof compression === 'string' ? [compression] : [...Object.values(compression.stores), compression.other]
@@ -119,3 +113,10 @@ function compressionOf({ compression = 'none' }: RunOptions): StateCompression {
   return compression
 }
 
+function whole(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new TidemarkError(
+    'ERR_OPTION',
+    `${name} is ${String(value)}: it must be a whole number from ${least} to ${most}`,
+  )
+}

@@ -1,7 +1,6 @@
 import type { ErrorPolicy } from '../api/app.ts'
 import type { StreamDef } from '../api/stream.ts'
-import { type CheckpointRecord, decodeCheckpoint, encodeCheckpoint, type InputPosition } from '../checkpoint/record.ts'
-import type { ProducerMark } from '../checkpoint/marks.ts'
+import { type CheckpointRecord, decodeCheckpoint } from '../checkpoint/record.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { RetainedName, RetainedRecord } from '../checkpoint/retained-record.ts'
 import type { Retainer } from '../checkpoint/retainer.ts'
@@ -9,14 +8,16 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { TidemarkError } from '../errors/error.ts'
-import type { Append, LogPort, ProducerState, StreamInfo } from '../log/types.ts'
+import type { LogPort, ProducerState, StreamInfo } from '../log/types.ts'
 import type { RawStore, TaskState } from '../store/types.ts'
-import { Committer, type Sealed } from './committer.ts'
+import { BackPressure } from './back-pressure.ts'
+import { Committer } from './committer.ts'
 import { type Compiled, compile, storeSpecs } from './compile.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
 import { HandlerLimit } from './handler-limit.ts'
 import type { Input } from './input.ts'
+import { Lookups } from './lookups.ts'
 import { makeInputs } from './task-inputs.ts'
 import type { Origin } from './message.ts'
 import { OutputBuffer } from './output-buffer.ts'
@@ -24,6 +25,8 @@ import type { Pulse } from './pulse.ts'
 import { Row } from './row.ts'
 import { TaskCounters, type TaskScope } from './scope.ts'
 import { feedsOf, TaskBarrier } from './task-barrier.ts'
+import { TaskCut } from './task-cut.ts'
+import { type OpenTable, Tables } from './tables.ts'
 import type { TaskCheckpoint } from './thread-messages.ts'
 
 /** One input stream of the job, as the plan and the log have it. */
@@ -62,6 +65,7 @@ export interface TaskOptions {
   readonly idleMs: number
   readonly handlerTimeoutMs: number
   readonly development: boolean
+  readonly tables: OpenTable
   readonly pulse: Pulse
   readonly log: (level: string, text: string) => void
   readonly failpoint: (name: string) => void
@@ -85,7 +89,11 @@ export class Task {
   readonly #outputs = new OutputBuffer()
   readonly #abort = new AbortController()
   readonly #compiled: Compiled
+  readonly #tables: Tables
+  readonly #lookups: Lookups
   readonly #committer: Committer
+  readonly #pressure: BackPressure
+  readonly #cut: TaskCut
   readonly #row: Row
   readonly #deadLetters: DeadLetters | null
   /** The task's part in a savepoint. */
@@ -98,10 +106,6 @@ export class Task {
   #waiting: Promise<unknown> | null = null
   #failed = false
   #draining = false
-  #stalled = false
-  #lastCaptured: string
-  #sealedPositions: Readonly<Record<string, number>> = {}
-  #committedPositions: Readonly<Record<string, number>>
 
   constructor(options: TaskOptions) {
     this.#options = options
@@ -113,15 +117,19 @@ export class Task {
     const record =
       options.producer.id === 0 ? null : decodeCheckpoint(options.producer.checkpoint, options.producer.producer)
     this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.#outputs)
+    this.#tables = this.#makeTables()
     this.#compiled = this.#compile(record)
+    this.#lookups = new Lookups(this.#compiled.lookups)
     const wait = (promise: Promise<void>): void => this.#waitFor(promise)
     this.inputs = makeInputs(options, this.#compiled, record, this.#timed, wait)
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
+    const { repartitions } = this.#compiled
+    const { clock, state } = options
+    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs: this.#outputs, state, clock })
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
+    this.#pressure = this.#makePressure()
     this.#barrier = this.#makeBarrier()
-    this.#lastCaptured = JSON.stringify(this.#captureInputs())
-    this.#committedPositions = this.#positions()
   }
 
   /** Runs the job's `init` hooks and tells operators how far event time was: before the first step. */
@@ -145,6 +153,7 @@ export class Task {
       signal: this.#abort.signal,
       development: options.development,
       store: (name): RawStore => options.state.store(name),
+      table: (table) => this.#tables.get(table),
       requestCommit: () => this.#committer.request(),
       log: (level, text) => options.log(level, `${this.name}: ${text}`),
       alive: () => options.pulse.beat(),
@@ -174,13 +183,34 @@ export class Task {
       holdJournal: options.holdJournal ?? false,
       port: options.port,
       nowMs: () => options.clock.monotonicMs(),
-      seal: () => this.#seal(),
+      seal: () => this.#cut.seal(),
+      underWay: () => this.#lookups.pending,
       onCommitted: () => {
-        this.#committedPositions = this.#sealedPositions
+        this.#cut.committed()
         options.onCommitted()
       },
       onStopped: (error) => this.#fail(error),
       failpoint: options.failpoint,
+    })
+  }
+
+  #makeTables(): Tables {
+    const { clock, random, tasks, tables } = this.#options
+    const log = (level: string, text: string): void => this.#options.log(level, `${this.name}: ${text}`)
+    return new Tables(tables, { clock, random, tasks, log })
+  }
+
+  #makePressure(): BackPressure {
+    const { state, outputMaxBytes, memtableMaxBytes } = this.#options
+    return new BackPressure({
+      state,
+      outputMaxBytes,
+      memtableMaxBytes,
+      committer: this.#committer,
+      outputs: this.#outputs,
+      lookups: this.#lookups,
+      counters: this.counters,
+      log: (level, text) => this.#options.log(level, `${this.name} ${text}`),
     })
   }
 
@@ -222,12 +252,10 @@ export class Task {
     return this.#waiting
   }
 
-  /** Settles when `step` may have something to do although it had nothing: a handler or the disk has answered. */
+  /** Settles when `step` may have something to do although it had nothing: a handler, a remote table or the disk has answered. */
   get pause(): Promise<unknown> | null {
-    const handler = this.#waiting
-    const disk = this.#committer.waiting
-    if (handler === null || disk === null) return handler ?? disk
-    return Promise.race([handler, disk])
+    const waits = [this.#waiting, this.#committer.waiting, this.#lookups.settling].filter((wait) => wait !== null)
+    return waits.length < 2 ? (waits[0] ?? null) : Promise.race(waits)
   }
 
   get failed(): boolean {
@@ -254,34 +282,28 @@ export class Task {
     pulse.enter(this.index, 'commit')
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
+    if (this.#lookups.pending && this.#emitLooked(deadlineMs)) worked = true
     this.#committer.tick()
     this.#barrier.advance()
-    if (this.#failed || this.#barrier.holds || this.#held()) return worked
+    if (this.#failed || this.#barrier.holds || this.#pressure.holds) return worked
     if (!this.#draining) worked = this.#process(() => clock.monotonicMs(), deadlineMs) || worked
     return worked
   }
 
-  /** True when no message may be processed now: back-pressure. */
-  #held(): boolean {
-    const { outputMaxBytes, memtableMaxBytes, state } = this.#options
-    const committer = this.#committer
-    if (committer.holdsInput || this.#behind()) return true
-    if (this.#outputs.sizeBytes < outputMaxBytes && state.activeBytes < memtableMaxBytes) return false
-    if (committer.inFlight) return true
-    committer.request()
-    return committer.holdsInput
-  }
-
-  /** True while files are merged or written too slowly for what comes in. */
-  #behind(): boolean {
-    const { stalled } = this.#options.state
-    if (stalled !== this.#stalled) {
-      this.#stalled = stalled
-      if (stalled) this.counters.stalls++
-      const now = stalled ? 'takes no messages until its state files are written and merged' : 'takes messages again'
-      this.#options.log(stalled ? 'warn' : 'info', `${this.name} ${now}`)
+  /** Messages whose look-ups are answered go on; true if there were any. An error ends only the message at hand. */
+  #emitLooked(deadlineMs: number): boolean {
+    const now = (): number => this.#options.clock.monotonicMs()
+    const stop = (): boolean => this.#waiting !== null || this.#failed
+    let worked = false
+    // What an error cut short may have left more behind it.
+    const turn = { more: true }
+    while (turn.more && !stop() && !(worked && now() >= deadlineMs)) {
+      this.#guarded('message', () => {
+        turn.more = this.#lookups.emit(this.#row, now, deadlineMs, stop)
+      })
+      if (turn.more) worked = true
     }
-    return stalled
+    return worked
   }
 
   #process(now: () => number, deadlineMs: number): boolean {
@@ -317,7 +339,10 @@ export class Task {
 
   /** Checked after each record. */
   readonly #stop = (): boolean =>
-    this.#waiting !== null || this.#failed || this.#outputs.sizeBytes >= this.#options.outputMaxBytes
+    this.#waiting !== null ||
+    this.#failed ||
+    this.#lookups.full ||
+    this.#outputs.sizeBytes >= this.#options.outputMaxBytes
 
   #endDue(input: Input): boolean {
     return input.kind === 'source' && input.endDue
@@ -365,41 +390,13 @@ export class Task {
     if (this.#failed) return
     this.#failed = true
     this.#abort.abort(error)
+    this.#tables.close(error)
     this.#options.onFailed(error)
-  }
-
-  #captureInputs(): Record<string, InputPosition> {
-    const inputs: Record<string, InputPosition> = {}
-    for (const input of this.inputs) inputs[input.origin.stream] = input.capture()
-    return inputs
-  }
-
-  #positions(): Record<string, number> {
-    return Object.fromEntries(this.inputs.map((i) => [i.origin.stream, i.position]))
   }
 
   /** By input stream: the next offset of the committed checkpoint. */
   get committedPositions(): Readonly<Record<string, number>> {
-    return this.#committedPositions
-  }
-
-  #seal(): Sealed | null {
-    const { state, clock } = this.#options
-    const inputs = this.#captureInputs()
-    const captured = JSON.stringify(inputs)
-    const marks = this.#compiled.repartitions.some((r) => r.markDue)
-    if (!state.dirty && this.#outputs.empty && !marks && captured === this.#lastCaptured) return null
-    this.#lastCaptured = captured
-    this.#sealedPositions = this.#positions()
-    const sent: Record<string, ProducerMark> = {}
-    for (const repartition of this.#compiled.repartitions) {
-      const mark = repartition.appendMarks()
-      if (mark !== null) sent[repartition.stream] = mark
-    }
-    const appends: readonly Append[] = this.#outputs.seal()
-    const atMs = clock.now()
-    const record = { version: 1 as const, atMs, inputs, sent, clock: state.clock.read() }
-    return { appends, checkpoint: (lastDeltaId) => encodeCheckpoint({ ...record, lastDeltaId }) }
+    return this.#cut.committedPositions
   }
 
   /** The journal would be shorter if recent state were in files; not where it waits for something else. */
@@ -461,13 +458,7 @@ export class Task {
 
   /** Nothing is uncommitted and nothing is under way. */
   get quiet(): boolean {
-    return this.#waiting === null && this.#committer.quiet && !this.#uncommitted()
-  }
-
-  #uncommitted(): boolean {
-    const { state } = this.#options
-    if (state.dirty || !this.#outputs.empty || this.#compiled.repartitions.some((r) => r.markDue)) return true
-    return JSON.stringify(this.#captureInputs()) !== this.#lastCaptured
+    return this.#waiting === null && !this.#lookups.pending && this.#committer.quiet && !this.#cut.uncommitted
   }
 
   /** Quiet, and every input is at its end. */
@@ -479,7 +470,8 @@ export class Task {
   get dueMs(): number {
     // What a savepoint waits for comes without a message: answers to commits, steps of a flush.
     if (this.#barrier.active) return this.#options.clock.monotonicMs() + BARRIER_LOOK_MS
-    let due = this.#committer.dueMs
+    // A commit that waits for look-ups waits for their answers, not for the clock.
+    let due = this.#lookups.pending ? Number.POSITIVE_INFINITY : this.#committer.dueMs
     const offset = this.#options.clock.now() - this.#options.clock.monotonicMs()
     for (const task of this.#compiled.tasks) due = Math.min(due, task.dueMs - offset)
     return due
@@ -488,7 +480,9 @@ export class Task {
   /** The job's `close` hooks, then files. */
   close(): void {
     if (!this.#failed) this.#guarded('close', () => this.#compiled.tasks.forEach((t) => t.close()))
-    this.#abort.abort(new TidemarkError('ERR_RUN_ENDED', `${this.name} has ended`))
+    const ended = new TidemarkError('ERR_RUN_ENDED', `${this.name} has ended`)
+    this.#abort.abort(ended)
+    this.#tables.close(ended)
     for (const input of this.inputs) input.close()
     this.#options.state.close()
   }

@@ -36,6 +36,7 @@ export interface ContainerSettings {
   readonly cacheBytes: number
   readonly idleMs: number
   readonly handlerTimeoutMs: number
+  readonly development: boolean
   readonly statusIntervalMs: number
   readonly seed: number
   readonly retention: RetentionSettings

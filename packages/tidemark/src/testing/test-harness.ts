@@ -1,5 +1,6 @@
 import type { Headers } from '../api/message.ts'
 import type { Job } from '../api/job.ts'
+import type { AnyRemoteTable } from '../api/remote-table.ts'
 import type { StoreDef } from '../api/store-def.ts'
 import type { StreamDef } from '../api/stream.ts'
 import { ManualClock } from '../clock/clock.ts'
@@ -22,6 +23,7 @@ import { runSettings } from '../runtime/settings.ts'
 import type { Task } from '../runtime/task.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
 import { describe } from '../store/descriptor.ts'
+import { FakeTable } from './test-table.ts'
 import { testStore } from './test-store.ts'
 import type { TestJobOptions } from './test-job.ts'
 
@@ -38,6 +40,7 @@ export class TestHarness {
   readonly #plan: Plan
   readonly #streams = new Map<string, StreamInfo>()
   readonly #encoders = new Map<string, MessageEncoder>()
+  readonly #tables = new Map<string, FakeTable>()
   #log!: EmbeddedLog
   #port!: LocalLogPort
   #tasks: Task[] = []
@@ -85,7 +88,10 @@ export class TestHarness {
       engine: 'lsm',
     })
     const producer = this.#log.claim(`task:${this.#job.name}/${index}`, meta)
-    const { container } = runSettings({ onError: this.#options.onError ?? 'fail' }, { containers: 0 })
+    const { container } = runSettings(
+      { onError: this.#options.onError ?? 'fail', development: true },
+      { containers: 0 },
+    )
     const environment: TaskEnvironment = {
       job: this.#job.name,
       nodes: topology.nodes,
@@ -95,6 +101,7 @@ export class TestHarness {
       port: this.#port,
       disk: this.#disk,
       clock: this.#clock,
+      tables: (table) => this.table(table).client(),
       blocks: new BlockCache({ capacityBytes: MIB }),
       cache: new CacheBudget(MIB),
       log: () => {},
@@ -215,6 +222,16 @@ export class TestHarness {
       reader.close()
     }
     return messages
+  }
+
+  /** The table in memory that stands for a remote one. */
+  table(def: AnyRemoteTable): FakeTable {
+    let table = this.#tables.get(def.name)
+    if (table === undefined) {
+      table = new FakeTable(def)
+      this.#tables.set(def.name, table)
+    }
+    return table
   }
 
   store(def: StoreDef): unknown {

@@ -12,11 +12,13 @@ import type {
   VersionedDef,
   WindowsDef,
 } from '../api/store-def.ts'
+import type { RemoteTableDef } from '../api/remote-table.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { KeyValueReader } from '../store/kv-store.ts'
 import type { WindowReader } from '../store/window-store.ts'
 import type { TestCounters, TestLists, TestSessions, TestSets, TestVersions } from './test-store.ts'
+import type { TestTable } from './test-table.ts'
 import { TestHarness } from './test-harness.ts'
 
 export interface TestJobOptions {
@@ -67,6 +69,8 @@ export interface TestJob {
   store<K, N extends number | bigint>(store: CounterDef<K, N>): TestCounters<K, N>
   store<K, V>(store: ListDef<K, V>): TestLists<K, V>
   store<K, V>(store: SetDef<K, V>): TestSets<K, V>
+  /** What stands for a remote table. */
+  table<K, V>(table: RemoteTableDef<K, V>): TestTable<K, V>
   /** Kills the job without a commit, loses what the disk had not synced, and goes on from the last checkpoint. */
   crash(): void
   /** Waits for asynchronous handlers, then commits. */
@@ -99,6 +103,7 @@ export function testJob(job: Job, options: TestJobOptions = {}): TestJob {
     values: (stream) => harness.messages(stream as never).map((m) => m.value) as never,
     messages: (stream) => harness.messages(stream as never) as never,
     store: (store: StoreDef) => harness.store(store) as never,
+    table: (table) => harness.table(table),
     crash: () => harness.crash(),
     settled: () => harness.settled(),
     get dropped() {

@@ -11,8 +11,10 @@ import { ByteWriter } from '../../serde/byte-writer.ts'
 import { KeyEncoder } from '../../store/key-encoder.ts'
 import { makeStore } from '../../store/make-store.ts'
 import { GuardedStore } from '../guarded-store.ts'
+import { PartitionCheckedStore, type PartitionRule } from '../partition-check.ts'
 import type { OutputStream } from '../output-buffer.ts'
 import { Gate, type TaskScope } from '../scope.ts'
+import { GuardedTable } from '../tables.ts'
 import type { TimerQueue } from '../timers.ts'
 
 const EMPTY = new Uint8Array(0)
@@ -80,6 +82,7 @@ export class TaskContext {
   readonly stores: Readonly<Record<string, unknown>>
   readonly send: Readonly<Record<string, SendFunction>>
   readonly timers: Readonly<Record<string, { set(key: unknown, timeMs: number): void; delete(key: unknown): void }>>
+  readonly tables: Readonly<Record<string, GuardedTable>>
   readonly metrics: { counter(name: string, add?: number): void; gauge(name: string, value: number): void }
   readonly log: Readonly<Record<'debug' | 'info' | 'warn' | 'error', (text: string, fields?: object) => void>>
   readonly signal: AbortSignal
@@ -99,6 +102,7 @@ export class TaskContext {
     def: TaskDef,
     outputs: (stream: StreamDef<unknown, unknown>) => OutputStream,
     timers: ReadonlyMap<string, TimerQueue>,
+    rule: PartitionRule | null = null,
   ) {
     this.#scope = scope
     this.gate = new Gate()
@@ -108,9 +112,13 @@ export class TaskContext {
     this.random = scope.random
     this.commit = () => scope.requestCommit()
     this.sleep = (duration) => sleep(scope, duration)
-    this.stores = this.#makeStores(def.stores)
+    this.stores = this.#makeStores(def.stores, rule)
     this.send = this.#makeSend(def.outputs, outputs)
     this.timers = this.#makeTimers(timers)
+    const tables = Object.entries(def.tables).map(([name, table]) => {
+      return [name, new GuardedTable(scope.table(table), this.gate)] as const
+    })
+    this.tables = Object.freeze(Object.fromEntries(tables))
     const { counters } = scope
     this.metrics = {
       counter: (name, add = 1) => void counters.user.set(name, (counters.user.get(name) ?? 0) + add),
@@ -127,11 +135,12 @@ export class TaskContext {
     if (encoder !== undefined) encoder.hint(key, bytes, start, end)
   }
 
-  #makeStores(defs: Readonly<Record<string, StoreDef>>): Record<string, unknown> {
+  #makeStores(defs: Readonly<Record<string, StoreDef>>, rule: PartitionRule | null): Record<string, unknown> {
     const stores: Record<string, unknown> = {}
     for (const [name, def] of Object.entries(defs)) {
       const own = this.#scope.store(def.name)
-      const raw = new GuardedStore(own, this.gate)
+      const checked = rule !== null && def.partitionBy !== 'opaque'
+      const raw = checked ? new PartitionCheckedStore(own, this.gate, rule) : new GuardedStore(own, this.gate)
       const encoder = this.#encoder(def.key)
       stores[name] = makeStore(raw, encoder, own)
     }

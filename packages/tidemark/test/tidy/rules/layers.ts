@@ -21,17 +21,18 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   store: ['lsm', 'engines', 'log', ...LEAVES],
   checkpoint: [...STATE, ...LEAVES],
   api: LEAVES,
+  remote: ['api', ...LEAVES],
   dsl: ['api', ...LEAVES],
   cluster: ['log', ...LEAVES],
   sources: ['api', 'log', ...LEAVES],
-  runtime: ['dsl', 'api', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
+  runtime: ['dsl', 'api', 'remote', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
   query: ['runtime', 'dsl', 'api', 'checkpoint', ...STATE, ...LEAVES],
   'open-store': ['runtime', 'api', 'checkpoint', ...STATE, ...LEAVES],
   ops: ['runtime', 'dsl', 'api', 'sources', 'checkpoint', ...STATE, ...LEAVES],
-  testing: ['runtime', 'query', 'dsl', 'api', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
+  testing: ['runtime', 'query', 'dsl', 'api', 'remote', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
   cli: ['ops', 'query', 'runtime', 'dsl', 'api', 'sources', 'cluster', 'checkpoint', 'testing', ...STATE, ...LEAVES],
   // Files directly in src: the public entry. It shows what users need, never the CLI.
-  '.': ['open-store', 'ops', 'query', 'runtime', 'dsl', 'api', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
+  '.': ['open-store', 'ops', 'query', 'runtime', 'dsl', 'api', 'remote', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
 }
 
 /** Contracts that lower layers implement: interfaces only, imported by `import type`, from anywhere but the leaves. */
