@@ -5,6 +5,7 @@ import { isFileName, MANIFEST_NAME } from '../lsm/manifest.ts'
 import { verifyBase } from '../lsm/verify-base.ts'
 import type { DataDir } from './data-dir.ts'
 import { findingOf, type LogReport, verifyLog } from './verify-log.ts'
+import { verifyRecords } from './verify-records.ts'
 
 /** What was verified of the sorted files of one directory, and what was found. */
 export interface DirectoryReport extends VerifyReport {
@@ -38,7 +39,7 @@ export async function verifyData(data: DataDir, options: VerifyDataOptions = {})
   const directories: DirectoryReport[] = []
   for (const { directory, task } of stateDirectories(data, store)) {
     const report = await inTurns(verifyBase(data.disk, directory))
-    const findings = report.findings.filter(
+    const findings = [...report.findings, ...verifyRecords(data, directory)].filter(
       (each) => store === undefined || each.store === null || each.store === store,
     )
     directories.push({ ...report, findings, directory, task })

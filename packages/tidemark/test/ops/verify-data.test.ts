@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { writeRetainedRecord } from '../../src/checkpoint/retained-record.ts'
 import { readFile } from '../../src/disk/disk.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { stateStats, type StateStats } from '../../src/ops/state-stats.ts'
@@ -139,4 +140,27 @@ test('statistics: keys of the journal too, files, bytes, what is overwritten', a
   const keys = (from: StateStats): number =>
     from.stores.reduce((sum, each) => sum + (each.store === 'counts' ? each.keys : 0), 0)
   assert.equal(keys(later), keys(stats) + 1)
+})
+
+test('damage in the record of a retained checkpoint is named, wherever it is', async () => {
+  const data = filled()
+  const directory = `${DIRECTORY}/state/0`
+  const names = [{ checkpoint: '20261124-024500', kind: 'manual' as const }]
+  const record = { positions: [], marks: [], clock: null }
+  // Of a checkpoint that is no more: the record is read for itself.
+  writeRetainedRecord(data.disk, directory, { names, id: 1, atMs: 5, commits: 1, changedBytes: 9, record } as never)
+  assert.equal((await verify(data)).damages, 0)
+  const path = `${directory}/retained/1.record`
+  const { length } = readFile(data.disk, path)
+  for (let at = 0; at < length; at += 7) {
+    flip(data, path, at)
+    const found = (await verify(data)).directories.flatMap((each) => each.findings)
+    assert.deepEqual(
+      found.map(({ kind, file }) => [kind, file]),
+      [['damage', path]],
+      `byte ${at}`,
+    )
+    assert.match(found[0]?.what ?? '', /^ERR_(CHECKPOINT_CORRUPT|FORMAT_NEWER)/)
+    flip(data, path, at)
+  }
 })
