@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { type Engine, ENGINES, openEngine } from '../../src/engines/engine.ts'
 import { NATIVE_FAILPOINTS } from '../../src/engines/native-base.ts'
+import { enginesClosed } from '../../src/engines/open-native.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
 import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
 import { BaseModel } from '../../src/testing/base-model.ts'
@@ -90,6 +91,8 @@ async function checkAfter(
     return id
   } finally {
     base.close()
+    // The next child is another process: it finds the directory locked until then.
+    await enginesClosed()
   }
 }
 

@@ -1,7 +1,7 @@
 /** Commits through a log thread until it is killed; prints each acknowledged value. Arguments: directory. */
-import { writeSync } from 'node:fs'
 import { LogHost } from '../../../src/log/embedded/log-host.ts'
 import { ThreadLogPort } from '../../../src/log/embedded/thread-log-port.ts'
+import { sayNow } from '../../say-now.ts'
 import { batch, spec, text, transaction } from './harness.ts'
 
 const host = await LogHost.start({ directory: process.argv[2] ?? '', job: 'job', segmentMaxBytes: 1000 })
@@ -16,7 +16,7 @@ function next(): void {
   const appends = [0, 1].map((partition) => ({ stream: stream.id, partition, bytes: batch([value.padEnd(80)]) }))
   port.commit(transaction(id, appends, { epoch, delta: text(value) }), (result) => {
     if (result.outcome !== 'committed') throw new Error(JSON.stringify(result))
-    writeSync(1, `${value}\n`)
+    sayNow(value)
     next()
   })
 }
