@@ -40,6 +40,18 @@ export function toCsv(samples: readonly Sample[]): string {
   return `${[names.join(','), ...rows].join('\n')}\n`
 }
 
+/** What `toCsv` has written. */
+export function fromCsv(text: string): Sample[] {
+  const [head = '', ...lines] = text.trimEnd().split('\n')
+  const names = head.split(',')
+  return lines.map((line) => {
+    const cells = line.split(',')
+    if (cells.length !== names.length)
+      throw new Error(`a line has ${cells.length} cells, the first ${names.length}: ${line}`)
+    return Object.fromEntries(names.map((name, i) => [name, Number(cells[i])])) as unknown as Sample
+  })
+}
+
 /** Of any numbers; NaN for none. */
 export function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b)

@@ -6,7 +6,7 @@ import { seededRandom } from '../../packages/tidemark/src/hash/seeded-random.ts'
 import { inlineCompactor } from '../../packages/tidemark/src/lsm/inline-compactor.ts'
 import { judge } from './flatness.ts'
 import { toSvg } from './plot.ts'
-import { median, type Sample, toCsv } from './samples.ts'
+import { fromCsv, median, type Sample, toCsv } from './samples.ts'
 import { runSteady } from './steady-run.ts'
 
 /** Overwrites in simulation: 2.3 MB that live, flushed many times. */
@@ -109,8 +109,12 @@ test('a run that grows, slows down or stops is told from a flat one', () => {
     ['files'],
   )
   assert.deepEqual(
-    failing((i) => ({ operationsPerSecond: i === 25 ? 0 : 30_000 })),
+    failing((i) => ({ operationsPerSecond: i > 25 ? 0 : 30_000 })),
     ['operations a second'],
+  )
+  assert.deepEqual(
+    failing((i) => ({ stalledMs: i === 25 ? 9000 : 0 })),
+    ['part of the time that the state took no operations'],
   )
   assert.deepEqual(
     failing((i) => ({ spaceFactor: i % 10 === 4 ? 2.1 : 1.2 })),
@@ -141,6 +145,8 @@ test('samples are written as lines and drawn', () => {
   const column = (lines[0] ?? '').split(',').indexOf('rssBytes')
   assert.equal(Number(lines[30]?.split(',')[column]), 429e6)
   assert.equal(toCsv([]), '')
+  assert.deepEqual(fromCsv(toCsv(samples)), samples)
+  assert.throws(() => fromCsv('a,b\n1\n'), /1 cells, the first 2/)
   const svg = toSvg('1 < 2', samples)
   assert.match(svg, /^<svg xmlns="[^"]+" width="\d+"/)
   assert.ok(svg.includes('1 &lt; 2') && svg.trimEnd().endsWith('</svg>') && !svg.includes('NaN'))

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -12,7 +12,7 @@ import { ThreadCompactor } from '../../packages/tidemark/src/lsm/thread-compacto
 import { ROOT } from '../../scripts/lib/paths.ts'
 import { formatVerdict, judge, LIMITS } from './flatness.ts'
 import { toSvg } from './plot.ts'
-import { type Sample, toCsv } from './samples.ts'
+import { fromCsv, type Sample, toCsv } from './samples.ts'
 import { type ProcessGauges, runSteady } from './steady-run.ts'
 
 const HELP = `usage: npm run test:long -- [--minutes 30] [--keys 1000000] [--value-bytes 100] [--rate 30000] [--sample 10]
@@ -22,6 +22,7 @@ One task's state on lsm, with the real compaction thread: all keys are put once,
 half, keys by zipf, at a steady rate (operations a second), with a commit each second. A sample every --sample seconds.
 Writes steady-state.csv and steady-state.svg to --out (default: long-run), and says whether files, space, memory and
 latency stayed flat: the last third against the middle third, at most the factors above. Exit code 1 if they did not.
+--judge FILE says it of a CSV file of before, and runs nothing.
 The state is made in a new directory in --dir (default: that of the system for such), and removed again.
 `
 
@@ -36,6 +37,7 @@ interface Flags {
   readonly memory: number
   readonly dir: string
   readonly out: string
+  readonly judge: string | null
 }
 
 function readFlags(): Flags | null {
@@ -51,6 +53,7 @@ function readFlags(): Flags | null {
       'memory-factor': { type: 'string', default: String(LIMITS.memory) },
       dir: { type: 'string', default: tmpdir() },
       out: { type: 'string', default: 'long-run' },
+      judge: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   })
@@ -67,6 +70,7 @@ function readFlags(): Flags | null {
     memory: numberOf('memory-factor', values['memory-factor']),
     dir: resolve(from, values.dir),
     out: resolve(from, values.out),
+    judge: values.judge === undefined ? null : resolve(from, values.judge),
   }
 }
 
@@ -122,6 +126,13 @@ async function main(): Promise<number> {
     console.log(HELP)
     return 0
   }
+  const samples = flags.judge === null ? await measure(flags) : fromCsv(readFileSync(flags.judge, 'utf8'))
+  const verdicts = judge(samples, { ...LIMITS, latency: flags.latency, memory: flags.memory })
+  for (const verdict of verdicts) console.log(formatVerdict(verdict))
+  return verdicts.every(({ holds }) => holds) ? 0 : 1
+}
+
+async function measure(flags: Flags): Promise<Sample[]> {
   const { minutes, keys, valueBytes, rate, out } = flags
   console.log(
     `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}`,
@@ -165,10 +176,8 @@ async function main(): Promise<number> {
     await host.close()
     rmSync(directory, { recursive: true, force: true })
   }
-  const verdicts = judge(samples, { ...LIMITS, latency: flags.latency, memory: flags.memory })
-  for (const verdict of verdicts) console.log(formatVerdict(verdict))
   console.log(`written: ${join(out, 'steady-state.csv')}, ${join(out, 'steady-state.svg')}`)
-  return verdicts.every(({ holds }) => holds) ? 0 : 1
+  return samples
 }
 
 process.exitCode = await main()
