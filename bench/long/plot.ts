@@ -1,8 +1,9 @@
 import type { Sample } from './samples.ts'
 
-/** One panel: lines over the same time and one scale from zero. */
+/** One panel: lines over the same time and one scale, from zero or in powers of ten. */
 interface Panel {
   readonly title: string
+  readonly powers?: boolean
   readonly lines: readonly { readonly name: keyof Sample; readonly label: string; readonly scale: number }[]
 }
 
@@ -36,7 +37,8 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
-    title: 'latency, us',
+    title: 'latency, us, powers of ten',
+    powers: true,
     lines: [
       { name: 'readP99Us', label: 'read p99', scale: 1 },
       { name: 'writeP99Us', label: 'write p99', scale: 1 },
@@ -44,7 +46,8 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
-    title: 'delay of the event loop, ms',
+    title: 'delay of the event loop, ms, powers of ten',
+    powers: true,
     lines: [
       { name: 'loopDelayMaxMs', label: 'longest', scale: 1 },
       { name: 'loopDelayP99Ms', label: 'p99', scale: 1 },
@@ -80,13 +83,12 @@ function drawPanel(panel: Panel, samples: readonly Sample[], lastSeconds: number
   const right = WIDTH - RIGHT
   const bottom = top + PANEL
   const values = panel.lines.flatMap(({ name, scale }) => samples.map((sample) => sample[name] * scale))
-  const step = stepFor(Math.max(0, ...values))
-  const most = step * Math.max(1, Math.ceil(Math.max(0, ...values) / step))
+  const { ticks, place } = panel.powers === true ? powersScale(values) : linearScale(values)
   const x = (seconds: number): number => LEFT + (seconds / lastSeconds) * (right - LEFT)
-  const y = (value: number): number => bottom - (value / most) * PANEL
+  const y = (value: number): number => bottom - place(value) * PANEL
   const out = [text(LEFT, top - 6, panel.title, 'start', ' font-weight="bold"')]
-  for (let value = 0; value <= most * 1.0001; value += step) {
-    out.push(rule(LEFT, y(value), right, y(value), value === 0 ? '#555555' : '#dddddd'))
+  for (const [i, value] of ticks.entries()) {
+    out.push(rule(LEFT, y(value), right, y(value), i === 0 ? '#555555' : '#dddddd'))
     out.push(text(LEFT - 6, y(value) + 4, String(Math.round(value * 100) / 100), 'end'))
   }
   const minutes = stepFor(lastSeconds / 60)
@@ -104,12 +106,35 @@ function drawPanel(panel: Panel, samples: readonly Sample[], lastSeconds: number
   return out
 }
 
-/** 1, 2 or 5 times a power of ten, so that there are four to ten steps up to `most`. */
+interface Scale {
+  readonly ticks: readonly number[]
+  /** Where a value stands, 0 at the lower end and 1 at the upper. */
+  readonly place: (value: number) => number
+}
+
+function linearScale(values: readonly number[]): Scale {
+  const largest = Math.max(0, ...values)
+  const step = stepFor(largest)
+  const steps = Math.max(1, Math.ceil(largest / step))
+  const ticks = Array.from({ length: steps + 1 }, (_, i) => i * step)
+  return { ticks, place: (value) => value / (steps * step) }
+}
+
+/** What is below a hundredth is drawn as a hundredth. */
+function powersScale(values: readonly number[]): Scale {
+  const power = (value: number): number => Math.log10(Math.max(0.01, value))
+  const low = Math.floor(power(Math.min(...values)))
+  const high = Math.max(low + 1, Math.ceil(power(Math.max(...values))))
+  const ticks = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i))
+  return { ticks, place: (value) => (power(value) - low) / (high - low) }
+}
+
+/** A step that is easy to read, so that there are two to five up to `most`. */
 function stepFor(most: number): number {
   if (!(most > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(most))
   const times = most / power
-  return times <= 2 ? power / 4 : times <= 5 ? power : power * 2
+  return times <= 2 ? power / 2 : times <= 5 ? power : power * 2
 }
 
 function rule(x1: number, y1: number, x2: number, y2: number, colour: string): string {
