@@ -1,5 +1,6 @@
 import type { ByteRange } from '../store/types.ts'
 import type { EngineThread } from './engine-thread.ts'
+import { checkJournals } from './level-journal.ts'
 import { loadBinding } from './load-binding.ts'
 import type {
   NativeDatabase,
@@ -58,6 +59,10 @@ const CHUNK_BYTES = MIB
 /** An exchange with the thread costs about as much as so many entries; most ranges end with the first. */
 const FIRST_ROWS = 64
 
+function isJournal(name: string): boolean {
+  return name.endsWith('.log')
+}
+
 async function openLevel(location: string, cacheBytes: number): Promise<ClassicLevel> {
   const { ClassicLevel } = loadBinding('leveldb') as LevelBinding
   const level = new ClassicLevel(location, {
@@ -83,7 +88,8 @@ export const LEVELDB: NativeEngine = {
   currentFile: 'CURRENT',
   readers: 'linked',
   isTable: (name) => name.endsWith('.ldb') || name.endsWith('.sst'),
-  isJournal: (name) => name.endsWith('.log'),
+  isJournal,
+  check: (disk, directory) => checkJournals(disk, directory, isJournal),
 
   async open({ location, cacheBytes }: NativeOptions, thread: EngineThread): Promise<OpenedNative> {
     const level = await openLevel(location, cacheBytes)

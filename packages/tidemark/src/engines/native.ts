@@ -1,3 +1,4 @@
+import type { Disk } from '../disk/disk.ts'
 import type { ByteRange } from '../store/types.ts'
 import type { EngineThread } from './engine-thread.ts'
 
@@ -60,6 +61,8 @@ export interface NativeEngine {
   /** Files that are never changed once written, of which a link is a copy. */
   isTable(name: string): boolean
   isJournal(name: string): boolean
+  /** Looks for damage that the package itself would pass over when it opens a directory. ERR_STATE_CORRUPT. */
+  check?(disk: Disk, directory: string): void
   open(options: NativeOptions, thread: EngineThread): Promise<OpenedNative>
   attach(attachment: unknown): Promise<NativeWriter>
 }

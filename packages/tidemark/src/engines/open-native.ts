@@ -40,6 +40,7 @@ export async function openNative(name: NativeEngineName, options: OpenBaseOption
     )
   }
   await closing.get(directory)
+  engine.check?.(disk, directory)
   if (options.readOnly !== true) return openOwner(engine, options)
   if (!disk.exists(`${directory}/${engine.currentFile}`)) return new EmptyBase()
   if (engine.readers === 'shared') return openShared(engine, options)

@@ -1,12 +1,12 @@
 import type { Disk, DiskFile } from '../disk/disk.ts'
 import { crc32c } from '../log/crc/crc32c.ts'
 import { Findings, type Finding } from '../lsm/finding.ts'
+import { maskedCrc } from './masked-crc.ts'
 
 const FOOTER_BYTES = 48
 const MAGIC = 0xdb47_7524_8b80_fb57n
 /** Behind each block: its kind of compression, and a checksum of both. */
 const TRAILER_BYTES = 5
-const MASK = 0xa282_ead8
 const MOST_VARINT = 10
 
 interface Place {
@@ -54,8 +54,7 @@ function checkBlock(file: DiskFile, { position, size }: Place, findings: Finding
   }
   const stored = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readUInt32LE(size + 1)
   const crc = crc32c(bytes, 0, size + 1)
-  const masked = ((((crc >>> 15) | (crc << 17)) >>> 0) + MASK) >>> 0
-  if (stored !== masked) {
+  if (stored !== maskedCrc(crc)) {
     findings.damage(position, `its block of ${size} bytes has another checksum than it was written with`)
     return null
   }

@@ -28,10 +28,13 @@ const job = defineJob('words', {
 })
 
 /** A data directory with some hundred KB in the engine, and a savepoint of it. */
-async function made(engine: string): Promise<{ readonly data: string; readonly savepoint: string }> {
-  const data = join(root, engine)
-  const savepoint = join(root, `${engine}-savepoint`)
-  const file = join(root, `${engine}.jsonl`)
+async function made(
+  engine: string,
+  name: string = engine,
+): Promise<{ readonly data: string; readonly savepoint: string }> {
+  const data = join(root, name)
+  const savepoint = join(root, `${name}-savepoint`)
+  const file = join(root, `${name}.jsonl`)
   const row = (i: number): string => JSON.stringify({ word: `word ${i}`, text: `${i} `.repeat(100) })
   writeFileSync(file, Array.from({ length: 2000 }, (_, i) => `${row(i)}\n`).join(''))
   const inputs = { words: [{ path: file, follow: true }] }
@@ -87,6 +90,20 @@ for (const [engine, tables] of [
     assert.ok((named?.findings.length ?? 0) > 0)
   })
 }
+
+test('S4: a wrong bit in the journal of leveldb, which passes over it, is named and its state not served', async () => {
+  const { data } = await made('leveldb', 'leveldb-journal')
+  await enginesClosed()
+  const journal = largest(join(data, 'state/0/leveldb'), /\.log$/)
+  flip(journal)
+  const { tasks, damages } = await verify(data)
+  assert.ok(damages > 0)
+  assert.deepEqual(
+    tasks.map(({ file }) => file),
+    [journal],
+  )
+  await assert.rejects(openDataDir(data, nodeDisk).store('texts'), { code: 'ERR_STATE_CORRUPT' })
+})
 
 test('S4: a savepoint is verified: every byte of its files, its manifests and its description', async () => {
   const { savepoint } = await made('lsm')
