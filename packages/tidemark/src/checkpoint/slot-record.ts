@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib'
 import { TidemarkError } from '../errors/error.ts'
+import { decodeFramed, encodeFramed, type FrameKind } from './framed-file.ts'
 import type { Checkpoint, CheckpointFile } from './manager.ts'
 
 /** A record that some earlier owner wrote and a claim found in its place. */
@@ -33,37 +33,15 @@ export interface CheckpointEntry {
 
 export type SlotRecord = ClaimRecord | CheckpointEntry
 
-const MAGIC = 'tidemark-checkpoint'
-const VERSION = 1
-const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true })
-const HEADER = /^tidemark-checkpoint (\d+) ([0-9a-f]{8}) (\d+)$/
+const KIND: FrameKind = { kind: 'checkpoint', version: 1 }
 
-/** One line with version, CRC-32 and length of the rest, then JSON: readable by people, verifiable by us. */
 export function encodeSlot(record: SlotRecord): Uint8Array {
-  const body = encoder.encode(JSON.stringify(record))
-  const checksum = crc32(body).toString(16).padStart(8, '0')
-  const header = encoder.encode(`${MAGIC} ${VERSION} ${checksum} ${body.length}\n`)
-  const bytes = new Uint8Array(header.length + body.length)
-  bytes.set(header)
-  bytes.set(body, header.length)
-  return bytes
+  return encodeFramed(KIND, record)
 }
 
-/** Throws ERR_CHECKPOINT_CORRUPT, naming the file, unless the bytes are exactly what `encodeSlot` made. */
+/** Throws ERR_CHECKPOINT_CORRUPT, naming the file, unless the bytes are what `encodeSlot` made; ERR_FORMAT_NEWER. */
 export function decodeSlot(bytes: Uint8Array, path: string): SlotRecord {
-  const newline = bytes.indexOf(10)
-  const header = HEADER.exec(newline === -1 ? '' : String.fromCharCode(...bytes.subarray(0, Math.min(newline, 80))))
-  if (header === null) throw damaged(path, 'it does not start as one')
-  if (Number(header[1]) > VERSION) {
-    const message = `${path} has format version ${header[1]}; this Tidemark reads up to ${VERSION}: use a newer one`
-    throw new TidemarkError('ERR_FORMAT_NEWER', message, { details: { file: path } })
-  }
-  if (Number(header[1]) < VERSION) throw damaged(path, `there is no format version ${header[1]}`)
-  const body = bytes.subarray(newline + 1)
-  if (body.length !== Number(header[3])) throw damaged(path, `it has ${body.length} bytes, not ${header[3]}`)
-  if (crc32(body) !== Number.parseInt(header[2] ?? '', 16)) throw damaged(path, 'its checksum is wrong')
-  return JSON.parse(decoder.decode(body)) as SlotRecord
+  return decodeFramed(KIND, bytes, path) as SlotRecord
 }
 
 /** ERR_CHECKPOINT_CORRUPT for a file of a checkpoint. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readFile } from '../../src/disk/disk.ts'
+import { readFile, replaceFile } from '../../src/disk/disk.ts'
 import { ManualClock } from '../../src/clock/clock.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import type { RestoreProgress } from '../../src/checkpoint/manager.ts'
 import { restoredCheckpoint } from '../../src/checkpoint/restore-files.ts'
+import { encodeFramed } from '../../src/checkpoint/framed-file.ts'
 import { FileObjects } from '../../src/checkpoint/file-objects.ts'
 import { ObjectCheckpointManager } from '../../src/checkpoint/object-manager.ts'
 import { slotName } from '../../src/checkpoint/object-names.ts'
@@ -261,13 +262,7 @@ describe('restore', () => {
   test('refuses a record of a newer format', async () => {
     const { manager, disk } = makeSetting()
     await manager.claim(TASK)
-    const path = `${DIRECTORY}/${slotName(1)}`
-    const text = new TextDecoder()
-      .decode(readFile(disk, path))
-      .replace('tidemark-checkpoint 1', 'tidemark-checkpoint 2')
-    const file = disk.open(path, 'write')
-    file.write(bytesOf(text), 0)
-    file.close()
+    replaceFile(disk, DIRECTORY, slotName(1), encodeFramed({ kind: 'checkpoint', version: 2 }, {}))
     await assert.rejects(manager.list(TASK), { code: 'ERR_FORMAT_NEWER' })
   })
 })
