@@ -115,7 +115,7 @@ export class NativeBase implements Base {
     if (keys === undefined || empty) return new NativeIterator(null, () => {})
     const scan = this.#read(() => this.#options.database.scan(keys.range(range)))
     // Damage may be met only on the way.
-    const named = { next: (limit: number) => this.#read(() => scan.next(limit)), close: () => scan.close() }
+    const named = { next: (most: number) => this.#read(() => scan.next(most)), close: () => scan.close() }
     const iterator = new NativeIterator(named, (closed) => this.#iterators.delete(closed))
     this.#iterators.add(iterator)
     return iterator
