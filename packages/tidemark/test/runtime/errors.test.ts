@@ -206,6 +206,9 @@ describe('runSettings', () => {
       of({ commit: { maxDelayMs: 900, timeoutMs: 800 } }),
       refused(/maxDelayMs \(900\) is above .* \(800\)/),
     )
-    assert.throws(of({ engine: 'paper' }), { code: 'ERR_ENGINE_UNKNOWN', message: /engine: there is no engine "paper"/ })
+    assert.throws(of({ engine: 'paper' }), {
+      code: 'ERR_ENGINE_UNKNOWN',
+      message: /engine: there is no engine "paper"/,
+    })
   })
 })

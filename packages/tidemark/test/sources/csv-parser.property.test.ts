@@ -32,12 +32,17 @@ const table = fc
 
 test('rows are those that were written, however the bytes arrive', () => {
   fc.assert(
-    fc.property(table, fc.array(fc.nat(), { maxLength: 12 }), fc.integer({ min: 1, max: 40 }), ({ text, values }, cuts, chunk) => {
-      const rows = readPieces('csv', cutAt(Buffer.from(text), cuts), { chunkBytes: chunk })
-      assert.deepEqual(rows.bad, [])
-      assert.deepEqual(rows.values, values)
-      assert.equal(rows.positions.at(-1)?.byte, Buffer.byteLength(text))
-    }),
+    fc.property(
+      table,
+      fc.array(fc.nat(), { maxLength: 12 }),
+      fc.integer({ min: 1, max: 40 }),
+      ({ text, values }, cuts, chunk) => {
+        const rows = readPieces('csv', cutAt(Buffer.from(text), cuts), { chunkBytes: chunk })
+        assert.deepEqual(rows.bad, [])
+        assert.deepEqual(rows.values, values)
+        assert.equal(rows.positions.at(-1)?.byte, Buffer.byteLength(text))
+      },
+    ),
     { numRuns: 500 },
   )
 })

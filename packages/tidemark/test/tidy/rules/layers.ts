@@ -32,7 +32,20 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   testing: ['runtime', 'query', 'dsl', 'api', 'remote', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
   cli: ['ops', 'query', 'runtime', 'dsl', 'api', 'sources', 'cluster', 'checkpoint', 'testing', ...STATE, ...LEAVES],
   // Files directly in src: the public entry. It shows what users need, never the CLI.
-  '.': ['open-store', 'ops', 'query', 'runtime', 'dsl', 'api', 'remote', 'sources', 'cluster', 'checkpoint', ...STATE, ...LEAVES],
+  '.': [
+    'open-store',
+    'ops',
+    'query',
+    'runtime',
+    'dsl',
+    'api',
+    'remote',
+    'sources',
+    'cluster',
+    'checkpoint',
+    ...STATE,
+    ...LEAVES,
+  ],
 }
 
 /** Contracts that lower layers implement: interfaces only, imported by `import type`, from anywhere but the leaves. */
