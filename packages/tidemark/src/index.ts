@@ -16,6 +16,7 @@ export type {
 } from './api/app.ts'
 export type { CollectionReader, StoreEntry, StoreMoment, StoreReader, Summary } from './api/app.ts'
 export type { EngineName } from './api/engine-name.ts'
+export type { MemoryUse, StateMetrics, StateSummary, TaskStateMetrics } from './api/state-metrics.ts'
 export { defineConfig } from './api/config.ts'
 export type { TidemarkConfig } from './api/config.ts'
 export type {

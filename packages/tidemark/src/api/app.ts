@@ -1,6 +1,7 @@
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { EngineName } from './engine-name.ts'
 import type { StateCompression } from './state-compression.ts'
+import type { StateMetrics, StateSummary } from './state-metrics.ts'
 import type { CounterDef, KvDef, ListDef, SessionDef, SetDef, StoreDef, VersionedDef, WindowsDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
 
@@ -169,6 +170,8 @@ export interface Summary {
   /** True when there was nothing to do: all input had been processed before. */
   readonly upToDate: boolean
   readonly ended: 'input' | 'drain'
+  /** What the state holds at the end, and how it was read and written in this run; null when a container was gone. */
+  readonly state: StateSummary | null
 }
 
 /** A checkpoint of all tasks of a job, kept until it is deleted. */
@@ -238,6 +241,11 @@ export interface App extends AsyncDisposable {
   /** Settles when the run ends by itself or by drain; rejects with the error that ended it. */
   readonly done: Promise<Summary>
   progress(): Progress
+  /**
+   * What the state of each task holds and how it is read and written, and who uses memory against which bound. Asks the
+   * containers. ERR_RUN_ENDED: the run is over, or a container is being started again.
+   */
+  state(): Promise<StateMetrics>
   /** Stops inputs, commits what was processed, ends. */
   drain(): Promise<Summary>
   /**

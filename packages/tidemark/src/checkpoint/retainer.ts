@@ -66,8 +66,10 @@ export interface RetainerOptions {
   /** True where keeping costs a copy of the state: nothing is kept but for savepoints. */
   readonly savepointsOnly?: boolean
   readonly settings: RetentionSettings
-  /** Ms since 1970. */
+  /** Ms since 1970; may jump. */
   readonly now: () => number
+  /** Monotone, ms: tells how much time has passed while the other clock is behind. By default it stands still then. */
+  readonly monotonicMs?: () => number
   /** The committed checkpoint that the task starts from, and its encoded record. */
   readonly id: number
   readonly record: Uint8Array
@@ -99,6 +101,7 @@ export class Retainer {
   #asked: Asked[] = []
   #active = false
   #period: number
+  #steady: SteadyClock
   #commits = 0
   #changedBytes = 0
 
@@ -106,7 +109,8 @@ export class Retainer {
     this.#options = options
     this.#newestId = options.id
     this.#records.set(options.id, options.record)
-    this.#period = this.#periodOf(options.now())
+    this.#steady = new SteadyClock(options)
+    this.#period = this.#periodOf(this.#steady.now())
     this.#recover()
   }
 
@@ -121,7 +125,10 @@ export class Retainer {
       else this.#known.push(record)
     }
     for (const record of this.#known) this.#rename(record, (name) => name.kind !== 'savepoint')
-    for (const moment of this.#known.flatMap(momentsOf)) this.#period = Math.max(this.#period, this.#periodOf(moment))
+    for (const moment of this.#known.flatMap(momentsOf)) {
+      this.#period = Math.max(this.#period, this.#periodOf(moment))
+      this.#steady.notBefore(moment)
+    }
   }
 
   #periodOf(atMs: number): number {
@@ -168,9 +175,9 @@ export class Retainer {
   }
 
   get #policyDue(): boolean {
-    const { settings, now } = this.#options
+    const { settings } = this.#options
     if (this.savepointsOnly || settings.policy.length === 0 || this.#commits === 0) return false
-    return this.#periodOf(now()) > this.#period
+    return this.#periodOf(this.#steady.now()) > this.#period
   }
 
   /**
@@ -178,11 +185,11 @@ export class Retainer {
    * served before the policy's turn, which the same checkpoint then serves too.
    */
   *steps(flush: () => Steps<number>): Steps {
-    const { now, failpoint, settings } = this.#options
+    const { failpoint, settings } = this.#options
     this.#active = true
     try {
       const wanted = this.#wanted()
-      const atMs = now()
+      const atMs = this.#steady.now()
       const period = this.#periodOf(atMs)
       failpoint('retain-before-flush')
       const id = yield* flush()
@@ -231,13 +238,14 @@ export class Retainer {
   }
 
   *#applyPolicy(): Steps {
-    const { now, settings } = this.#options
+    const { settings } = this.#options
     const subjects = this.#known.map((each) => ({
       id: each.id,
       atMs: Math.max(...momentsOf(each)),
       savepoint: false,
     }))
-    const kept = settings.policy.length === 0 ? new Set<number>() : retainedCovering(subjects, now(), settings.policy)
+    const kept =
+      settings.policy.length === 0 ? new Set<number>() : retainedCovering(subjects, this.#steady.now(), settings.policy)
     for (const record of this.#known) {
       if (kept.has(record.id)) continue
       this.#rename(record, (name) => name.kind !== 'policy')
@@ -271,6 +279,36 @@ export class Retainer {
     base.release(id)
     failpoint('release-before-record')
     removeRetainedRecord(disk, directory, id)
+  }
+}
+
+/**
+ * A wall clock that never goes back: while the machine's clock is behind what it said before, time passes by the monotone
+ * one. So periods follow each other, and no name is given twice, whatever is done to the machine's clock.
+ */
+class SteadyClock {
+  readonly #wall: () => number
+  readonly #monotonic: () => number
+  #lastMs = Number.NEGATIVE_INFINITY
+  #lastMonotonicMs: number
+
+  constructor({ now, monotonicMs = () => 0 }: Pick<RetainerOptions, 'monotonicMs' | 'now'>) {
+    this.#wall = now
+    this.#monotonic = monotonicMs
+    this.#lastMonotonicMs = monotonicMs()
+  }
+
+  /** It was this late already. */
+  notBefore(ms: number): void {
+    this.#lastMs = Math.max(this.#lastMs, ms)
+  }
+
+  now(): number {
+    const monotonicMs = this.#monotonic()
+    const passedMs = monotonicMs - this.#lastMonotonicMs
+    this.#lastMonotonicMs = monotonicMs
+    this.#lastMs = Math.max(this.#wall(), Math.round(this.#lastMs + passedMs))
+    return this.#lastMs
   }
 }
 

@@ -8,6 +8,7 @@ import { type DataDir, openDataDir } from '../ops/data-dir.ts'
 import { stateStats, type StateStats } from '../ops/state-stats.ts'
 import { type DataReport, verifyData } from '../ops/verify-data.ts'
 import { verifySavepoint } from '../ops/verify-savepoint.ts'
+import { liveState, liveTables } from './live-state.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, toJson } from './format.ts'
@@ -80,7 +81,9 @@ export async function showStateStats(options: Options, context: CliContext): Pro
   const { terminal } = context
   const data = await openData(options, context)
   const stats = await stateStats(data)
+  const live = await liveState(data)
   if (options['json'] === true) {
+    if (live !== null) await terminal.print(toJson({ job: data.job, live }))
     for (const each of stats.stores) await terminal.print(toJson({ job: data.job, ...each }))
     for (const each of stats.tasks) await terminal.print(toJson({ job: data.job, ...each }))
     return
@@ -104,6 +107,11 @@ export async function showStateStats(options: Options, context: CliContext): Pro
   const titles = ['task', 'checkpoint', 'flushed', 'recent', 'files', 'size']
   const columns = [...titles.map((title) => ({ title, align: right })), { title: 'files by size' }]
   await terminal.print(renderTable(columns, taskCells(stats), layout).join('\n'))
+  if (live === null)
+    terminal.note('the job does not run: what its reads, caches and merges do is known only while it does')
+  else
+    for (const table of liveTables(live))
+      await terminal.print(`\n${renderTable(table.columns, table.cells, layout).join('\n')}`)
 }
 
 function storeCells(stats: StateStats): string[][] {

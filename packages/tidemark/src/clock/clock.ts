@@ -19,6 +19,7 @@ export const systemClock: Clock = {
 /** A clock that moves only when told. */
 export class ManualClock implements Clock {
   #nowMs: number
+  #jumpedMs = 0
   #sleepers: { readonly untilMs: number; readonly wake: () => void }[] = []
 
   constructor(startMs = 0) {
@@ -26,7 +27,7 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#nowMs
+    return this.#nowMs + this.#jumpedMs
   }
 
   monotonicMs(): number {
@@ -39,6 +40,11 @@ export class ManualClock implements Clock {
       this.#sleepers.push(sleeper)
       signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
     })
+  }
+
+  /** Sets the wall clock forth or, with a negative number, back; the monotone clock does not notice. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms
   }
 
   advance(ms: number): void {

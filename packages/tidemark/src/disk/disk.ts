@@ -30,6 +30,8 @@ export interface HostDisk {
   readonly removeDirectory: (path: string) => void
   /** Removes a directory with all that is in it; nothing happens if it is not there. */
   readonly removeTree: (path: string) => void
+  /** Bytes that can still be written below a path. */
+  readonly freeBytes: (path: string) => number
 }
 
 export interface DiskFile {

@@ -149,6 +149,11 @@ function syncDirectoryLater(path: string): Promise<void> | null {
 /** The machine's own disk. */
 export const nodeDisk: Disk & { readonly host: HostDisk } = {
   host: {
+    freeBytes: (path) =>
+      attempt('look for space in', path, () => {
+        const { bavail, bsize } = fs.statfsSync(path)
+        return bavail * bsize
+      }),
     removeDirectory: (path) => attempt('remove the directory', path, () => fs.rmdirSync(path)),
     removeTree: (path) =>
       attempt('remove the directory', path, () => fs.rmSync(path, { recursive: true, force: true })),

@@ -41,7 +41,11 @@ export async function importFiles(options: ImportFilesOptions): Promise<void> {
   try {
     const { descriptors } = source
     const stores = [...new Set([...options.stores, ...descriptors.map(({ name }) => name)])]
-    const target = await openTaskBase({ ...withoutImport(options), stores })
+    const { choice } = options
+    // Generations of a store are kept where the store is.
+    const own = descriptors.map((each) => [each.name, choice.stores[each.of ?? each.name] ?? choice.engine] as const)
+    const placed = { engine: choice.engine, stores: { ...choice.stores, ...Object.fromEntries(own) } }
+    const target = await openTaskBase({ ...withoutImport(options), choice: placed, stores })
     try {
       for (const { name } of descriptors) {
         for (const batch of batchesOf(source, name, batchBytes)) {

@@ -2,7 +2,7 @@ import { invariant } from '../errors/error.ts'
 import type { Base, BaseIterator, ByteRange, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 import { CountSample } from './count-sample.ts'
 import type { EngineRequest, EngineThread } from './engine-thread.ts'
-import { nativeError } from './native-error.ts'
+import { diskFullError, nativeError } from './native-error.ts'
 import { NativeIterator } from './native-iterator.ts'
 import {
   decodeMeta,
@@ -35,6 +35,8 @@ export interface NativeBaseOptions {
   readonly thread: EngineThread | null
   readonly readOnly: boolean
   readonly failpoint: ((name: NativeFailpoint) => void) | null
+  /** Bytes that can still be written where the database is. */
+  readonly freeBytes: () => number
   /** Closes what else was opened for this base, once the database is closed. */
   readonly afterClose: () => Promise<void>
 }
@@ -151,7 +153,7 @@ export class NativeBase implements Base {
       yield this.#writing
       failpoint?.('engine-after-commit')
     } catch (error) {
-      this.#failure = nativeError(this.#options.engine, 'write', location, error)
+      this.#failure = writeError(this.#options, error)
       throw this.#failure
     } finally {
       this.#busy = false
@@ -225,6 +227,15 @@ export class NativeBase implements Base {
       await afterClose()
     }
   }
+}
+
+/** LMDB calls a write that a full disk has cut short an input/output error. */
+const NO_SPACE_BYTES = 1024 * 1024
+
+function writeError({ engine, location, freeBytes }: NativeBaseOptions, error: unknown): Error {
+  const named = nativeError(engine, 'write', location, error)
+  if (named.code !== 'ERR_ENGINE' || freeBytes() > NO_SPACE_BYTES) return named
+  return diskFullError(engine, location, named)
 }
 
 /** The entries of one write on their way to the thread. */

@@ -40,6 +40,12 @@ function made(
   return new TidemarkError(code, message, { cause, details: { engine, path: location, action } })
 }
 
+/** A write that failed on a disk without space, whatever the package calls it. */
+export function diskFullError(engine: string, location: string, error: TidemarkError): TidemarkError {
+  const advice = 'Free space and start again; nothing committed is lost.'
+  return made('ERR_DISK_FULL', engine, 'write', location, `${error.message} No space is left there`, advice, error)
+}
+
 /** Codes and messages of an error and its causes: these packages put the reason into the cause. */
 function describeAll(error: unknown): string {
   const parts: string[] = []

@@ -85,7 +85,8 @@ async function openDatabase(
       await thread.ask({ op: 'attach', location, attachment })
       const failpoint = options.failpoint ?? null
       const readOnly = options.readOnly === true
-      const base = { engine: name, location, database, thread, readOnly, failpoint, afterClose }
+      const freeBytes = (): number => options.disk.host?.freeBytes(location) ?? Number.POSITIVE_INFINITY
+      const base = { engine: name, location, database, thread, readOnly, failpoint, freeBytes, afterClose }
       return track(location, new NativeBase(base))
     } catch (error) {
       await thread.ask({ op: 'detach', location }).catch(() => {})
@@ -111,6 +112,7 @@ async function openShared(engine: NativeEngine, options: OpenBaseOptions): Promi
       thread: null,
       readOnly: true,
       failpoint: null,
+      freeBytes: () => Number.POSITIVE_INFINITY,
       afterClose: () => Promise.resolve(),
     })
   } catch (error) {

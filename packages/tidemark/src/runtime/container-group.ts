@@ -1,4 +1,5 @@
 import type { Job } from '../api/job.ts'
+import type { StateMetrics } from '../api/state-metrics.ts'
 import { taskProducer } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -322,6 +323,16 @@ export class ContainerGroup {
   async query(query: StoreQuery): Promise<QueryEntry[]> {
     const answers = await Promise.all(this.#members.map((m) => m.host?.query(query) ?? Promise.resolve([])))
     return answers.flat()
+  }
+
+  /** What the state of each container's tasks holds. ERR_RUN_ENDED while one of them is not running. */
+  states(): Promise<StateMetrics[]> {
+    return Promise.all(
+      this.#members.map(async ({ host, index }) => {
+        if (host !== null && !this.#closing) return host.state()
+        throw new TidemarkError('ERR_RUN_ENDED', `container ${index} is not running now: ask again when it is`)
+      }),
+    )
   }
 
   async drain(): Promise<void> {

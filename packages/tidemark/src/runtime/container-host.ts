@@ -1,5 +1,6 @@
 import { type MessagePort, Worker } from 'node:worker_threads'
 import type { Job } from '../api/job.ts'
+import type { StateMetrics } from '../api/state-metrics.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { enginesClosed } from '../engines/open-native.ts'
@@ -41,6 +42,8 @@ export interface ContainerHost {
   query(query: StoreQuery): Promise<readonly QueryEntry[]>
   /** Settles when all tasks have done it; rejects when the container is gone before. */
   ask(request: ContainerRequest): Promise<readonly TaskCheckpoint[]>
+  /** What the state of its tasks holds; rejects when the container is gone before. */
+  state(): Promise<StateMetrics>
   /** Ends it as a crash for this reason, whatever it is at. A container on the supervisor's own thread cannot be. */
   abandon(reason: Error): void
   close(): Promise<void>
@@ -121,6 +124,10 @@ export class LocalContainer implements ContainerHost {
     return this.#runner.container.ask(request)
   }
 
+  async state(): Promise<StateMetrics> {
+    return this.#runner.state()
+  }
+
   abandon(): void {}
 
   close(): Promise<void> {
@@ -139,7 +146,7 @@ export function compactionDelayed(error: Error): string {
 const CLOSE_TIMEOUT_MS = 5000
 
 interface Waiting<T> {
-  readonly resolve: (answer: readonly T[]) => void
+  readonly resolve: (answer: T) => void
   readonly reject: (error: Error) => void
 }
 
@@ -148,8 +155,9 @@ export class ThreadContainer implements ContainerHost {
   readonly #worker: Worker
   readonly #events: HostEvents
   readonly #exited: Promise<void>
-  readonly #queries = new Map<number, Waiting<QueryEntry>>()
-  readonly #requests = new Map<number, Waiting<TaskCheckpoint>>()
+  readonly #queries = new Map<number, Waiting<readonly QueryEntry[]>>()
+  readonly #requests = new Map<number, Waiting<readonly TaskCheckpoint[]>>()
+  readonly #states = new Map<number, Waiting<StateMetrics>>()
   #queryId = 0
   #closing = false
   #failed = false
@@ -204,6 +212,13 @@ export class ThreadContainer implements ContainerHost {
       case 'failed':
         this.#failed = true
         return this.#events.onFailed(fromWireError(message.error))
+      case 'state': {
+        const waiting = this.#states.get(message.id)
+        this.#states.delete(message.id)
+        if (message.state !== null) waiting?.resolve(message.state)
+        else if (message.error !== null) waiting?.reject(fromWireError(message.error))
+        return
+      }
       case 'asked': {
         const waiting = this.#requests.get(message.id)
         this.#requests.delete(message.id)
@@ -226,7 +241,9 @@ export class ThreadContainer implements ContainerHost {
     const why = cause === null ? `it exited with code ${code}` : cause.message
     const crash =
       this.#abandoned ?? new TidemarkError('ERR_CONTAINER_CRASHED', `a container crashed: ${why}`, { cause })
-    for (const waiting of [...this.#queries.values(), ...this.#requests.values()]) waiting.reject(crash)
+    const all = [...this.#queries.values(), ...this.#requests.values(), ...this.#states.values()]
+    for (const waiting of all) waiting.reject(crash)
+    this.#states.clear()
     this.#queries.clear()
     this.#requests.clear()
     this.#drained?.()
@@ -261,6 +278,14 @@ export class ThreadContainer implements ContainerHost {
       const id = ++this.#queryId
       this.#requests.set(id, { resolve, reject })
       this.#send({ kind: 'ask', id, request })
+    })
+  }
+
+  state(): Promise<StateMetrics> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#queryId
+      this.#states.set(id, { resolve, reject })
+      this.#send({ kind: 'state', id })
     })
   }
 

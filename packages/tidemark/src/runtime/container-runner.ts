@@ -1,4 +1,5 @@
 import type { Job } from '../api/job.ts'
+import type { StateMetrics } from '../api/state-metrics.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
@@ -13,6 +14,7 @@ import { inputsOf, jobPlan } from './job-plan.ts'
 import { openBaseOfTask, openTask } from './open-task.ts'
 import type { Pulse } from './pulse.ts'
 import { answerQuery } from './query.ts'
+import { containerState } from './state-metrics.ts'
 import type { Task } from './task.ts'
 import type { ContainerSettings, QueryEntry, StoreQuery, TaskGrant } from './thread-messages.ts'
 
@@ -96,6 +98,11 @@ export class ContainerRunner {
 
   close(): void {
     this.container.close()
+  }
+
+  /** What the state of the container's tasks holds. */
+  state(): StateMetrics {
+    return containerState(this.container.tasks, this.#options.settings)
   }
 
   /** Reads committed state of the container's tasks; with a key only the task that has it answers anything. */

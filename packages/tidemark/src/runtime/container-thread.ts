@@ -80,6 +80,15 @@ function handle(runner: ContainerRunner, message: ToContainer): void {
       )
       return
     }
+    case 'state': {
+      const { id } = message
+      try {
+        tell({ kind: 'state', id, state: runner.state(), error: null })
+      } catch (error) {
+        tell({ kind: 'state', id, state: null, error: toWireError(error) })
+      }
+      return
+    }
     case 'query': {
       const { id } = message
       void runner.query(message.query).then(({ entries, error }) => tell({ kind: 'answer', id, entries, error }))

@@ -1,4 +1,5 @@
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
+import type { StateMetrics } from '../api/state-metrics.ts'
 import { type FrameKind, readFramed, writeFramed } from '../checkpoint/framed-file.ts'
 import type { Disk } from '../disk/disk.ts'
 import { isTidemarkError, toWireError, type WireError } from '../errors/error.ts'
@@ -9,6 +10,7 @@ import { isTidemarkError, toWireError, type WireError } from '../errors/error.ts
  */
 export type ControlRequest =
   | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'state' }
   | { readonly kind: 'release'; readonly checkpoint: string }
   | { readonly kind: 'savepoint'; readonly to: string | null; readonly timeoutMs: number | null }
 
@@ -21,6 +23,7 @@ export interface AddressedRequest {
 export type ControlResult =
   | ({ readonly kind: 'checkpoint' } & CheckpointInfo)
   | { readonly kind: 'release'; readonly found: boolean }
+  | ({ readonly kind: 'state' } & StateMetrics)
   | ({ readonly kind: 'savepoint' } & SavepointInfo)
 
 export interface ControlAnswer {

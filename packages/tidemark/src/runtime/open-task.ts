@@ -152,6 +152,7 @@ function openRetainer(
     ...keeperOf(disk, directory, base),
     settings: settings.retention,
     now: () => clock.now(),
+    monotonicMs: () => clock.monotonicMs(),
     id: producer.id,
     record: producer.checkpoint,
     failpoint,

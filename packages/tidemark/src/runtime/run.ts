@@ -76,6 +76,10 @@ class RunningApp implements App {
     return this.#supervisor.progress()
   }
 
+  state(): ReturnType<App['state']> {
+    return this.#supervisor.state()
+  }
+
   drain(): Promise<Summary> {
     this.#watched = true
     return this.#supervisor.drainAs('drain')

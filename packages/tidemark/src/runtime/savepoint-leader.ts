@@ -23,6 +23,7 @@ import type { ContainerGroup } from './container-group.ts'
 import type { ControlRequest, ControlResult } from './control.ts'
 import { stateDirectory } from './open-task.ts'
 import type { SourceGroup } from './source-group.ts'
+import { joinStates } from './state-metrics.ts'
 import type { TaskCheckpoint } from './thread-messages.ts'
 
 export interface SavepointLeaderOptions {
@@ -54,7 +55,7 @@ interface Cut {
  */
 export class SavepointLeader {
   readonly #options: SavepointLeaderOptions
-  #last = ''
+  #lastMs = Number.NEGATIVE_INFINITY
   #active = false
   /** Rejects when the run ends. */
   readonly #over = Promise.withResolvers<never>()
@@ -93,6 +94,8 @@ export class SavepointLeader {
     switch (request.kind) {
       case 'checkpoint':
         return { kind: 'checkpoint', ...(await this.checkpoint()) }
+      case 'state':
+        return { kind: 'state', ...joinStates(await this.#options.containers.states()) }
       case 'release':
         return { kind: 'release', found: await this.release(request.checkpoint) }
       case 'savepoint': {
@@ -103,12 +106,11 @@ export class SavepointLeader {
     }
   }
 
-  /** Names never repeat within a run, even if the clock stands still. */
+  /** Names never repeat within a run, even if the clock stands still or goes back. */
   #name(): { checkpoint: string; atMs: number } {
-    let atMs = this.#options.clock.now()
-    while (checkpointName(atMs) <= this.#last) atMs++
-    this.#last = checkpointName(atMs)
-    return { checkpoint: this.#last, atMs }
+    const atMs = Math.max(this.#options.clock.now(), this.#lastMs + 1)
+    this.#lastMs = atMs
+    return { checkpoint: checkpointName(atMs), atMs }
   }
 
   /** See App.savepoint. */

@@ -1,5 +1,6 @@
 import type { ErrorPolicy, InputSpec, OutputSpec, Progress, RunOptions, Summary } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
+import type { StateMetrics, StateSummary } from '../api/state-metrics.ts'
 import type { Lineage } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -20,6 +21,7 @@ import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
 import { SourceGroup } from './source-group.ts'
 import { chooseLineage } from './start-from.ts'
+import { joinStates, summarizeStates } from './state-metrics.ts'
 import { randomFrom, Uploads } from './uploads.ts'
 
 export interface SupervisorOptions {
@@ -65,6 +67,8 @@ export class Supervisor {
   #ending: Promise<Summary> | null = null
   #rate = { atMs: 0, records: 0, perSecond: 0 }
   #trimmedAtMs = 0
+  /** At the end: what the state held, before it was closed. */
+  #state: StateSummary | null = null
   #settle: { resolve: (summary: Summary) => void; reject: (error: Error) => void }
 
   static async start(options: SupervisorOptions): Promise<Supervisor> {
@@ -349,11 +353,19 @@ export class Supervisor {
     await this.#sources.stop()
     await this.#uploads?.stopRounds()
     await this.containers.drain()
+    if (!this.#over) this.#state = await this.containers.states().then(summarizeStates, () => null)
     if (!this.#over) await this.#sinks.finish()
   }
 
   get #over(): boolean {
     return this.#phase === 'ended'
+  }
+
+  /** See App.state. */
+  async state(): Promise<StateMetrics> {
+    if (this.#over)
+      throw new TidemarkError('ERR_RUN_ENDED', 'the run is over: its state is read from the data directory')
+    return joinStates(await this.containers.states())
   }
 
   #summary(ended: Summary['ended']): Summary {
@@ -378,6 +390,7 @@ export class Supervisor {
       dataDir: this.#settings.directory,
       upToDate: records === 0 && this.#sources.rows === 0 && containers.checkpoints === 0,
       ended,
+      state: this.#state,
     }
   }
 

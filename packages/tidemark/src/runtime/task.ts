@@ -272,6 +272,11 @@ export class Task {
     return this.#committer.committedId
   }
 
+  /** Bytes of messages that wait for the next commit. */
+  get outputBytes(): number {
+    return this.#outputs.sizeBytes
+  }
+
   /**
    * Does some work until `deadlineMs` (monotonic): pending steps of a commit, timers, messages. Returns true if there
    * was any.

@@ -1,6 +1,7 @@
 import type { StateCompression } from '../api/state-compression.ts'
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorPolicy, InputSpec } from '../api/app.ts'
+import type { StateMetrics } from '../api/state-metrics.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { CheckpointRecord } from '../checkpoint/record.ts'
 import type { RetainedName } from '../checkpoint/retained-record.ts'
@@ -96,12 +97,19 @@ export type ToContainer =
   | { readonly kind: 'close' }
   | { readonly kind: 'query'; readonly id: number; readonly query: StoreQuery }
   | { readonly kind: 'ask'; readonly id: number; readonly request: ContainerRequest }
+  | { readonly kind: 'state'; readonly id: number }
 
 export type FromContainer =
   | { readonly kind: 'ready'; readonly restoredMs: number }
   | { readonly kind: 'status'; readonly status: ContainerStatus }
   | { readonly kind: 'failed'; readonly error: WireError }
   | { readonly kind: 'drained' }
+  | {
+      readonly kind: 'state'
+      readonly id: number
+      readonly state: StateMetrics | null
+      readonly error: WireError | null
+    }
   | { readonly kind: 'log'; readonly level: string; readonly text: string }
   | {
       readonly kind: 'asked'

@@ -40,6 +40,7 @@ export class KeptTask {
       readonly nowMs: number
       readonly settings: RetentionSettings
       readonly failpoint?: (name: RetainFailpoint) => void
+      readonly monotonicMs?: () => number
     },
   ) {
     this.#log = log
@@ -61,6 +62,7 @@ export class KeptTask {
       base: this.base,
       settings: options.settings,
       now: () => this.nowMs,
+      ...(options.monotonicMs === undefined ? {} : { monotonicMs: options.monotonicMs }),
       id: log.id,
       record: log.record,
       failpoint: options.failpoint ?? (() => {}),

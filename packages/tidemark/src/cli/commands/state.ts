@@ -118,8 +118,9 @@ function addStats(state: Command, context: CliContext): void {
     notes: `
 keys: about how many, unflushed ones too. entries: in files, overwritten ones and deletions too; space: entries for each
 key. stored and plain: bytes of the entries with and without compression. recent: committed bytes that are in no file yet.
-A look-up asks at most as many files as there are. With --json one object a line: one for each store and task, then one
-for each task.`,
+A look-up asks at most as many files as there are. Of a running job also, since it started: look-ups below memory, hits of
+the block cache, false positives of the filters, what was flushed and merged, stalls; and who uses memory against which
+bound. With --json one object a line: {"live":{...}} of a running job, one for each store and task, then one for each task.`,
     run: async (options) => {
       const { showStateStats } = await import('../state-check.ts')
       await showStateStats(options, context)

@@ -1,0 +1,78 @@
+/** Bytes that something holds, and the bound that holds it back. */
+export interface MemoryUse {
+  readonly what: 'memtables' | 'recent' | 'value cache' | 'block cache' | 'output buffers'
+  readonly bytes: number
+  readonly limitBytes: number
+}
+
+/** What the state of one task holds, and how it has been read and written since the task was opened. */
+export interface TaskStateMetrics {
+  readonly task: number
+  /** Files of its engines, their bytes, and the entries in them, overwritten ones among them. */
+  readonly files: number
+  readonly bytes: number
+  readonly entries: number
+  /** Sorted files by size: tier 0 has those below 4 MiB, each further tier those of four times the size. */
+  readonly tiers: readonly { readonly tier: number; readonly files: number; readonly bytes: number }[]
+  /** Of the stores that are kept in sorted files. */
+  readonly stores: readonly {
+    readonly store: string
+    readonly files: number
+    readonly bytes: number
+    readonly entries: number
+    readonly deletions: number
+  }[]
+  /** Uncommitted changes; committed ones that are in no file yet; committed values kept decoded; unsent messages. */
+  readonly memtableBytes: number
+  readonly recentBytes: number
+  readonly valueCacheBytes: number
+  readonly outputBytes: number
+  /** How often back-pressure of the state has stopped the task. */
+  readonly stalls: number
+  /** Null for engines that do not tell. */
+  readonly reads: {
+    /** Look-ups that no layer in memory answered. */
+    readonly gets: number
+    readonly filesPerGet: number
+    readonly bloomFalsePositiveRate: number
+  } | null
+  /** Of the block cache, which the tasks of a container share. Null for engines that do not tell. */
+  readonly cache: {
+    readonly bytes: number
+    readonly capacityBytes: number
+    readonly hits: number
+    readonly misses: number
+  } | null
+  /** Null for engines that do not tell. */
+  readonly writes: {
+    readonly flushes: number
+    readonly flushedBytes: number
+    readonly compactions: number
+    readonly compactedBytes: number
+    readonly compactionsRunning: number
+    readonly stalled: boolean
+    /** Bytes written for each byte flushed; bytes of all files for each byte of the largest. */
+    readonly writeAmplification: number
+    readonly spaceAmplification: number
+  } | null
+}
+
+/** What the state of a running job holds, by task, and who uses memory, against the bounds of all containers together. */
+export interface StateMetrics {
+  readonly tasks: readonly TaskStateMetrics[]
+  readonly memory: readonly MemoryUse[]
+}
+
+/** The state of all tasks at the end of a run. */
+export interface StateSummary {
+  readonly files: number
+  readonly bytes: number
+  readonly entries: number
+  /** Of what was flushed, and of what merges have written, in this run. */
+  readonly flushedBytes: number
+  readonly compactedBytes: number
+  readonly gets: number
+  readonly cacheHits: number
+  readonly cacheMisses: number
+  readonly stalls: number
+}

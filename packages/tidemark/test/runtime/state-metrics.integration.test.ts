@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { liveState, liveTables } from '../../src/cli/live-state.ts'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
+import { run } from '../../src/index.ts'
+import { openDataDir } from '../../src/ops/data-dir.ts'
+import { until } from '../until.ts'
+import { JOB, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
+
+after(() => rmSync(root, { recursive: true, force: true }))
+
+const LIST = makeSales(4000)
+const file = salesFile('sales', LIST)
+
+for (const engine of ['lsm', 'rocksdb']) {
+  test(`${engine}: what the state holds and does is told while the job runs, by task, and summed up at the end`, async () => {
+    const settings = { ...options(engine, file), engine, inputs: { sales: [{ path: file, follow: true }] } }
+    const app = await run(JOB, settings)
+    await until('all records', () => app.progress().records >= LIST.length && app.progress().lag === 0)
+    const state = await app.state()
+    assert.deepEqual(
+      state.tasks.map(({ task }) => task),
+      [0, 1, 2, 3],
+    )
+    const used = new Map(state.memory.map(({ what, bytes, limitBytes }) => [what, { bytes, limitBytes }]))
+    assert.deepEqual([...used.keys()], ['memtables', 'recent', 'value cache', 'block cache', 'output buffers'])
+    for (const [what, { bytes, limitBytes }] of used) assert.ok(bytes >= 0 && bytes <= limitBytes, what)
+    assert.equal(used.get('memtables')?.limitBytes, 4 * 64 * 1024 * 1024)
+    assert.ok(state.tasks.some(({ recentBytes, valueCacheBytes }) => recentBytes + valueCacheBytes > 0))
+    const written = state.tasks.reduce((sum, { writes }) => sum + (writes?.flushedBytes ?? 0), 0)
+    if (engine === 'lsm') {
+      assert.ok(written > 0)
+      assert.ok(state.tasks.every(({ reads, cache }) => reads !== null && cache !== null && cache.capacityBytes > 0))
+      assert.ok(
+        state.tasks.some(({ stores }) => stores.some(({ store, entries }) => store === 'per-item' && entries > 0)),
+      )
+    } else assert.ok(state.tasks.every(({ reads, writes }) => reads === null && writes === null))
+
+    // As another process asks it.
+    const live = await liveState(openDataDir(join(root, engine), nodeDisk))
+    assert.ok(live !== null)
+    assert.equal(live.tasks.length, 4)
+    const [tasks, memory] = liveTables(live)
+    assert.equal(tasks?.cells.length, 4)
+    assert.equal(memory?.cells.length, 5)
+    assert.ok(tasks?.cells.every((cells) => cells.length === tasks.columns.length))
+
+    const summary = await app.drain()
+    assert.ok(summary.state !== null)
+    if (engine === 'lsm') {
+      assert.ok(summary.state.files > 0 && summary.state.bytes > 0 && summary.state.entries > 0)
+      assert.ok(summary.state.flushedBytes >= written)
+    }
+    await assert.rejects(app.state(), { code: 'ERR_RUN_ENDED' })
+    assert.equal(await liveState(openDataDir(join(root, engine), nodeDisk)), null, 'no job runs')
+  })
+}
