@@ -55,6 +55,7 @@ test('a plan as data', () => {
     hash: plan(fluent.topology).hash,
     tasks: 2,
     inputs: [{ name: 'visits', partitions: 2, key: 'string', value: 'json', outOfOrderMs: 0 }],
+    tables: [],
     intermediates: [
       { name: 'visits.groupBy-1.repartition', partitions: 2, key: 'string', value: 'json', outOfOrderMs: 0 },
     ],
