@@ -19,10 +19,7 @@ function encoded(value: number): Uint8Array {
 }
 
 function upgradeBy(upgrade: (n: number) => unknown): ValueUpgrade {
-  const found = upgradeFrom(
-    kvSpec('users', string(), upgraded(OLD, json<unknown>() as never, upgrade as never)),
-    written,
-  )
+  const found = upgradeFrom(kvSpec('users', string(), upgraded(OLD, json() as never, upgrade as never)), written)
   assert.ok(typeof found === 'function', 'the store knows the version')
   return found
 }
