@@ -77,6 +77,7 @@ export type { Entries, KeyValueEntry, KeyValueStore, RangeOptions, WindowEntry, 
 export { remoteTable } from './api/remote-table.ts'
 export type { CallOptions, RemoteEntry, RemoteTable, RemoteTableDef, RemoteTableOptions } from './api/remote-table.ts'
 export type { AnyRemoteTable } from './api/remote-table.ts'
+export type { TableFigures } from './api/table-figures.ts'
 export type { RemoteOptions } from './api/remote-policy.ts'
 export { stream } from './api/stream.ts'
 export type { AnyStream, Sink, StreamDef, StreamOptions } from './api/stream.ts'

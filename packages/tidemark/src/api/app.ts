@@ -4,6 +4,7 @@ import type { StateCompression } from './state-compression.ts'
 import type { StateMetrics, StateSummary } from './state-metrics.ts'
 import type { CounterDef, KvDef, ListDef, SessionDef, SetDef, StoreDef, VersionedDef, WindowsDef } from './store-def.ts'
 import type { StreamDef } from './stream.ts'
+import type { TableFigures } from './table-figures.ts'
 
 /** What to do with a record that cannot be read, or whose handler throws. */
 export type ErrorPolicy = 'fail' | 'drop' | { readonly deadLetter: string }
@@ -143,6 +144,8 @@ export interface Progress {
   readonly deadLettered: number
   /** For a window that was closed. */
   readonly late: number
+  /** What was asked of remote tables, by name. */
+  readonly tables: Readonly<Record<string, TableFigures>>
   readonly phase: 'starting' | 'restoring' | 'running' | 'draining' | 'ended'
   /** Null without `checkpoint.to`. */
   readonly uploads: UploadStatus | null
@@ -164,6 +167,8 @@ export interface Summary {
   readonly deadLettered: number
   /** For a window that was closed. */
   readonly late: number
+  /** What was asked of remote tables, by name. */
+  readonly tables: Readonly<Record<string, TableFigures>>
   readonly tasks: number
   readonly containers: number
   readonly dataDir: string

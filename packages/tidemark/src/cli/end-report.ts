@@ -1,4 +1,5 @@
 import type { StoreEntry, Summary } from '../api/app.ts'
+import type { TableFigures } from '../api/table-figures.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { type DataDir, openDataDir } from '../ops/data-dir.ts'
@@ -35,8 +36,16 @@ export function summaryText(summary: Summary): string {
   if (summary.deadLettered > 0) parts.push(`${formatCount(summary.deadLettered)} dead-lettered`)
   if (summary.late > 0) parts.push(`${formatCount(summary.late)} late`)
   if (summary.restarts > 0) parts.push(`${summary.restarts} restarts`)
+  for (const [table, figures] of Object.entries(summary.tables)) parts.push(tableText(table, figures))
   const how = summary.ended === 'drain' ? 'stopped after a final commit; run it again to go on' : 'all input processed'
   return `${job}: ${parts.join(', ')}; ${how}.`
+}
+
+function tableText(table: string, { hits, joined, misses, calls, retries, latencyMs }: TableFigures): string {
+  const asked = hits + joined + misses
+  const mean = calls === 0 ? 0 : latencyMs / calls
+  const again = retries === 0 ? '' : `, ${formatCount(retries)} retries`
+  return `table ${table}: ${formatCount(asked)} look-ups in ${formatCount(calls)} calls of ${mean.toFixed(1)} ms${again}`
 }
 
 /**

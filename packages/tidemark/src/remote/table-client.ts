@@ -1,3 +1,5 @@
+import type { TableFigures } from '../api/table-figures.ts'
+
 /** Takes the answer to a look-up. */
 export interface Waiter {
   settle(value: unknown): void
@@ -16,22 +18,7 @@ export interface TableClient {
 }
 
 /** What one task has asked of a remote table. */
-export interface RemoteCounters {
-  /** Look-ups that the cache answered, that a call under way for the same key answers, and that need a call. */
-  hits: number
-  joined: number
-  misses: number
-  writes: number
-  /** Attempts, and how many of them were second ones or later, or ran out of time. */
-  calls: number
-  retries: number
-  timeouts: number
-  /** Calls that were given up. */
-  failures: number
-  /** Of the attempts that settled: the sum, and the longest. */
-  latencyMs: number
-  latencyMaxMs: number
-}
+export type RemoteCounters = { -readonly [Name in keyof TableFigures]: TableFigures[Name] }
 
 export function newCounters(): RemoteCounters {
   return {
@@ -48,9 +35,16 @@ export function newCounters(): RemoteCounters {
   }
 }
 
-/** Adds the counters of another task. */
-export function addCounters(to: RemoteCounters, from: RemoteCounters): void {
-  for (const name of Object.keys(to) as (keyof RemoteCounters)[]) {
-    to[name] = name === 'latencyMaxMs' ? Math.max(to[name], from[name]) : to[name] + from[name]
+/** Adds figures of several tables, by name. */
+export function addFigures(
+  to: Record<string, RemoteCounters>,
+  from: Readonly<Record<string, TableFigures>>,
+): Record<string, RemoteCounters> {
+  for (const [table, figures] of Object.entries(from)) {
+    const sum = (to[table] ??= newCounters())
+    for (const name of Object.keys(sum) as (keyof TableFigures)[]) {
+      sum[name] = name === 'latencyMaxMs' ? Math.max(sum[name], figures[name]) : sum[name] + figures[name]
+    }
   }
+  return to
 }

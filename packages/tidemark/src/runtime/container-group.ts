@@ -9,6 +9,8 @@ import type { LogHost } from '../log/embedded/log-host.ts'
 import type { StreamInfo } from '../log/types.ts'
 import { CompactionHost } from '../lsm/compaction-host.ts'
 import { describe } from '../store/descriptor.ts'
+import type { TableFigures } from '../api/table-figures.ts'
+import { addFigures, type RemoteCounters } from '../remote/table-client.ts'
 import { storeSpecs } from './compile.ts'
 import type { ContainerStatus, TaskStatus } from './container.ts'
 import { Pulse, type PulsePlace, PulseWatch } from './pulse.ts'
@@ -54,9 +56,10 @@ interface Totals {
   readonly deadLettered: number
   readonly late: number
   readonly checkpoints: number
+  readonly tables: Readonly<Record<string, TableFigures>>
 }
 
-const NONE: Totals = { records: 0, dropped: 0, deadLettered: 0, late: 0, checkpoints: 0 }
+const NONE: Totals = { records: 0, dropped: 0, deadLettered: 0, late: 0, checkpoints: 0, tables: {} }
 
 /** The containers of a node: gives them their tasks, starts them again when they crash, gives up after a limit. */
 export class ContainerGroup {
@@ -223,10 +226,11 @@ export class ContainerGroup {
       deadLettered: before.deadLettered + status.deadLettered,
       late: before.late + status.late,
       checkpoints: before.checkpoints + status.checkpoints,
+      tables: addFigures(addFigures({}, before.tables), status.tables),
     }
   }
 
-  #sum(what: keyof Totals): number {
+  #sum(what: Exclude<keyof Totals, 'tables'>): number {
     return this.#members.reduce((sum, member) => sum + this.#totals(member)[what], 0)
   }
 
@@ -248,6 +252,13 @@ export class ContainerGroup {
 
   get checkpoints(): number {
     return this.#sum('checkpoints')
+  }
+
+  /** What was asked of remote tables, by name. */
+  get tables(): Readonly<Record<string, TableFigures>> {
+    const tables: Record<string, RemoteCounters> = {}
+    for (const member of this.#members) addFigures(tables, this.#totals(member).tables)
+    return tables
   }
 
   get firstRecordMs(): number | null {

@@ -1,5 +1,7 @@
+import type { TableFigures } from '../api/table-figures.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { LogPort } from '../log/types.ts'
+import { addFigures, type RemoteCounters } from '../remote/table-client.ts'
 import type { Pulse } from './pulse.ts'
 import type { Task } from './task.ts'
 import type { ContainerRequest, TaskCheckpoint } from './thread-messages.ts'
@@ -16,6 +18,8 @@ export interface ContainerStatus {
   readonly deadLettered: number
   readonly late: number
   readonly checkpoints: number
+  /** What was asked of remote tables, by name. */
+  readonly tables: Readonly<Record<string, TableFigures>>
   /** When the first record was processed and the last commit decided, ms since 1970; null if not yet. */
   readonly firstRecordMs: number | null
   readonly lastCommitMs: number | null
@@ -152,12 +156,14 @@ export class Container {
     let dropped = 0
     let deadLettered = 0
     let late = 0
+    const tables: Record<string, RemoteCounters> = {}
     const statuses: TaskStatus[] = []
     for (const task of this.#options.tasks) {
       records += task.records
       dropped += task.counters.dropped
       deadLettered += task.counters.deadLettered
       late += task.counters.late
+      addFigures(tables, task.tables)
       const positions: Record<string, number> = {}
       for (const input of task.inputs) positions[input.origin.stream] = input.position
       statuses.push({
@@ -175,6 +181,7 @@ export class Container {
       deadLettered,
       late,
       checkpoints: this.#checkpoints,
+      tables,
       firstRecordMs: this.#firstRecordMs,
       lastCommitMs: this.#lastCommitMs,
     }

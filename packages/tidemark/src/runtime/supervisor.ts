@@ -310,6 +310,7 @@ export class Supervisor {
       dropped: containers.dropped + this.#sources.dropped,
       deadLettered: containers.deadLettered + this.#sources.deadLettered,
       late: containers.late,
+      tables: containers.tables,
       phase: this.#phase,
       uploads: this.#uploads?.status() ?? null,
     }
@@ -385,6 +386,7 @@ export class Supervisor {
       dropped: containers.dropped + this.#sources.dropped,
       deadLettered: containers.deadLettered + this.#sources.deadLettered,
       late: containers.late,
+      tables: containers.tables,
       tasks: this.plan.tasks,
       containers: this.#settings.containers,
       dataDir: this.#settings.directory,

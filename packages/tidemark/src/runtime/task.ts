@@ -1,5 +1,6 @@
 import type { ErrorPolicy } from '../api/app.ts'
 import type { StreamDef } from '../api/stream.ts'
+import type { TableFigures } from '../api/table-figures.ts'
 import { type CheckpointRecord, decodeCheckpoint } from '../checkpoint/record.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { RetainedName, RetainedRecord } from '../checkpoint/retained-record.ts'
@@ -256,6 +257,11 @@ export class Task {
   get pause(): Promise<unknown> | null {
     const waits = [this.#waiting, this.#committer.waiting, this.#lookups.settling].filter((wait) => wait !== null)
     return waits.length < 2 ? (waits[0] ?? null) : Promise.race(waits)
+  }
+
+  /** What was asked of remote tables, by name. */
+  get tables(): Readonly<Record<string, TableFigures>> {
+    return this.#tables.counters()
   }
 
   get failed(): boolean {

@@ -18,6 +18,7 @@ const PROGRESS: Progress = {
   deadLettered: 0,
   late: 0,
   phase: 'running',
+  tables: {},
   uploads: null,
 }
 

@@ -85,6 +85,7 @@ test('a plan as data', () => {
         partitionBy: 'identity',
       },
     ],
+    tables: [],
     outputs: [{ name: 'visits-per-hour', to: 'stream', path: null, partitions: 2, guarantee: 'exactly-once' }],
     warnings: [],
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { TidemarkError } from '../../src/errors/error.ts'
+import type { TidemarkError } from '../../src/errors/error.ts'
 import { loadRedis } from '../../src/remote/redis/load-redis.ts'
 import { redisTable } from '../../src/remote/redis/redis-table.ts'
 import { string } from '../../src/serde/string.ts'

@@ -48,7 +48,7 @@ function open<K, V>(
   table: RemoteTableDef<K, V>,
 ): {
   readonly client: TableClient
-  get(key: K): Promise<V | undefined>
+  readonly get: (key: K) => Promise<V | undefined>
 } {
   const more = { clock: systemClock, random: Math.random, tasks: 1, log: () => {} }
   const client = new RemoteClient({ table: eraseTable(table), ...more })
@@ -228,6 +228,8 @@ describe('a job with a table in Redis', { skip: NO_REDIS }, () => {
       if (seen.length === ORDERS) break
     }
     assert.equal(new Set(seen).size, ORDERS)
-    await app[Symbol.asyncDispose]()
+    const { tables } = await app.drain()
+    assert.ok((tables['text']?.retries ?? 0) > 0, 'the kills were felt')
+    assert.equal(tables['text']?.failures, 0)
   })
 })

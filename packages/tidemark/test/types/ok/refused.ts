@@ -14,6 +14,7 @@ import {
   json,
   kv,
   list,
+  remoteTable,
   session,
   stream,
   string,
@@ -25,6 +26,7 @@ import {
   withSchema,
 } from 'tidemark'
 import { z } from 'zod'
+import { users } from './remote.job.ts'
 import { clickCount, hourly, perUser, perUserHour, prices, tags, trail, trips, visits } from './streams.ts'
 
 interface Click {
@@ -37,6 +39,23 @@ interface View {
 }
 const events = stream('events', { key: string(), value: json<Click | View>() })
 const texts = kv('texts', { key: string(), value: string() })
+
+/* Remote tables. */
+
+// @ts-expect-error: Type 'number' is not assignable to type 'string'
+export const r1 = defineJob('x', (job) => job.from(visits).lookup(users, (v) => v.at, (v) => v).forEach(() => undefined))
+// @ts-expect-error: Property 'age' does not exist on type
+export const r2 = defineJob('x', (job) => job.from(visits).lookup(users, (v) => v.user, (v, user) => user?.age).forEach(() => undefined))
+// @ts-expect-error: 'user' is possibly 'undefined'
+export const r3 = defineJob('x', (job) => job.from(visits).lookup(users, (v) => v.user, (v, user) => user.name).forEach(() => undefined))
+// @ts-expect-error: The type 'readonly string[]' is 'readonly' and cannot be assigned to the mutable type 'string[]'
+export const r4 = defineJob('x', (job) => job.from(visits).lookup(users, (v) => v.user, (v, user): string[] => user?.tags ?? []).forEach(() => undefined))
+// @ts-expect-error: is missing the following properties from type 'RemoteTableDef
+export const r5 = defineJob('x', (job) => job.from(visits).lookup(perUser, (v) => v.user, (v) => v).forEach(() => undefined))
+// @ts-expect-error: Type 'number' is not assignable to type 'string | Error | null | undefined'
+export const r6 = remoteTable('x', { key: string(), value: string(), read: async () => [1] })
+// @ts-expect-error: Property 'other' does not exist on type
+export const r7 = defineJob('x', { inputs: { visits }, tables: { users }, task: { visits: (_, { tables }) => void tables.other } })
 
 /* Pipelines. */
 
