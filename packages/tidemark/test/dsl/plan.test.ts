@@ -85,7 +85,6 @@ test('a plan as data', () => {
         partitionBy: 'identity',
       },
     ],
-    tables: [],
     outputs: [{ name: 'visits-per-hour', to: 'stream', path: null, partitions: 2, guarantee: 'exactly-once' }],
     warnings: [],
   })
