@@ -6,7 +6,7 @@ import { KEY_BYTES, writeKey } from '../../packages/tidemark/src/ops/bench-store
 import type { TaskState } from '../../packages/tidemark/src/store/types.ts'
 import { median } from '../long/samples.ts'
 import { type Compaction, type Print, ratio } from './figures.ts'
-import { finish, openState, settle, STORE } from './open-state.ts'
+import { finish, openState, STORE } from './open-state.ts'
 
 const CHANGES = 10_000
 const ROUNDS = 9
@@ -57,7 +57,6 @@ export async function commitFigures(
     report(subjects, print)
   } finally {
     for (const { state, journal } of subjects) {
-      await settle(state, systemClock)
       journal.close()
       state.close()
     }

@@ -49,7 +49,15 @@ export async function jobFigures(
   print(`restart of a job (count by key, 4 tasks in one container) with ${sizes}, median of ${rounds}`)
   print(bounded('  start of the process to the first message in a handler', large('firstMs'), GOAL_MS, 'ms'))
   print(ratio('  the same against the small state', large('firstMs'), small('firstMs'), 'ms', null))
-  print(ratio('  of that the container, until the states of all its tasks are open', large('restoredMs'), small('restoredMs'), 'ms', null))
+  print(
+    ratio(
+      '  of that the container, until the states of all its tasks are open',
+      large('restoredMs'),
+      small('restoredMs'),
+      'ms',
+      null,
+    ),
+  )
   print(`  of that Node and the modules of the main thread, before anything runs: ${number(large('importedMs'))} ms`)
   print(`  RSS at the end: ${number(large('rss') / MIB)} MiB against ${number(small('rss') / MIB)} MiB`)
 }
