@@ -203,16 +203,9 @@ export class Task {
 
   #makePressure(): BackPressure {
     const { state, outputMaxBytes, memtableMaxBytes } = this.#options
-    return new BackPressure({
-      state,
-      outputMaxBytes,
-      memtableMaxBytes,
-      committer: this.#committer,
-      outputs: this.#outputs,
-      lookups: this.#lookups,
-      counters: this.counters,
-      log: (level, text) => this.#options.log(level, `${this.name} ${text}`),
-    })
+    const log = (level: string, text: string): void => this.#options.log(level, `${this.name} ${text}`)
+    const own = { committer: this.#committer, outputs: this.#outputs, lookups: this.#lookups, counters: this.counters }
+    return new BackPressure({ ...own, state, outputMaxBytes, memtableMaxBytes, log })
   }
 
   #makeBarrier(): TaskBarrier {
@@ -294,6 +287,8 @@ export class Task {
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
     if (this.#lookups.pending && this.#emitLooked(deadlineMs)) worked = true
+    // What a message that failed has done so far must not be committed.
+    if (this.#failed) return worked
     this.#committer.tick()
     this.#barrier.advance()
     if (this.#failed || this.#barrier.holds || this.#pressure.holds) return worked

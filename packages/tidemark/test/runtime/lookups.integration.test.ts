@@ -127,12 +127,14 @@ test('a run that ends while look-ups are under way leaves them to the next one: 
   await app.drain()
 })
 
-test('a table that stays away ends the run, with the message, the table and the reason', async () => {
+test('a table that stays away ends the run, with the message, the table and the reason; the next run goes on there', async () => {
+  let gone = true
   const users = remoteTable('users', {
     key: string(),
     value: uint(),
-    retry: { attempts: 3, baseMs: 1 },
-    read: () => Promise.reject(new Error('the service is gone')),
+    // Longer than the commit interval, so that a commit waits for the message when it fails.
+    retry: { attempts: 3, baseMs: 40, jitter: 0 },
+    read: (keys) => (gone ? Promise.reject(new Error('the service is gone')) : Promise.resolve(keys.map(() => 7))),
   })
   const job = defineJob('gone', (builder) =>
     builder
@@ -140,7 +142,7 @@ test('a table that stays away ends the run, with the message, the table and the 
       .lookup(
         users,
         (order) => order.user,
-        (order) => ({ id: order.id, name: null }),
+        (order, name) => ({ id: order.id, name: name === undefined ? null : String(name) }),
       )
       .to(named),
   )
@@ -152,4 +154,11 @@ test('a table that stays away ends the run, with the message, the table and the 
     assert.equal((error.cause as Error).message, 'the service is gone')
     return true
   })
+  gone = false
+  const next = await run(job, options('gone'))
+  for await (const { value } of next.read(named, { follow: true })) {
+    assert.deepEqual(value, { id: 1, name: '7' })
+    break
+  }
+  await next.drain()
 })
