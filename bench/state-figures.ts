@@ -101,7 +101,8 @@ async function measure(
     for (const store of stores) await make(store, compaction, print)
     if (parts.includes('restart')) await restartFigures(stores, { cold, cacheBytes, rounds }, print)
     if (parts.includes('commit')) await commitFigures(stores, compaction, print)
-    for (const store of stores) rmSync(store.directory, { recursive: true })
+    // A merge that was given up may still be about to remove its file.
+    for (const store of stores) rmSync(store.directory, { recursive: true, maxRetries: 10, retryDelay: 100 })
   }
   if (parts.includes('space')) await spaceFigures(join(directory, 'space'), keys, compaction, print)
   if (parts.includes('job')) {
