@@ -43,12 +43,17 @@ function runChild(engine: Engine, directory: string, death: Death): Promise<Said
       if ('afterMs' in death && timer === null) timer = setTimeout(() => child.kill('SIGKILL'), death.afterMs)
     })
     child.stderr.on('data', (data: Buffer) => void (failed += data.toString()))
-    // A failpoint that is never reached must not hang the test.
-    const limit = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    // A failpoint that is never reached must not hang the test, nor pass for one that was.
+    let late = false
+    const limit = setTimeout(() => {
+      late = true
+      child.kill('SIGKILL')
+    }, 60_000)
     child.on('error', reject)
     child.on('close', (_, signal) => {
       clearTimeout(limit)
       if (timer !== null) clearTimeout(timer)
+      if (late) return reject(new Error(`the child of ${engine} did not come to ${at.join(':')} in 60 s: ${said}`))
       if (signal !== 'SIGKILL') return reject(new Error(`the child of ${engine} ended by itself: ${failed}`))
       const last = (word: string): number =>
         Number([...said.matchAll(new RegExp(`^${word} (\\d+)$`, 'gm'))].at(-1)?.[1])
