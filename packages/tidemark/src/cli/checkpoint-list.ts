@@ -69,15 +69,15 @@ export async function listCheckpoints(options: Options, context: CliContext): Pr
 async function printRetained(retained: readonly JobCheckpoint[], now: number, { terminal }: CliContext): Promise<void> {
   const right = 'right' as const
   const columns = [
-    { title: 'retained' },
+    { title: 'retained', whole: true },
     { title: 'kept by' },
     { title: 'age', align: right },
-    { title: 'tasks', align: right },
+    { title: 'tasks', align: right, optional: true },
     { title: 'size', align: right },
     { title: 'own', align: right },
     { title: 'changes', align: right },
-    { title: 'new files', align: right },
-    { title: 'new entries', align: right },
+    { title: 'new files', align: right, optional: true },
+    { title: 'new entries', align: right, optional: true },
   ]
   const cells = retained.map(({ checkpoint, kind, atMs, parts }) => {
     const sum = (of: (part: RetainedPart) => number): number => parts.reduce((total, part) => total + of(part), 0)

@@ -2,6 +2,10 @@
 export interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'
+  /** True for names that commands take: never cut. */
+  readonly whole?: boolean
+  /** True for what is left out when the width is short, the last such column first. */
+  readonly optional?: boolean
 }
 
 export interface TableOptions {
@@ -25,7 +29,13 @@ export function renderTable(
   const widths = columns.map((column, i) => {
     return rows.reduce((most, row) => Math.max(most, textWidth(row[i] ?? '')), textWidth(column.title))
   })
-  shrink(widths, (options.width ?? Number.POSITIVE_INFINITY) - indent.length - GAP.length * (columns.length - 1))
+  const room = (options.width ?? Number.POSITIVE_INFINITY) - indent.length - GAP.length * (columns.length - 1)
+  const dropped = sumOf(widths) > room ? columns.findLastIndex(({ optional }) => optional === true) : -1
+  if (dropped >= 0) {
+    const left = rows.map((row) => row.toSpliced(dropped, 1))
+    return renderTable(columns.toSpliced(dropped, 1), left, options)
+  }
+  shrink(columns, widths, room)
   const line = (cells: readonly string[]): string => {
     const parts = columns.map((column, i) => pad(cut(cells[i] ?? '', widths[i] as number), widths[i] as number, column))
     return indent + parts.join(GAP).trimEnd()
@@ -36,13 +46,17 @@ export function renderTable(
 
 const NARROWEST = 6
 
-function shrink(widths: number[], room: number): void {
+function sumOf(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, 0)
+}
+
+function shrink(columns: readonly Column[], widths: number[], room: number): void {
   for (;;) {
-    const total = widths.reduce((sum, width) => sum + width, 0)
+    const total = sumOf(widths)
     if (total <= room) return
-    const widest = Math.max(...widths)
+    const widest = Math.max(...widths.filter((_, i) => columns[i]?.whole !== true))
     if (widest <= NARROWEST) return
-    const at = widths.indexOf(widest)
+    const at = widths.findIndex((width, i) => width === widest && columns[i]?.whole !== true)
     const others = Math.max(NARROWEST, ...widths.filter((_, i) => i !== at))
     widths[at] = Math.max(NARROWEST, Math.min(widest - 1, Math.max(others, widest - (total - room))))
   }

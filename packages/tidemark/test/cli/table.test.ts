@@ -52,3 +52,19 @@ test('entries of other values are shown as they are', () => {
   ])
   assert.deepEqual(lines, ['key      value', '["a",1]  text', 'b        [1,2]'])
 })
+
+test('optional columns are left out before anything is cut, the last first; names are never cut', () => {
+  const columns = [
+    { title: 'checkpoint', whole: true },
+    { title: 'tasks', optional: true },
+    { title: 'remark' },
+    { title: 'more', optional: true },
+  ]
+  const rows = [['20261124-044115.714', '4', 'something longer', '123']]
+  const lines = (width: number): string => renderTable(columns, rows, { width })[1] as string
+  assert.equal(lines(80), '20261124-044115.714  4      something longer  123')
+  assert.equal(lines(46), '20261124-044115.714  4      something longer')
+  assert.equal(lines(40), '20261124-044115.714  something longer')
+  assert.equal(lines(30), '20261124-044115.714  somethin…')
+  assert.equal(lines(10), '20261124-044115.714  somet…')
+})
