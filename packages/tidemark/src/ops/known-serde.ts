@@ -15,7 +15,7 @@ export function serdeOrBytes(name: string, version: number): Serde<unknown> {
   try {
     return serdeByName(name)
   } catch (error) {
-    if (!isTidemarkError(error, 'ERR_SERDE_UNKNOWN')) throw error
+    if (!isTidemarkError(error, 'ERR_SERDE_UNKNOWN') && !isTidemarkError(error, 'ERR_SERDE_PACKAGE')) throw error
     return { ...(bytes() as unknown as Serde<unknown>), name, version }
   }
 }

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../errors/error.ts'
 import { bytes } from './bytes.ts'
 import { json } from './json.ts'
+import { msgpack } from './msgpack.ts'
 import { boolean, float64, int32, int64 } from './numbers.ts'
 import type { Serde } from './serde.ts'
 import { string } from './string.ts'
@@ -26,14 +27,16 @@ const SERDES: ReadonlyMap<string, Serde<unknown>> = new Map(
 
 /**
  * The serde that data was written with, from the name kept beside the data: `string`, `tuple(string,uint)` and so on. So
- * tools read state and streams without the job. Throws ERR_SERDE_UNKNOWN for a user's own serde.
+ * tools read state and streams without the job. Throws ERR_SERDE_UNKNOWN for a user's own serde, and
+ * ERR_SERDE_PACKAGE when `msgpack` is not installed.
  */
 export function serdeByName(name: string): Serde<unknown> {
   const simple = SERDES.get(name)
   if (simple !== undefined) return simple
+  if (name === 'msgpack') return msgpack()
   const inner = /^tuple\((.+)\)$/.exec(name)?.[1]
   if (inner !== undefined) return erased(tuple(...splitTop(inner).map(serdeByName)))
-  const known = [...SERDES.keys(), 'tuple(...)'].join(', ')
+  const known = [...SERDES.keys(), 'msgpack', 'tuple(...)'].join(', ')
   throw new TidemarkError('ERR_SERDE_UNKNOWN', `no serde is named ${JSON.stringify(name)}; known are ${known}`)
 }
 

@@ -90,8 +90,8 @@ const FLOAT64: DelimitedSerde<number> = Object.freeze({
   check: checkFloat64,
   write(value: number, out: ByteWriter): void {
     checkFloat64(value)
-    // -0 is written as 0, which it equals: equal keys must be equal bytes.
-    scratch.setFloat64(0, value === 0 ? 0 : value)
+    // Equal keys must be equal bytes: -0 is written as 0, and all NaNs, of which some have a sign, as one.
+    scratch.setFloat64(0, value === 0 ? 0 : Number.isNaN(value) ? Number.NaN : value)
     const high = scratch.getInt32(0)
     const low = scratch.getInt32(4)
     out.i32(high < 0 ? ~high : high ^ SIGN)

@@ -19,6 +19,12 @@ export const STATE_ERRORS = {
     exit: EXIT.failed,
     about: 'A value could not be encoded or decoded by the declared serde.',
   },
+  ERR_SERDE_PACKAGE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about: 'The package under a serde (msgpack, avro, protobuf) is not installed. The message has the command.',
+  },
   ERR_STATE_AHEAD: {
     domain: 'state',
     retry: 'never',
