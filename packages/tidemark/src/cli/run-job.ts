@@ -35,6 +35,7 @@ export async function runJob(path: string, options: Options, context: CliContext
     inputs,
     outputs,
     untilEnd: options['untilEnd'] === true,
+    development: options['development'] === true,
     onWarning: (line) => note(`tidemark: ${line}`),
   })
   const progress = new ProgressLine(terminal, () => app.progress())

@@ -33,6 +33,7 @@ export function addRun(program: Command, context: CliContext): void {
   command.option('--follow', 'wait for more at the end of the input files')
   command.option('--until-end', 'end when what the streams hold at the start is processed')
   command.option('--from <savepoint>', 'start from the state and positions of a savepoint: its directory')
+  command.option('--development', 'check that each key that is put into a store belongs to the task that puts it')
   command.option('--no-report', 'no tables at the end')
   examples(command, [
     'tidemark run visits.job.ts --in visits=visits.jsonl',

@@ -102,7 +102,7 @@ class DevSession {
 
 /** The flags again, as `run` takes them. */
 function runFlags(options: Options): string[] {
-  const flags: string[] = ['--no-report']
+  const flags: string[] = ['--no-report', '--development']
   if (options['follow'] !== false) flags.push('--follow')
   for (const value of listFlag(options, 'in')) flags.push('--in', value)
   for (const value of listFlag(options, 'out')) flags.push('--out', value)
