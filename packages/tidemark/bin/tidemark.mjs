@@ -49,8 +49,9 @@ function threadPoolSize() {
 
 // Runs the command line by another Node and ends as it ends. Signals are passed on; what the child makes of them counts.
 function handOver(node) {
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  // Listened for before the child exists: a signal that ends this process between leaves a child that nobody ends.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
   child.on('error', (error) => {
     process.stderr.write(`tidemark: ${node} cannot be started: ${error.message}\n${advice()}`)
     process.exitCode = 70

@@ -24,6 +24,17 @@ const skip = posix && NAME !== undefined ? false : 'there is no platform package
 const ROOT = realpathSync(
   temporary({
     'old.mjs': "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })\n",
+    // As on a busy machine: what is started runs long before the one that started it gets on.
+    'slow.mjs': `import processes from 'node:child_process'
+import { syncBuiltinESMExports } from 'node:module'
+const { spawn } = processes
+processes.spawn = (...args) => {
+  const child = spawn(...args)
+  for (const end = Date.now() + 300; Date.now() < end; );
+  return child
+}
+syncBuiltinESMExports()
+`,
   }),
 )
 const PLATFORM = join(ROOT, 'node_modules', NAME ?? 'none')
@@ -44,8 +55,9 @@ class OldNode {
   readonly child
   readonly done: Promise<Ended>
 
-  constructor(...args: string[]) {
-    this.child = spawn(process.execPath, ['--import', join(ROOT, 'old.mjs'), INSTALLED, ...args])
+  constructor(args: readonly string[], ...preloads: string[]) {
+    const imports = ['old.mjs', ...preloads].flatMap((file) => ['--import', join(ROOT, file)])
+    this.child = spawn(process.execPath, [...imports, INSTALLED, ...args])
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => void (this.out += text))
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => void (this.error += text))
     this.done = new Promise((resolve) => {
@@ -69,21 +81,24 @@ test('an older Node hands its arguments over to the Node that was installed alon
   skip,
 }, async () => {
   install('24.21.0', '#!/bin/sh\necho "$@ pool=$UV_THREADPOOL_SIZE"\nexit 7\n')
-  const { exit, out } = await new OldNode('run', 'a b.job.ts', '--json').done
+  const { exit, out } = await new OldNode(['run', 'a b.job.ts', '--json']).done
   assert.equal(exit, 7)
   assert.match(out, /tidemark\.mjs run a b\.job\.ts --json pool=\d+\n$/)
 })
 
-test('a signal goes to the Node that does the work, and its end is the end', { skip }, async () => {
-  install('24.21.0', "#!/bin/sh\ntrap 'echo drained; exit 0' TERM\necho ready\nwhile :; do sleep 0.05; done\n")
-  const draining = new OldNode('run', 'x')
-  await until('it runs', () => draining.out.includes('ready'))
-  draining.child.kill('SIGTERM')
-  const drained = await draining.done
-  assert.deepEqual([drained.exit, drained.signal, drained.out], [0, null, 'ready\ndrained\n'])
-  install('24.21.0', '#!/bin/sh\nkill -INT $$\n')
-  assert.equal((await new OldNode('run', 'x').done).signal, 'SIGINT')
-})
+for (const preloads of [[], ['slow.mjs']]) {
+  const when = preloads.length === 0 ? '' : ', also one that comes while it is being started'
+  test(`a signal goes to the Node that does the work, and its end is the end${when}`, { skip }, async () => {
+    install('24.21.0', "#!/bin/sh\ntrap 'echo drained; exit 0' TERM\necho ready\nwhile :; do sleep 0.05; done\n")
+    const draining = new OldNode(['run', 'x'], ...preloads)
+    await until('it runs', () => draining.out.includes('ready'))
+    draining.child.kill('SIGTERM')
+    const drained = await draining.done
+    assert.deepEqual([drained.exit, drained.signal, drained.out], [0, null, 'ready\ndrained\n'])
+    install('24.21.0', '#!/bin/sh\nkill -INT $$\n')
+    assert.equal((await new OldNode(['run', 'x'], ...preloads).done).signal, 'SIGINT')
+  })
+}
 
 test('the real thing: the command runs by the other Node', { skip }, async () => {
   install('24.21.0', null)
@@ -92,7 +107,7 @@ test('the real thing: the command runs by the other Node', { skip }, async () =>
   const linked = join(ROOT, 'node_modules', 'tidemark', 'src')
   symlinkSync(join(dirname(BIN), '..', 'src'), linked)
   copyFileSync(join(dirname(BIN), '..', 'package.json'), join(dirname(linked), 'package.json'))
-  const { exit, out, error } = await new OldNode('--version').done
+  const { exit, out, error } = await new OldNode(['--version']).done
   assert.equal(exit, 0, error)
   assert.match(out, /^tidemark \d+\.\d+\.\d+\n$/)
 })
@@ -102,7 +117,7 @@ test('without it, or with one that is too old, the message says what to install:
     `^tidemark needs Node 24 or later; this is 20\\.1\\.0\\.\\nInstall Node 24 or later \\(.*\\), or add it to this project: npm install ${NAME}@24\\n$`,
   )
   const expectAdvice = async (): Promise<void> => {
-    const { exit, out, error } = await new OldNode('--help').done
+    const { exit, out, error } = await new OldNode(['--help']).done
     assert.deepEqual([exit, out], [70, ''])
     assert.match(error, says)
   }
@@ -116,7 +131,7 @@ test('without it, or with one that is too old, the message says what to install:
 
 test('one that this machine cannot start: exit 70, and what to install', { skip }, async () => {
   install('24.21.0', '#!/no/such/loader\n')
-  const { exit, error } = await new OldNode('--help').done
+  const { exit, error } = await new OldNode(['--help']).done
   assert.equal(exit, 70)
   assert.match(error, /cannot be started: .*ENOENT\nInstall Node 24 or later/)
 })
