@@ -79,7 +79,7 @@ export interface SetDef<in out K, in out V> extends StoreDef {
   readonly '~holds'?: { key: K; value: V } | undefined
 }
 
-/** How long an entry lives after it was last put, and by which clock: `event` is the task's watermark. */
+/** How long an entry lives after it was last put, and by which clock: `event` is the greatest time of a record so far. */
 export interface TtlOptions {
   readonly after: Duration
   /** Default `event`: deterministic under replay. */

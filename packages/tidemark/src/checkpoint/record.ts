@@ -8,6 +8,8 @@ export interface InputPosition {
   readonly position: number
   /** Largest event time seen, minus the stream's bound; null before the first message. */
   readonly watermarkMs: number | null
+  /** Greatest time of a record so far, by which entries with a TTL go; null before the first message. */
+  readonly newestMs?: number | null
   /** The end offset at which this input's end was last handled; null if never. */
   readonly endedAt: number | null
   /** Intermediate inputs: the last mark of each producing task. */

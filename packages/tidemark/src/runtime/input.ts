@@ -32,11 +32,13 @@ export interface InputOptions {
   /** Tasks that write the intermediate stream. */
   readonly producers: number
   readonly restored: InputPosition | null
-  readonly eventTime: EventTime
-  /** Event time is told with each record, for stores with a TTL; else with each batch. */
-  readonly exactTime: boolean
   /** No record may be processed until this has settled. */
   readonly wait: (promise: Promise<void>) => void
+}
+
+interface TimeOfStore {
+  readonly eventTime: EventTime
+  readonly place: number
 }
 
 /**
@@ -53,9 +55,8 @@ export class Input {
   readonly #cursor = new RecordCursor()
   readonly #board = new MarkBoard()
   readonly #ahead: KeysAhead
-  readonly #eventTime: EventTime
-  readonly #exactTime: boolean
-  readonly #clockPlace: number
+  /** Of stores with a TTL by event time, with the input's number in each. */
+  readonly #eventTimes: TimeOfStore[] = []
   #position: number
   #newestMs: number = Number.NEGATIVE_INFINITY
   #passedMs: number = Number.NEGATIVE_INFINITY
@@ -79,15 +80,18 @@ export class Input {
     if (restored !== null) {
       this.#board.restore(restored.marks, options.producers)
       if (restored.watermarkMs !== null) {
-        this.#newestMs = restored.watermarkMs + options.outOfOrderMs
         this.#passedMs = restored.watermarkMs
+        if (this.kind === 'source') this.#newestMs = restored.watermarkMs + options.outOfOrderMs
       }
+      this.#newestMs = restored.newestMs ?? this.#newestMs
     }
     options.reader.seek(this.#position)
     this.#ahead = new KeysAhead(options.origin.key, options.time === null)
-    this.#eventTime = options.eventTime
-    this.#clockPlace = options.eventTime.join(this.#passedMs)
-    this.#exactTime = options.exactTime
+  }
+
+  /** From now on, the times of its records are told there. */
+  tells(eventTime: EventTime): void {
+    this.#eventTimes.push({ eventTime, place: eventTime.join(this.#newestMs) })
   }
 
   get position(): number {
@@ -146,6 +150,7 @@ export class Input {
     return {
       position: this.#position,
       watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
+      newestMs: Number.isFinite(this.#newestMs) ? this.#newestMs : null,
       endedAt: this.#endedAt,
       marks: this.kind === 'intermediate' ? this.#board.toJSON() : {},
     }
@@ -223,17 +228,27 @@ export class Input {
         return
       }
       row.load(this.origin, cursor, cursor.timestamp, this.#board.watermarkMs)
+      this.#newer(cursor.timestamp)
     } else {
       this.#records++
       row.load(this.origin, cursor, cursor.timestamp, Number.NEGATIVE_INFINITY)
       const time = this.#options.time
       const timestamp = time === null ? cursor.timestamp : time(row.value)
-      if (timestamp > this.#newestMs) this.#newestMs = timestamp
+      this.#newer(timestamp)
       row.timestamp = timestamp
       row.watermarkMs = this.#newestMs - this.#options.outOfOrderMs
-      if (this.#exactTime) this.#eventTime.moved(this.#clockPlace, row.watermarkMs)
     }
     this.root.process(row)
+  }
+
+  /** A record has this time. Marks play no part: where they stand between records depends on the producers' commits. */
+  #newer(timestampMs: number): void {
+    if (timestampMs <= this.#newestMs) return
+    this.#newestMs = timestampMs
+    for (let i = 0; i < this.#eventTimes.length; i++) {
+      const { eventTime, place } = this.#eventTimes[i] as TimeOfStore
+      eventTime.moved(place, timestampMs)
+    }
   }
 
   #takeMark(cursor: RecordCursor): void {
@@ -247,14 +262,14 @@ export class Input {
     else if (this.#quiet) this.#activate()
   }
 
-  /** Newest event time seen; minus infinity before the first message. */
+  /** Greatest time of a record so far; minus infinity before the first message. */
   get newestMs(): number {
     return this.#newestMs
   }
 
   /** Tests only: event time goes on although no message came. */
   moveEventTime(toMs: number): void {
-    if (toMs > this.#newestMs) this.#newestMs = toMs
+    this.#newer(toMs)
     this.advance()
   }
 
@@ -263,7 +278,6 @@ export class Input {
     const watermarkMs = this.watermarkMs
     if (watermarkMs > this.#passedMs) {
       this.#passedMs = watermarkMs
-      this.#eventTime.moved(this.#clockPlace, watermarkMs)
       this.root.advance(watermarkMs)
     }
   }

@@ -1,24 +1,22 @@
 import type { CheckpointRecord } from '../checkpoint/record.ts'
 import { PartitionReader } from '../log/embedded/partition-reader.ts'
 import type { Compiled } from './compile.ts'
-import { EventTime } from './event-time.ts'
+import { connectEventTimes } from './event-time.ts'
 import { Input } from './input.ts'
 import type { Origin } from './message.ts'
 import type { TaskOptions } from './task.ts'
 
 /**
  * The inputs of a task, one for each stream that has its partition, later stages first: what is in flight is finished
- * before more is taken in. `exactTime`: stores need the event time of each record. `wait`: no messages until it settles.
+ * before more is taken in. `wait`: no messages until it settles.
  */
 export function makeInputs(
   options: TaskOptions,
   compiled: Compiled,
   record: CheckpointRecord | null,
-  exactTime: boolean,
   wait: (promise: Promise<void>) => void,
 ): Input[] {
   const inputs: Input[] = []
-  const eventTime = new EventTime(options.state.clock)
   for (const { stream, info, kind, producers } of options.inputs) {
     const root = compiled.roots.get(stream.name)
     if (root === undefined || options.index >= info.partitions) continue
@@ -51,11 +49,10 @@ export function makeInputs(
         root,
         producers,
         restored: record?.inputs[stream.name] ?? null,
-        eventTime,
-        exactTime,
         wait,
       }),
     )
   }
+  connectEventTimes(options.nodes, inputs, options.state.clock)
   return inputs.reverse()
 }

@@ -122,7 +122,7 @@ export class Task {
     this.#compiled = this.#compile(record)
     this.#lookups = new Lookups(this.#compiled.lookups)
     const wait = (promise: Promise<void>): void => this.#waitFor(promise)
-    this.inputs = makeInputs(options, this.#compiled, record, this.#timed, wait)
+    this.inputs = makeInputs(options, this.#compiled, record, wait)
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
     const { repartitions } = this.#compiled
     const { clock, state } = options

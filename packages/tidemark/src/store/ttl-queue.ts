@@ -1,7 +1,7 @@
 import type { ByteMap } from './byte-map.ts'
 import { KeyLog } from './key-log.ts'
 import { keyAfter } from './prefix.ts'
-import type { TaskClock } from './task-clock.ts'
+import type { StoreTime, TaskClock } from './task-clock.ts'
 import type { Base, StoreTtl } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
 
@@ -43,6 +43,8 @@ export class TtlQueue {
   readonly #ttl: StoreTtl
   readonly #base: Base
   readonly #clock: TaskClock
+  /** Null: by processing time. */
+  readonly #time: StoreTime | null
   readonly #bucketMs: number
   readonly #walkEveryMs: number
   readonly #maxBytes: number
@@ -63,6 +65,7 @@ export class TtlQueue {
     this.#ttl = ttl
     this.#base = context.base
     this.#clock = context.clock
+    this.#time = ttl.time === 'event' ? context.clock.timeOf(store.spec.name) : null
     this.#bucketMs = Math.max(1, Math.ceil(ttl.durationMs / BUCKETS))
     this.#walkEveryMs = Math.ceil(ttl.durationMs / WALKS)
     this.#maxBytes = context.ttlQueueBytes ?? MAX_QUEUE_BYTES
@@ -71,7 +74,7 @@ export class TtlQueue {
 
   /** The store's time: entries with a deadline at or before it have ended. Minus infinity: not known yet. */
   get nowMs(): number {
-    return this.#ttl.time === 'event' ? this.#clock.eventMs : this.#clock.processingMs
+    return this.#time === null ? this.#clock.processingMs : this.#time.ms
   }
 
   /**

@@ -190,7 +190,12 @@ export class TestHarness {
     this.#clock.advance(ms)
     const sources = this.#tasks.flatMap((t) => t.inputs).filter((i) => i.kind === 'source')
     const newestMs = Math.max(...sources.map((i) => i.newestMs))
-    if (Number.isFinite(newestMs)) for (const input of sources) input.moveEventTime(newestMs + ms)
+    if (Number.isFinite(newestMs)) {
+      for (const input of sources) input.moveEventTime(newestMs + ms)
+      this.pump()
+      // Entries behind a repartition end too, as they would by a record of that time.
+      for (const input of this.#tasks.flatMap((t) => t.inputs)) input.moveEventTime(newestMs + ms)
+    }
     this.pump()
   }
 

@@ -13,10 +13,8 @@ import { FanOut, NOTHING, Operator } from '../../src/runtime/operators/operator.
 import { RepartitionOperator } from '../../src/runtime/operators/outputs.ts'
 import { Pulse } from '../../src/runtime/pulse.ts'
 import { Row } from '../../src/runtime/row.ts'
-import { EventTime } from '../../src/runtime/event-time.ts'
 import { string } from '../../src/serde/string.ts'
 import type { Serde } from '../../src/serde/serde.ts'
-import { TaskClock } from '../../src/store/task-clock.ts'
 import { batch, commit, spec, transaction } from '../log/embedded/harness.ts'
 
 /** Lets nothing through but the progress of event time. */
@@ -50,8 +48,6 @@ function setting(sent: ProducerMark | null = null) {
     root,
     producers: 0,
     restored: null,
-    eventTime: new EventTime(new TaskClock()),
-    exactTime: false,
     wait: () => {},
   })
   let id = 0

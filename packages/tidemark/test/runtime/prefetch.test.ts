@@ -4,7 +4,6 @@ import { BatchEncoder } from '../../src/log/batch-encoder.ts'
 import type { PartitionReader } from '../../src/log/embedded/partition-reader.ts'
 import { RecordCursor } from '../../src/log/record-cursor.ts'
 import type { OffsetsView } from '../../src/log/types.ts'
-import { EventTime } from '../../src/runtime/event-time.ts'
 import { GuardedStore } from '../../src/runtime/guarded-store.ts'
 import { Input } from '../../src/runtime/input.ts'
 import type { Origin } from '../../src/runtime/message.ts'
@@ -19,7 +18,6 @@ import type { Gate } from '../../src/runtime/scope.ts'
 import type { Serde } from '../../src/serde/serde.ts'
 import { string } from '../../src/serde/string.ts'
 import { uint } from '../../src/serde/uint.ts'
-import { TaskClock } from '../../src/store/task-clock.ts'
 import type { KeyBatch, RawStore } from '../../src/store/types.ts'
 import { WindowKeys } from '../../src/store/window-key.ts'
 import { Harness, kvSpec, windowSpec } from '../store/harness.ts'
@@ -148,8 +146,6 @@ test('an input takes no record of a batch before its state is there', async () =
     restored: null,
     streamId: 0,
     pulse: new Pulse(),
-    eventTime: new EventTime(new TaskClock()),
-    exactTime: false,
     wait: (promise: Promise<void>) => {
       waiting = promise
     },

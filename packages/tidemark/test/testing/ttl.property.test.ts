@@ -37,7 +37,7 @@ function counting(time: 'event' | 'processing'): {
 }
 
 describe('TTL in a job', () => {
-  it('by event time: the watermark ends entries; what is ended is gone from the store and its count', () => {
+  it('by event time: the times of records end entries; what is ended is gone from the store and its count', () => {
     const { job, counts } = counting('event')
     const t = testJob(job)
     for (const at of [0, 1000, 10_000, 20_500, 20_600]) t.send(clicks, 'ada', { at })
