@@ -1,5 +1,6 @@
 import { type Disk, readFile, replaceFile } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
+import { crc32c } from '../log/crc/crc32c.ts'
 import { MANIFEST_NAME } from '../lsm/manifest.ts'
 import type { Engine } from './engine.ts'
 
@@ -49,7 +50,12 @@ export function readPlaces(disk: Disk, directory: string): Places | null {
   } catch (cause) {
     throw damaged(path, cause)
   }
-  const { version, stores } = read as { readonly version?: unknown; readonly stores?: unknown }
+  if (typeof read !== 'object' || read === null) throw damaged(path, undefined)
+  const { version, stores, crc } = read as {
+    readonly version?: unknown
+    readonly stores?: unknown
+    readonly crc?: unknown
+  }
   if (typeof version === 'number' && version > VERSION) {
     throw new TidemarkError(
       'ERR_FORMAT_NEWER',
@@ -60,6 +66,7 @@ export function readPlaces(disk: Disk, directory: string): Places | null {
     )
   }
   if (version !== VERSION || typeof stores !== 'object' || stores === null) throw damaged(path, undefined)
+  if (crc !== checksum(stores)) throw damaged(path, undefined)
   return new Map(Object.entries(stores as Readonly<Record<string, string>>))
 }
 
@@ -73,7 +80,14 @@ function damaged(path: string, cause: unknown): TidemarkError {
 
 export function writePlaces(disk: Disk, directory: string, places: Places): void {
   const stores = Object.fromEntries([...places].toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  replaceFile(disk, directory, PLACES_NAME, Buffer.from(`${JSON.stringify({ version: VERSION, stores }, null, 1)}\n`))
+  const text = JSON.stringify({ version: VERSION, stores, crc: checksum(stores) }, null, 1)
+  replaceFile(disk, directory, PLACES_NAME, Buffer.from(`${text}\n`))
+}
+
+/** Of the stores as JSON without white space: a name that was changed by a flipped bit would be another engine, or store. */
+function checksum(stores: object): string {
+  const bytes = Buffer.from(JSON.stringify(stores))
+  return crc32c(bytes, 0, bytes.length).toString(16).padStart(8, '0')
 }
 
 /** True if the task has, or had, stores in sorted files of its own directory. */

@@ -1,12 +1,14 @@
 import type { Disk } from '../disk/disk.ts'
-import { isTidemarkError } from '../errors/error.ts'
+import { fromWireError, isTidemarkError } from '../errors/error.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import type { Finding, VerifyReport } from '../lsm/finding.ts'
 import { verifyBase } from '../lsm/verify-base.ts'
 import type { Base } from '../store/types.ts'
 import { FILE_ENGINES, openEngine } from './engine.ts'
 import { LEVELDB } from './leveldb.ts'
+import { LMDB } from './lmdb.ts'
 import { directoryOf, FILES_PLACE, readPlaces } from './placement.ts'
+import { readInChild } from './verify-child.ts'
 import { verifyLevelTable } from './verify-leveldb.ts'
 
 const ALL = { from: null, to: null, reverse: false, limit: Number.POSITIVE_INFINITY } as const
@@ -16,6 +18,8 @@ const STEP_ENTRIES = 4096
 /** What one engine keeps for a task, verified. */
 export interface PlaceReport extends VerifyReport {
   readonly directory: string
+  /** It is damaged, and its engine trusts what it reads: to open it might end this process. */
+  readonly unsafe: boolean
 }
 
 export interface VerifyPlacesOptions {
@@ -31,7 +35,7 @@ export interface VerifyPlacesOptions {
 /**
  * Reads all that engines other than the sorted files of the directory itself keep for a task, so that their own checksums
  * are checked: RocksDB checks each block that it reads, LevelDB's tables are checked block by block. LMDB has none: there
- * only its structure is. Never writes, beside a running job too.
+ * only its structure is, in a process of its own, which damage may end. Never writes, beside a running job too.
  */
 export async function verifyPlaces(options: VerifyPlacesOptions): Promise<PlaceReport[]> {
   const { disk, directory, findingOf } = options
@@ -49,13 +53,14 @@ export async function verifyPlaces(options: VerifyPlacesOptions): Promise<PlaceR
   return reports
 }
 
-const NOTHING: VerifyReport = { files: 0, bytes: 0, entries: 0, checkpoints: [], findings: [] }
+const NOTHING = { files: 0, bytes: 0, entries: 0, checkpoints: [], findings: [], unsafe: false } as const
 
 async function verifyPlace(options: VerifyPlacesOptions, engine: string, directory: string): Promise<PlaceReport> {
   const { disk, inTurns, findingOf } = options
   if (FILE_ENGINES.some((name) => name === engine)) {
-    return { ...(await inTurns(verifyBase(disk, directory))), directory }
+    return { ...(await inTurns(verifyBase(disk, directory))), directory, unsafe: false }
   }
+  if (engine === LMDB.name) return verifyInChild(options, engine, directory)
   const findings: Finding[] = engine === LEVELDB.name ? await inTurns(verifyTables(disk, directory)) : []
   try {
     const cache = new BlockCache({ capacityBytes: CACHE_BYTES })
@@ -63,12 +68,23 @@ async function verifyPlace(options: VerifyPlacesOptions, engine: string, directo
     try {
       const { files, bytes } = base.statistics()
       const entries = await inTurns(scanAll(base, directory, findings, findingOf))
-      return { directory, files, bytes, entries, checkpoints: [base.id], findings }
+      return { directory, files, bytes, entries, checkpoints: [base.id], findings, unsafe: false }
     } finally {
       base.close()
     }
   } catch (error) {
     return { ...NOTHING, directory, findings: [...findings, findingOf(error, directory)] }
+  }
+}
+
+async function verifyInChild(options: VerifyPlacesOptions, engine: string, directory: string): Promise<PlaceReport> {
+  const { findingOf } = options
+  try {
+    const { failures, ...report } = await readInChild(engine, directory)
+    const findings = failures.map(({ store, error }) => ({ ...findingOf(fromWireError(error), directory), store }))
+    return { ...report, directory, findings, unsafe: findings.length > 0 }
+  } catch (error) {
+    return { ...NOTHING, directory, findings: [findingOf(error, directory)], unsafe: true }
   }
 }
 

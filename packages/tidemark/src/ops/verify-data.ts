@@ -35,7 +35,6 @@ export interface VerifyDataOptions {
  */
 export async function verifyData(data: DataDir, options: VerifyDataOptions = {}): Promise<DataReport> {
   const { store } = options
-  const opening = await openAll(data, store)
   const directories: DirectoryReport[] = []
   for (const { directory, task } of stateDirectories(data, store)) {
     const report = await inTurns(verifyBase(data.disk, directory))
@@ -44,16 +43,19 @@ export async function verifyData(data: DataDir, options: VerifyDataOptions = {})
     )
     directories.push({ ...report, findings, directory, task })
   }
+  let unsafe = false
   for (const { meta } of data.tasks()) {
     if (store !== undefined && !meta.stores.some(({ name }) => name === store)) continue
     const places = { disk: data.disk, directory: data.stateDirectory(meta), findingOf, inTurns }
-    for (const report of await verifyPlaces(places)) {
+    for (const { unsafe: isUnsafe, ...report } of await verifyPlaces(places)) {
+      unsafe ||= isUnsafe
       const findings = report.findings.filter(
         (each) => store === undefined || each.store === null || each.store === store,
       )
       directories.push({ ...report, findings, task: meta.task })
     }
   }
+  const opening = unsafe ? [] : await openAll(data, store)
   const log = store === undefined ? await inTurns(verifyLog(data)) : null
   const all = [...opening, ...directories.flatMap((each) => each.findings), ...(log?.findings ?? [])]
   return { directories, tasks: opening, log, damages: all.filter((each) => each.kind === 'damage').length }

@@ -91,6 +91,22 @@ for (const [engine, tables] of [
   })
 }
 
+test('S4: pages of lmdb that were overwritten or cut off, by which its reader crashes, are findings and end nobody', async () => {
+  const { data } = await made('lmdb', 'lmdb-pages')
+  await enginesClosed()
+  const path = largest(join(data, 'state/0/lmdb'), /\.mdb$/)
+  const bytes = readFileSync(path)
+  // Behind the two pages that say where all begins.
+  const overwritten = bytes.map((byte, at) => (at >= 2 * 4096 && at % 3 === 0 ? 0xff : byte))
+  for (const damaged of [overwritten, bytes.subarray(0, 8 * 4096)]) {
+    writeFileSync(path, damaged)
+    const { damages, directories } = await verify(data)
+    assert.ok(damages > 0)
+    const named = directories.find(({ directory }) => directory.endsWith('lmdb'))
+    assert.match(named?.findings[0]?.what ?? '', /^ERR_STATE_CORRUPT: /)
+  }
+})
+
 test('S4: a wrong bit in the journal of leveldb, which passes over it, is named and its state not served', async () => {
   const { data } = await made('leveldb', 'leveldb-journal')
   await enginesClosed()
