@@ -1,4 +1,5 @@
 import type { CachePartStatistics, CacheStatistics } from '../store/base-statistics.ts'
+import { BlockBuffers } from './block-buffers.ts'
 import { ClockRing } from './clock-ring.ts'
 
 /** What a cached part of a file is: the order of the statistics. */
@@ -39,14 +40,17 @@ export class BlockCache {
   readonly #capacityBytes: number
   readonly #parts = new ClockRing()
   readonly #large = new ClockRing()
+  /** For data blocks that come in, from those that go. */
+  readonly buffers: BlockBuffers
   /** Look-ups by kind, hits and misses; counted up by owners. */
   readonly reads: Float64Array = new Float64Array(KINDS)
   readonly #misses = new Float64Array(KINDS)
   #prefetched = 0
 
-  /** `capacityBytes` of 0 caches nothing. */
-  constructor(options: { readonly capacityBytes: number }) {
+  /** `capacityBytes` of 0 caches nothing. `poisons`: see BlockBuffers. */
+  constructor(options: { readonly capacityBytes: number; readonly poisons?: boolean }) {
     this.#capacityBytes = options.capacityBytes
+    this.buffers = new BlockBuffers(options)
   }
 
   get capacityBytes(): number {

@@ -18,9 +18,14 @@ export function readInto(file: DiskFile, target: Uint8Array, at: number, positio
   return done
 }
 
-/** Reads bytes that must be there. Throws ERR_STATE_CORRUPT, ERR_DISK_IO. */
-export function readExactly(file: DiskFile, position: number, length: number, store?: string): Uint8Array {
-  const bytes = new Uint8Array(length)
+/** Reads bytes that must be there, into `bytes` if it is given. Throws ERR_STATE_CORRUPT, ERR_DISK_IO. */
+export function readExactly(
+  file: DiskFile,
+  position: number,
+  length: number,
+  store?: string,
+  bytes: Uint8Array = new Uint8Array(length),
+): Uint8Array {
   checkLength(file.path, readInto(file, bytes, 0, position, length), position, length, store)
   return bytes
 }

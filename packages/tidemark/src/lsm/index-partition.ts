@@ -1,10 +1,11 @@
 import { ByteReader } from '../serde/byte-reader.ts'
+import type { BlockBuffers } from './block-buffers.ts'
 import type { CacheOwner } from './block-cache.ts'
 import { CODEC_NONE } from './format.ts'
 import { Separators } from './separators.ts'
 
 /** What a block of a decoded partition takes beside its separator: the columns below, and the place in `cached`. */
-const BYTES_PER_BLOCK = 45
+const BYTES_PER_BLOCK = 46
 
 /**
  * Where some neighbouring data blocks of a section are, and which of them may hold a key. It owns those blocks in the
@@ -23,6 +24,11 @@ export class IndexPartition implements CacheOwner {
   /** The blocks as far as they are cached, ready to be searched; null when not. */
   readonly cached: (Uint8Array | null)[]
   readonly cachedReads: Uint8Array
+  /**
+   * Blocks that an iterator was given since they came, 1 for each: it may look at them after they have gone, so their
+   * buffers are not used again. A look-up of a key is done with a block before anything else is read.
+   */
+  readonly lent: Uint8Array
   /** Blocks in the cache, and those on their way there. */
   held = 0
   /** Whether the cache holds it: blocks of one that it does not hold could not be found again. */
@@ -30,10 +36,19 @@ export class IndexPartition implements CacheOwner {
   /** Bytes that were left over by decoding: 0 in a sound partition. */
   unread = 0
   readonly #rawBytes: number
+  readonly #buffers: BlockBuffers
 
   /** Decodes a partition whose CRC was checked. Throws ERR_SERDE when it does not hold `blocks` blocks. */
-  constructor(bytes: Uint8Array, start: number, end: number, blocks: number, cacheGroup: object) {
+  constructor(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    blocks: number,
+    cacheGroup: object,
+    buffers: BlockBuffers,
+  ) {
     this.cacheGroup = cacheGroup
+    this.#buffers = buffers
     this.separators = new Separators(bytes, blocks)
     this.positions = new Float64Array(blocks)
     this.sizes = new Uint32Array(blocks)
@@ -42,6 +57,7 @@ export class IndexPartition implements CacheOwner {
     this.codecs = new Uint8Array(blocks)
     this.cached = new Array<Uint8Array | null>(blocks).fill(null)
     this.cachedReads = new Uint8Array(blocks)
+    this.lent = new Uint8Array(blocks)
     this.#rawBytes = end - start
     this.#read(new ByteReader(bytes, start, end))
   }
@@ -76,7 +92,10 @@ export class IndexPartition implements CacheOwner {
   }
 
   evict(block: number): boolean {
+    const bytes = this.cached[block] as Uint8Array
     this.cached[block] = null
+    if (this.lent[block] === 0) this.#buffers.give(bytes)
+    this.lent[block] = 0
     this.held--
     return true
   }

@@ -9,7 +9,7 @@ export interface SectionFile {
   readonly cache: BlockCache
   readonly counters: ReadCounters
   /** Reads bytes and verifies them. Throws ERR_STATE_CORRUPT, ERR_DISK_IO. */
-  readVerified(position: number, sizeBytes: number, crc: number, store: string): Uint8Array
+  readVerified(position: number, sizeBytes: number, crc: number, store: string, target?: Uint8Array): Uint8Array
   /** As `readVerified`, without keeping this thread waiting. */
   readVerifiedLater(part: MissingPart): Promise<Uint8Array>
   /** One use more; the file stays open until each is given back by `release`. */

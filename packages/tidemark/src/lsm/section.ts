@@ -176,7 +176,7 @@ export class Section implements CacheOwner {
     const blocks = (firstBlocks[number + 1] as number) - (firstBlocks[number] as number)
     let partition: IndexPartition | null = null
     try {
-      partition = new IndexPartition(bytes, start, end, blocks, this.cacheGroup)
+      partition = new IndexPartition(bytes, start, end, blocks, this.cacheGroup, this.file.cache.buffers)
     } catch (error) {
       if (!isTidemarkError(error, 'ERR_SERDE')) throw error
     }
@@ -206,10 +206,13 @@ export class Section implements CacheOwner {
     }
   }
 
-  /** Makes a data block available in blockBytes[blockStart, blockEnd). */
+  /** Makes a data block available in blockBytes[blockStart, blockEnd), for as long as the caller likes. */
   load(block: number): void {
     const number = this.partitionOf(block)
-    this.#loadBlock(this.partition(number), block - (this.#table.firstBlocks[number] as number))
+    const partition = this.partition(number)
+    const place = block - (this.#table.firstBlocks[number] as number)
+    this.#loadBlock(partition, place)
+    partition.lent[place] = 1
   }
 
   #loadBlock(partition: IndexPartition, block: number): void {
@@ -234,8 +237,10 @@ export class Section implements CacheOwner {
   #readBlock(partition: IndexPartition, block: number): void {
     const position = partition.positions[block] as number
     const size = partition.sizes[block] as number
-    const stored = this.file.readVerified(position, size, partition.crcs[block] as number, this.head.name)
+    const target = this.file.cache.buffers.take(size)
+    const stored = this.file.readVerified(position, size, partition.crcs[block] as number, this.head.name, target)
     const bytes = this.plainBlock(partition, block, stored)
+    if (bytes !== stored) this.file.cache.buffers.give(stored)
     this.#keepBlock(partition, block, bytes)
     this.blockBytes = bytes
     this.blockStart = 0

@@ -112,11 +112,11 @@ export class SortedFile implements SectionFile {
     this.#onUnused.push(action)
   }
 
-  readVerified(position: number, sizeBytes: number, crc: number, store: string): Uint8Array {
+  readVerified(position: number, sizeBytes: number, crc: number, store: string, target?: Uint8Array): Uint8Array {
     const { resident } = this
     const bytes =
       resident === null
-        ? readExactly(this.#file, position, sizeBytes, store)
+        ? readExactly(this.#file, position, sizeBytes, store, target)
         : resident.subarray(position, position + sizeBytes)
     this.#verify(bytes, position, crc, store)
     return bytes

@@ -45,7 +45,11 @@ export class KeptTask {
   ) {
     this.#log = log
     this.nowMs = options.nowMs
-    this.base = openLsmBase({ disk, directory: STATE, cache: new BlockCache({ capacityBytes: 1 << 18 }) })
+    this.base = openLsmBase({
+      disk,
+      directory: STATE,
+      cache: new BlockCache({ capacityBytes: 1 << 18, poisons: true }),
+    })
     this.state = openTaskState({
       task: 'job-0',
       specs: [NUMBERS],
@@ -121,7 +125,7 @@ export class KeptTask {
 
 /** What a retained checkpoint holds, read as a tool reads it beside the owner. */
 export function readKept(disk: Disk, id: number): Map<string, number> {
-  const cache = new BlockCache({ capacityBytes: 1 << 18 })
+  const cache = new BlockCache({ capacityBytes: 1 << 18, poisons: true })
   const base = openLsmBase({ disk, directory: STATE, cache, readOnly: true, checkpoint: id })
   const state = openTaskState({ task: 'job-0', specs: [NUMBERS], base, deltas: [], id })
   try {

@@ -25,7 +25,7 @@ import { Places } from './places.ts'
 const places = new Places()
 after(() => places.remove())
 
-const cache = new BlockCache({ capacityBytes: 64 * 1024 })
+const cache = new BlockCache({ capacityBytes: 64 * 1024, poisons: true })
 
 function open(engine: Engine, directory: string): Base | Promise<Base> {
   return openEngine(engine, { disk: nodeDisk, directory, cache })

@@ -82,7 +82,7 @@ async function checkAfter(
   const base = await openEngine(engine, {
     disk: nodeDisk,
     directory,
-    cache: new BlockCache({ capacityBytes: 256 * 1024 }),
+    cache: new BlockCache({ capacityBytes: 256 * 1024, poisons: true }),
   })
   try {
     const { id } = base

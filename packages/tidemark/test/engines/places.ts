@@ -81,7 +81,7 @@ export function underTest(engine: Engine, places: Places): BaseUnderTest {
       openEngine(engine, {
         disk: nodeDisk,
         directory,
-        cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
+        cache: new BlockCache({ capacityBytes: CACHE_BYTES, poisons: true }),
         cacheBytes: CACHE_BYTES,
         readOnly,
       }),
@@ -95,7 +95,7 @@ export function splitUnderTest(choice: EngineChoice, stores: readonly string[], 
     name: `${choice.engine} with ${Object.entries(choice.stores).join(', ').replaceAll(',', ' in ')}`,
     place: () => places.place(),
     open: (directory, readOnly): Base | Promise<Base> => {
-      const cache = new BlockCache({ capacityBytes: CACHE_BYTES })
+      const cache = new BlockCache({ capacityBytes: CACHE_BYTES, poisons: true })
       const options = { disk: nodeDisk, directory, cache, cacheBytes: CACHE_BYTES }
       return readOnly ? openTaskBaseForReading(options) : openTaskBase({ ...options, choice, stores })
     },

@@ -19,7 +19,7 @@ import { Places, splitUnderTest } from './places.ts'
 const places = new Places()
 after(() => places.remove())
 
-const cache = new BlockCache({ capacityBytes: 64 * 1024 })
+const cache = new BlockCache({ capacityBytes: 64 * 1024, poisons: true })
 const SPLIT: EngineChoice = { engine: 'lsm', stores: { b: 'rocksdb', c: 'lmdb' } }
 
 /** Alone, several engines are not one: these hold for them with the deltas above them, which is tested below. */

@@ -87,7 +87,7 @@ const anyPart = fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 40 }), fc.nat({ max: 
 test('the cache stays within its bytes, and tells what it holds', () => {
   fc.assert(
     fc.property(fc.array(anyPart, { maxLength: 300 }), (adds) => {
-      const cache = new BlockCache({ capacityBytes: 20_000 })
+      const cache = new BlockCache({ capacityBytes: 20_000, poisons: true })
       const owners = [new Owner(41), new Owner(41), new Owner(41, {})]
       for (const [who, index, size, kind] of adds) {
         const one = owners[who] as Owner
@@ -109,7 +109,7 @@ test('the cache stays within its bytes, and tells what it holds', () => {
 })
 
 test('a scan does not displace blocks that are read often', () => {
-  const cache = new BlockCache({ capacityBytes: 100 * 1128 })
+  const cache = new BlockCache({ capacityBytes: 100 * 1128, poisons: true })
   const hot = new Owner(20)
   const cold = new Owner(5000)
   for (let i = 0; i < 20; i++) hot.offer(cache, i, 1000)
@@ -122,7 +122,7 @@ test('a scan does not displace blocks that are read often', () => {
 })
 
 test('large values displace each other before they displace blocks', () => {
-  const cache = new BlockCache({ capacityBytes: 1_000_000 })
+  const cache = new BlockCache({ capacityBytes: 1_000_000, poisons: true })
   const blocks = new Owner(700)
   const values = new Owner(500)
   for (let i = 0; i < 700; i++) blocks.offer(cache, i, 800)
@@ -132,7 +132,7 @@ test('large values displace each other before they displace blocks', () => {
 })
 
 test('what others hang on stays until they are gone', () => {
-  const cache = new BlockCache({ capacityBytes: 10 * 1128 })
+  const cache = new BlockCache({ capacityBytes: 10 * 1128, poisons: true })
   const index = new Owner(1)
   const blocks = new Owner(100)
   index.offer(cache, 0, 1000, 1)
@@ -145,7 +145,7 @@ test('what others hang on stays until they are gone', () => {
 })
 
 test('a block that is too large for the cache is not kept', () => {
-  const cache = new BlockCache({ capacityBytes: 8000 })
+  const cache = new BlockCache({ capacityBytes: 8000, poisons: true })
   const one = new Owner(1)
   one.offer(cache, 0, 1000)
   assert.equal(one.held[0], null)

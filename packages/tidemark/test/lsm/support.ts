@@ -35,7 +35,7 @@ export function compareKeys(a: Uint8Array, b: Uint8Array): number {
 }
 
 export function newCache(capacityBytes = 64 * 1024): BlockCache {
-  return new BlockCache({ capacityBytes })
+  return new BlockCache({ capacityBytes, poisons: true })
 }
 
 export function openBaseOn(disk: Disk, options: Partial<LsmOptions> = {}): LsmBase {

@@ -31,7 +31,7 @@ function shown(n: number, version: number): unknown {
 /** A task's state on sorted files, whose job is changed now and then. */
 class ChangingJob {
   readonly disk = new MemDisk()
-  readonly #cache = new BlockCache({ capacityBytes: 1 << 20 })
+  readonly #cache = new BlockCache({ capacityBytes: 1 << 20, poisons: true })
   deltas: StoredDelta[] = []
   committed = 0
   version = 0
@@ -187,7 +187,7 @@ test('V1: values of older versions, under older names, are read as the newest, t
       const base = openLsmBase({
         disk: job.disk,
         directory: '/state/0',
-        cache: new BlockCache({ capacityBytes: 1 << 20 }),
+        cache: new BlockCache({ capacityBytes: 1 << 20, poisons: true }),
         readOnly: true,
       })
       assert.ok(base.descriptors.length <= 1, JSON.stringify(base.descriptors))

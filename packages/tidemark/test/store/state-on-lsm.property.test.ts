@@ -13,7 +13,7 @@ import { drain, NUMBERS } from './harness.ts'
 /** A task's state on sorted files. */
 class OnFiles {
   readonly #disk = new MemDisk()
-  readonly #cache = new BlockCache({ capacityBytes: 1 << 20 })
+  readonly #cache = new BlockCache({ capacityBytes: 1 << 20, poisons: true })
   #deltas: StoredDelta[] = []
   #committed = 0
   state: TaskState = this.#open()

@@ -64,7 +64,7 @@ export const BUILT_INS: Readonly<Record<string, readonly string[]>> = {
   'node:http': ['query', 'ops', 'sources', 'cli'],
   'node:https': ['query', 'ops', 'sources', 'cli'],
   'node:net': ['cli'],
-  'node:child_process': ['cli'],
+  'node:child_process': ['engines', 'cli'],
   'node:worker_threads': ['log', 'runtime', 'cli', 'lsm', 'engines'],
   'node:readline': ['cli', 'sources'],
   'node:os': ['runtime', 'ops', 'cli'],
