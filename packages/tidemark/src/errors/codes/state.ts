@@ -112,6 +112,14 @@ export const STATE_ERRORS = {
       'In development: a key was put into a store of a task that does not own it, so that another task would look for it. ' +
       'Key the messages by it, or declare partitionBy.',
   },
+  ERR_STORE_RESCALE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'The entries of a store cannot be moved to another number of tasks, because their keys do not say which task they ' +
+      'belong to, or say another one than they are in. The message has the store and the way out.',
+  },
   ERR_ENGINE_UNKNOWN: {
     domain: 'state',
     retry: 'never',
