@@ -17,7 +17,7 @@ export function ownerOf(store: StoreDescriptor): OwnerOf {
   const { kind, partitionBy = 'identity', windowSizeMs } = store
   const name = store.of ?? store.name
   if (name.startsWith('$')) {
-    throw cannotMove(name, 'it holds open windows or timers', 'Let the job finish them before the savepoint')
+    throw cannotMove(name, 'it holds open windows or timers', 'Moving these is not built yet: keep the number of tasks')
   }
   if (partitionBy === 'opaque') {
     throw cannotMove(

@@ -52,7 +52,7 @@ test('R2: a store whose keys do not say their task is refused before anything is
   const cases = [
     [kv('o', { partitionBy: 'opaque' }), 'o', /opaque.*Say by partitionBy/],
     [kv('f', { partitionBy: 'function' }), 'f', /function.*Key it by the message key/],
-    [kv('$timers.t'), '$timers.t', /open windows or timers.*Let the job finish/],
+    [kv('$timers.t'), '$timers.t', /open windows or timers.*keep the number of tasks/],
     [kv('o#1', { of: 'o', partitionBy: 'opaque' }), 'o', /opaque/],
   ] as const
   for (const [store, name, text] of cases) {
