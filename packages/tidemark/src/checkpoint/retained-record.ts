@@ -22,9 +22,12 @@ export interface RetainedRecord {
   readonly id: number
   /** When it was retained, ms since 1970. */
   readonly atMs: number
-  /** Since the task's retained checkpoint before: commits, and the bytes of their changes. */
+  /** Since the one that was retained before, which may be gone by now: commits, and the bytes of their changes. */
   readonly commits: number
   readonly changedBytes: number
+  /** The same since the task's first, so that differences stay right whatever is given up. Older records lack them. */
+  readonly totalCommits?: number
+  readonly totalChangedBytes?: number
   /** Positions, marks and clock of the same freeze (C2). */
   readonly record: CheckpointRecord
 }
@@ -77,6 +80,22 @@ export function listRetained(disk: Disk, directory: string): RetainedCheckpoint[
     found.push({ ...record, manifest: readRetained(disk, directory, id) })
   }
   return found
+}
+
+/**
+ * Commits and bytes of changes of `record` since `before`, an older one of the same task, or since the first that the task
+ * knew of when there is none. A record of an older version knows only of those since the one that stood before it then.
+ */
+export function changesSince(
+  record: RetainedRecord,
+  before: RetainedRecord | undefined,
+): { readonly commits: number; readonly changedBytes: number } {
+  const { commits, changedBytes, totalCommits, totalChangedBytes } = record
+  if (totalCommits === undefined || totalChangedBytes === undefined) return { commits, changedBytes }
+  if (before === undefined) return { commits: totalCommits, changedBytes: totalChangedBytes }
+  const { totalCommits: commitsBefore, totalChangedBytes: bytesBefore } = before
+  if (commitsBefore === undefined || bytesBefore === undefined) return { commits, changedBytes }
+  return { commits: totalCommits - commitsBefore, changedBytes: totalChangedBytes - bytesBefore }
 }
 
 /** The moments that the names of a retained checkpoint stand for, ms since 1970. */

@@ -104,6 +104,9 @@ export class Retainer {
   #steady: SteadyClock
   #commits = 0
   #changedBytes = 0
+  /** Up to the one that was retained last, which may be given up by now. */
+  #totalCommits = 0
+  #totalChangedBytes = 0
 
   constructor(options: RetainerOptions) {
     this.#options = options
@@ -124,6 +127,9 @@ export class Retainer {
       if (record === null) this.#giveUp(id)
       else this.#known.push(record)
     }
+    const newest = this.#known.at(-1)
+    this.#totalCommits = newest?.totalCommits ?? newest?.commits ?? 0
+    this.#totalChangedBytes = newest?.totalChangedBytes ?? newest?.changedBytes ?? 0
     for (const record of this.#known) this.#rename(record, (name) => name.kind !== 'savepoint')
     for (const moment of this.#known.flatMap(momentsOf)) {
       this.#period = Math.max(this.#period, this.#periodOf(moment))
@@ -218,7 +224,11 @@ export class Retainer {
     const bytes = this.#records.get(id)
     invariant(bytes !== undefined, `the record of checkpoint ${id} of ${this.#options.task} is known`)
     const record = id === 0 ? { ...NOTHING, atMs } : decodeCheckpoint(bytes, this.#options.task)
-    return { names: [name], id, atMs, commits: this.#commits, changedBytes: this.#changedBytes, record }
+    const commits = this.#commits
+    const changedBytes = this.#changedBytes
+    const totalCommits = this.#totalCommits + commits
+    const totalChangedBytes = this.#totalChangedBytes + changedBytes
+    return { names: [name], id, atMs, commits, changedBytes, totalCommits, totalChangedBytes, record }
   }
 
   *#keep(record: RetainedRecord): Steps {
@@ -230,8 +240,11 @@ export class Retainer {
     if (!this.#known.some(({ id }) => id === record.id)) {
       const copying = base.retain(record.id, record.atMs)
       if (typeof copying === 'object') yield* copying
-      this.#commits = 0
-      this.#changedBytes = 0
+      // Commits that were decided since the record was made are of the next one.
+      this.#commits -= record.commits
+      this.#changedBytes -= record.changedBytes
+      this.#totalCommits += record.commits
+      this.#totalChangedBytes += record.changedBytes
     }
     failpoint('retain-after-manifest')
     this.#known = [...this.#known.filter(({ id }) => id !== record.id), record].sort((a, b) => a.id - b.id)

@@ -1,5 +1,11 @@
 import { checkpointNameMs } from '../checkpoint/checkpoint-name.ts'
-import { listRetained, momentsOf, type RetainedCheckpoint, type RetainedKind } from '../checkpoint/retained-record.ts'
+import {
+  changesSince,
+  listRetained,
+  momentsOf,
+  type RetainedCheckpoint,
+  type RetainedKind,
+} from '../checkpoint/retained-record.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { FileEntry } from '../lsm/manifest.ts'
 import type { DataDir, TaskInfo } from './data-dir.ts'
@@ -16,7 +22,7 @@ export interface RetainedPart {
   readonly bytes: number
   /** Entries in the files, older values and deletions among them. */
   readonly entries: number
-  /** Since the task's retained checkpoint before: commits and bytes of changes, and the files that came with them. */
+  /** Since the task's checkpoint before that is still retained: commits and bytes of changes, and the files that came with them. */
   readonly commits: number
   readonly changedBytes: number
   readonly addedFiles: number
@@ -78,7 +84,9 @@ export function listCheckpoints(data: DataDir): JobCheckpoint[] {
 }
 
 function part(retained: readonly RetainedCheckpoint[], index: number): Omit<RetainedPart, 'kind' | 'task'> {
-  const { id, atMs, commits, changedBytes, manifest } = retained[index] as RetainedCheckpoint
+  const record = retained[index] as RetainedCheckpoint
+  const { id, atMs, manifest } = record
+  const { commits, changedBytes } = changesSince(record, retained[index - 1])
   const before = new Set(retained[index - 1]?.manifest.files.map(({ name }) => name))
   const added = manifest.files.filter(({ name }) => !before.has(name))
   const others = new Set(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkpointName, checkpointNameMs } from '../../src/checkpoint/checkpoint-name.ts'
-import { listRetained, recordIds } from '../../src/checkpoint/retained-record.ts'
+import { changesSince, listRetained, recordIds } from '../../src/checkpoint/retained-record.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { emptyLog, KeptTask, readKept, STATE } from './kept-task.ts'
 
@@ -96,4 +96,54 @@ test('what was kept for a savepoint is given up at the next start (K2)', () => {
   const again = new KeptTask(disk, log, { nowMs: START_MS, settings: SETTINGS })
   assert.deepEqual(names(disk), ['20261124-030001'])
   again.state.close()
+})
+
+test('changes are counted against the one before that is still retained, also after some went and after a restart', () => {
+  const disk = new MemDisk()
+  const log = emptyLog()
+  const options = { nowMs: START_MS, settings: { intervalMs: MINUTE_MS, policy: [] } }
+  const first = new KeptTask(disk, log, options)
+  const commit = (task: KeptTask, times: number): void => {
+    for (let i = 0; i < times; i++) {
+      task.store.put(`key-${i}`, i)
+      task.commit()
+    }
+  }
+  const commits = (): number[] => {
+    const kept = listRetained(disk, STATE)
+    return kept.map((each, index) => changesSince(each, kept[index - 1]).commits)
+  }
+  commit(first, 2)
+  first.keepNamed('20261124-030000', 'manual')
+  commit(first, 3)
+  first.keepNamed('20261124-030001', 'manual')
+  const bytes = listRetained(disk, STATE).reduce((sum, { changedBytes }) => sum + changedBytes, 0)
+  first.retainer.release('20261124-030000')
+  commit(first, 4)
+  first.keepNamed('20261124-030002', 'manual')
+  const before = commits()
+  first.retainer.release('20261124-030001')
+  const [last] = listRetained(disk, STATE)
+  assert.ok(last !== undefined)
+  assert.equal(changesSince(last, undefined).changedBytes, bytes + last.changedBytes)
+  const alone = commits()
+  first.state.close()
+
+  const again = new KeptTask(disk, log, options)
+  commit(again, 1)
+  again.keepNamed('20261124-030003', 'manual')
+  commit(again, 2)
+  again.keepNamed('20261124-030004', 'manual')
+  const restarted = commits()
+  again.retainer.release('20261124-030003')
+  assert.deepEqual([before, alone, restarted, commits()], [[5, 4], [9], [9, 1, 2], [9, 3]])
+  again.state.close()
+})
+
+test('records of an older version, which have no totals, say what they know', () => {
+  const part = { names: [], atMs: 0, record: {} as never }
+  const old = { ...part, id: 1, commits: 2, changedBytes: 20 }
+  const young = { ...part, id: 2, commits: 3, changedBytes: 30, totalCommits: 5, totalChangedBytes: 50 }
+  assert.deepEqual(changesSince(old, undefined), { commits: 2, changedBytes: 20 })
+  assert.deepEqual(changesSince(young, old), { commits: 3, changedBytes: 30 })
 })
