@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { fromWireError, TidemarkError, type WireError } from '../errors/error.ts'
 import { awaitChange } from './await-change.ts'
+import { threadExecArgv } from '../log/thread-exec-argv.ts'
 import type { NativeEngineName } from './native.ts'
 
 /** What is asked of the thread; each gets one answer. */
@@ -56,6 +57,7 @@ export class EngineThread {
     const workerData: EngineThreadData = { engine, requests: requests.port2, urgent: urgent.port2, answered }
     const entry = import.meta.url.endsWith('.ts') ? './engine-thread-main.ts' : './engine-thread-main.js'
     this.#worker = new Worker(new URL(entry, import.meta.url), {
+      ...threadExecArgv(),
       workerData,
       transferList: [requests.port2, urgent.port2],
       name: `tidemark-${engine}`,

@@ -12,6 +12,7 @@ import type { ContainerStatus } from './container.ts'
 import { ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import type { Pulse } from './pulse.ts'
+import { threadExecArgv } from '../log/thread-exec-argv.ts'
 import type {
   ContainerInit,
   ContainerRequest,
@@ -179,6 +180,7 @@ export class ThreadContainer implements ContainerHost {
     this.#events = options.events
     const entry = import.meta.url.endsWith('.ts') ? './container-thread.ts' : './container-thread.js'
     this.#worker = new Worker(new URL(entry, import.meta.url), {
+      ...threadExecArgv(),
       name: `container ${options.index}`,
       workerData: init,
       transferList: [options.log.port, options.compaction],

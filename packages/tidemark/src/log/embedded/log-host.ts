@@ -9,6 +9,7 @@ import type { FsyncPolicy } from './options.ts'
 import { SharedOffsets } from './shared-offsets.ts'
 import type { LogStatistics } from './statistics.ts'
 import type { HostMessage, HostReply, LogThreadData, RemoteArguments, RemoteMethod } from './thread-messages.ts'
+import { threadExecArgv } from '../thread-exec-argv.ts'
 import type { LogPortInit } from './thread-log-port.ts'
 
 const RETENTION_INTERVAL_MS = 60_000
@@ -75,7 +76,11 @@ export class LogHost {
       retentionIntervalMs: options.retentionIntervalMs ?? RETENTION_INTERVAL_MS,
     }
     const entry = import.meta.url.endsWith('.ts') ? './log-thread.ts' : './log-thread.js'
-    const worker = new Worker(new URL(entry, import.meta.url), { workerData, name: 'tidemark-log' })
+    const worker = new Worker(new URL(entry, import.meta.url), {
+      ...threadExecArgv(),
+      workerData,
+      name: 'tidemark-log',
+    })
     const host = new LogHost(options, offsets, worker)
     const ready = new Promise<void>((resolve) => {
       const listen = (message: HostReply): void => {
