@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { TidemarkError, toWireError } from '../errors/error.ts'
+import { threadExecArgv } from '../log/thread-exec-argv.ts'
 import type {
   CompactionRequest,
   CompactionThreadData,
@@ -75,6 +76,7 @@ export class CompactionHost {
     const worker = new Worker(this.#options.entry ?? new URL(own, import.meta.url), {
       workerData,
       name: 'tidemark-compact',
+      ...threadExecArgv(),
     })
     worker.unref()
     worker.on('message', ({ client, reply }: FromCompactionThread) => {
