@@ -1,4 +1,4 @@
-import { enginesClosed } from '../engines/open-native.ts'
+import { enginesClosed } from '../engines/closing.ts'
 import { runCli } from './program.ts'
 import { exitWhenWritten, processTerminal } from './terminal.ts'
 

@@ -1,7 +1,7 @@
 import type { CheckpointTier, ErrorPolicy } from '../api/app.ts'
 import { type Duration, durationMs, showDuration } from '../api/duration.ts'
 import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
-import { ENGINES } from '../engines/engine.ts'
+import { ENGINES } from '../engines/registry.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { isEngineName, readStoreEngines, showStoreEngines } from './engine-settings.ts'
 import { parseRetention, showRetention } from './retention-text.ts'

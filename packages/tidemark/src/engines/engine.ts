@@ -1,86 +1,9 @@
-import { suggestion } from '../errors/nearest.ts'
-import { invariant, TidemarkError } from '../errors/error.ts'
-import type { LsmFailpoint } from '../lsm/failpoints.ts'
-import { type LsmOptions, openLsmBase } from '../lsm/lsm-base.ts'
+import { invariant } from '../errors/error.ts'
+import { openLsmBase } from '../lsm/lsm-base.ts'
 import type { Base } from '../store/types.ts'
 import { openMemoryBase } from './memory.ts'
-import type { NativeFailpoint } from './native-base.ts'
-import { NATIVE_ENGINES } from './native.ts'
-import { openNative } from './open-native.ts'
-
-/** The engines on Tidemark's own sorted files: see design/01, "Engines beside it". They open without waiting. */
-export const FILE_ENGINES = ['lsm', 'memory'] as const
-
-/** Every engine that Tidemark has. */
-export const ENGINES: readonly [...typeof FILE_ENGINES, ...typeof NATIVE_ENGINES] = [...FILE_ENGINES, ...NATIVE_ENGINES]
-
-export type FileEngine = (typeof FILE_ENGINES)[number]
-
-/** An engine of Tidemark, or the name of one that was registered (see `registerEngine`). */
-export type Engine = (typeof ENGINES)[number] | (string & {})
-
-/** A step of a write, for crash tests. */
-export type EngineFailpoint = LsmFailpoint | NativeFailpoint
-
-export interface OpenBaseOptions extends Omit<LsmOptions, 'resident' | 'failpoint'> {
-  /** Bytes that an engine with a cache of its own may keep (default 32 MiB); the file engines use `cache`. */
-  readonly cacheBytes?: number
-  /** Called at the steps named in LSM_FAILPOINTS or NATIVE_FAILPOINTS, for crash tests. */
-  readonly failpoint?: (name: EngineFailpoint) => void
-}
-
-/** An engine as it is registered: `baseConformance` of `tidemark/testing` says what its bases must do. */
-export interface EngineDefinition {
-  /** Letters, digits and `-`; it names a directory too. */
-  readonly name: string
-  /**
-   * Opens the committed state in a directory. `readOnly` is for a reader beside the owner, which may write meanwhile: a
-   * base that is empty if there is nothing yet. An engine that needs real files throws ERR_ENGINE_DISK without
-   * `disk.host`.
-   */
-  open(options: OpenBaseOptions): Base | Promise<Base>
-}
-
-const registered = new Map<string, EngineDefinition>()
-
-for (const name of FILE_ENGINES) registered.set(name, { name, open: (options) => openBase(name, options) })
-for (const name of NATIVE_ENGINES) registered.set(name, { name, open: (options) => openNative(name, options) })
-
-/**
- * Makes an engine known by its name, in this thread: call it in the module of the job, which every container imports (and
- * in tidemark.config.ts when the name is used there). The same name again replaces it. ERR_ENGINE_NAME: the name is one
- * of Tidemark's own, or cannot name a directory.
- */
-export function registerEngine(engine: EngineDefinition): void {
-  const { name } = engine
-  const own = ENGINES.some((known) => known === name)
-  if (own || !/^[a-z][a-z0-9-]{0,63}$/.test(name) || name === 'files') {
-    throw new TidemarkError(
-      'ERR_ENGINE_NAME',
-      `an engine cannot be registered as "${name}": ` +
-        (own ? 'Tidemark has one of this name' : 'a name is small letters, digits and -, and starts with a letter'),
-      { details: { engine: name } },
-    )
-  }
-  registered.set(name, engine)
-}
-
-/** Names of all engines: Tidemark's own, then the registered ones. */
-export function engineNames(): string[] {
-  return [...registered.keys()]
-}
-
-/** Throws ERR_ENGINE_UNKNOWN, with the nearest name, if there is no engine of this name; `where` starts the message. */
-export function assertEngine(name: string, where: string): void {
-  if (registered.has(name)) return
-  throw new TidemarkError(
-    'ERR_ENGINE_UNKNOWN',
-    `${where}: there is no engine "${name}".${suggestion(name, engineNames())}`,
-    {
-      details: { engine: name },
-    },
-  )
-}
+import { NATIVE_ENGINES, type NativeEngineName } from './native.ts'
+import { assertEngine, type Engine, type OpenBaseOptions, registeredEngine } from './registry.ts'
 
 /**
  * Opens the committed state in a directory with a file engine, without waiting. ERR_STATE_CORRUPT: a file is damaged or
@@ -98,5 +21,14 @@ export function openBase(engine: Engine, options: OpenBaseOptions): Base {
  */
 export function openEngine(engine: Engine, options: OpenBaseOptions): Base | Promise<Base> {
   assertEngine(engine, `the state in ${options.directory}`)
-  return (registered.get(engine) as EngineDefinition).open(options)
+  const registered = registeredEngine(engine)
+  if (registered !== undefined) return registered.open(options)
+  const native = NATIVE_ENGINES.find((name) => name === engine)
+  return native === undefined ? openBase(engine, options) : openNativeBase(native, options)
+}
+
+/** Most containers have no such engine: its modules are loaded when one does. */
+async function openNativeBase(name: NativeEngineName, options: OpenBaseOptions): Promise<Base> {
+  const { openNative } = await import('./open-native.ts')
+  return openNative(name, options)
 }

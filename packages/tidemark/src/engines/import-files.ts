@@ -2,7 +2,7 @@ import { murmur2 } from '../hash/murmur2.ts'
 import { openLsmBase } from '../lsm/lsm-base.ts'
 import { runWaiting } from '../lsm/open-files.ts'
 import type { Base, SortedCursor, SortedStore, StoreDescriptor } from '../store/types.ts'
-import { enginesClosed } from './open-native.ts'
+import { enginesClosed } from './closing.ts'
 import { openTaskBase, type TaskBaseOptions } from './open-task-base.ts'
 import { type EngineChoice, FILES_PLACE, placeOf } from './placement.ts'
 

@@ -2,7 +2,8 @@ import type { Disk } from '../disk/disk.ts'
 import { nodeProcesses } from '../disk/process-table.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { Base } from '../store/types.ts'
-import type { OpenBaseOptions } from './engine.ts'
+import type { OpenBaseOptions } from './registry.ts'
+import { closing } from './closing.ts'
 import { EngineThread } from './engine-thread.ts'
 import { EmptyBase } from './empty-base.ts'
 import { NativeBase } from './native-base.ts'
@@ -13,9 +14,6 @@ import { copyForReading, removeCopy, removeDeadCopies } from './reader-copy.ts'
 
 const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024
 const READER_ATTEMPTS = 5
-
-/** Databases of this thread that are being closed: their directory is free once they are. */
-const closing = new Map<string, Promise<void>>()
 
 /**
  * Opens a base on a native package, in the directory of the operating system that the options name. See `openEngine` for
@@ -164,9 +162,4 @@ async function free(location: string, closed: Promise<void>): Promise<void> {
   } finally {
     closing.delete(location)
   }
-}
-
-/** Settles when every database that this thread has closed is closed indeed; never rejects. */
-export async function enginesClosed(): Promise<void> {
-  await Promise.allSettled(closing.values())
 }

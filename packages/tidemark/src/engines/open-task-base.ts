@@ -1,5 +1,6 @@
 import type { Base } from '../store/types.ts'
-import { type OpenBaseOptions, openEngine } from './engine.ts'
+import { openEngine } from './engine.ts'
+import { type OpenBaseOptions } from './registry.ts'
 import {
   assertSamePlace,
   directoryOf,

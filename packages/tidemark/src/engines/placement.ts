@@ -2,7 +2,7 @@ import { type Disk, readFile, replaceFile } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { crc32c } from '../log/crc/crc32c.ts'
 import { MANIFEST_NAME } from '../lsm/manifest.ts'
-import type { Engine } from './engine.ts'
+import type { Engine } from './registry.ts'
 
 /** The file that says where the stores of a task are, in its state directory; without it all are in `files`. */
 const PLACES_NAME = 'ENGINES'

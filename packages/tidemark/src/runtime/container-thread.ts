@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../clock/clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
-import { enginesClosed } from '../engines/open-native.ts'
+import { enginesClosed } from '../engines/closing.ts'
 import { toWireError } from '../errors/error.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import { ThreadCompactor } from '../lsm/thread-compactor.ts'

@@ -1,4 +1,4 @@
-import { assertEngine, type Engine } from '../engines/engine.ts'
+import { assertEngine, type Engine } from '../engines/registry.ts'
 import type { EngineChoice } from '../engines/placement.ts'
 import { suggestion } from '../errors/nearest.ts'
 import { TidemarkError } from '../errors/error.ts'

@@ -1,5 +1,5 @@
 import { parseTaskProducer } from '../checkpoint/lineage.ts'
-import type { Engine } from '../engines/engine.ts'
+import type { Engine } from '../engines/registry.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ProducerState } from '../log/types.ts'
 import type { StoreDescriptor } from '../store/types.ts'

@@ -1,5 +1,5 @@
 import { after, test } from 'node:test'
-import { ENGINES } from '../../src/engines/engine.ts'
+import { ENGINES } from '../../src/engines/registry.ts'
 import { baseConformance } from '../../src/testing/base-conformance.ts'
 import { Places, underTest } from './places.ts'
 

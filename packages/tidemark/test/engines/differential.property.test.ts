@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { type Engine, ENGINES } from '../../src/engines/engine.ts'
+import { type Engine, ENGINES } from '../../src/engines/registry.ts'
 import type { EngineChoice } from '../../src/engines/placement.ts'
 import type { StoredDelta } from '../../src/log/types.ts'
 import { bytes } from '../../src/serde/bytes.ts'

@@ -4,14 +4,8 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import {
-  assertEngine,
-  type Engine,
-  engineNames,
-  ENGINES,
-  openEngine,
-  registerEngine,
-} from '../../src/engines/engine.ts'
+import { openEngine } from '../../src/engines/engine.ts'
+import { assertEngine, type Engine, engineNames, ENGINES, registerEngine } from '../../src/engines/registry.ts'
 import { BINDINGS, loadBinding } from '../../src/engines/load-binding.ts'
 import { decodeMeta } from '../../src/engines/native-meta.ts'
 import { nativeError } from '../../src/engines/native-error.ts'

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { Disk, DiskFile } from '../../disk/disk.ts'
-import { type Engine, openEngine } from '../../engines/engine.ts'
+import { openEngine } from '../../engines/engine.ts'
+import { type Engine } from '../../engines/registry.ts'
 import { BlockCache } from '../../lsm/block-cache.ts'
 import type { Compactor } from '../../lsm/compaction.ts'
 import { runWaiting } from '../../lsm/open-files.ts'

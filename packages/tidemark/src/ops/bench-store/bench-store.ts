@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { Disk } from '../../disk/disk.ts'
-import type { Engine } from '../../engines/engine.ts'
+import type { Engine } from '../../engines/registry.ts'
 import type { Compactor } from '../../lsm/compaction.ts'
 import type { StateStatistics } from '../../store/types.ts'
 import { openBenchState } from './bench-state.ts'
