@@ -7,6 +7,7 @@ import { FileObjects } from './file-objects.ts'
 import type { CheckpointManager } from './manager.ts'
 import { type ManagerStep, ObjectCheckpointManager } from './object-manager.ts'
 import type { ObjectStore } from './object-store.ts'
+import { isPlace } from './place.ts'
 import { S3Objects } from './s3-objects.ts'
 import { loadS3Sdk } from './s3-sdk.ts'
 
@@ -39,11 +40,6 @@ export function openObjectStore(options: OpenStoreOptions): ObjectStore {
   if (url?.protocol === 'file:' && url.host === '' && url.search === '') return openFiles(url, options)
   if (url?.protocol === 's3:' && url.hostname !== '') return openS3(url, options)
   throw badTarget(options.to, 'it is neither file:///directory nor s3://bucket/prefix')
-}
-
-/** True for the URL of a place, which is no path. */
-export function isPlace(text: string): boolean {
-  return /^(?:file|s3):\/\//.test(text)
 }
 
 /** Opens where a savepoint is or is to be: a directory's path, or a URL as for `openObjectStore`. */

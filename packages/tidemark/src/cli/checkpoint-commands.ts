@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
-import { isPlace } from '../checkpoint/open-store.ts'
+import { isPlace } from '../checkpoint/place.ts'
 import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
 import { nodeDisk } from '../disk/node-disk.ts'

@@ -7,12 +7,11 @@ import { run } from '../runtime/run.ts'
 import { checkInputFile, parseInputFlag, parseOutputFlag } from '../sources/input-flag.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { drainOnSignals } from './drain.ts'
-import { endReport } from './end-report.ts'
 import { listFlag, textFlag } from './flag-values.ts'
 import { toJson } from './format.ts'
 import { inputStreams, type JobModule, loadJob, outputStreams } from './load-job.ts'
 import { suggestion } from '../ops/nearest.ts'
-import { isPlace } from '../checkpoint/open-store.ts'
+import { isPlace } from '../checkpoint/place.ts'
 import { ProgressLine } from './progress-line.ts'
 import { runOptions } from './run-options.ts'
 
@@ -56,6 +55,7 @@ export async function runJob(path: string, options: Options, context: CliContext
         if (recordsOnStdout) terminal.note(text)
         else await terminal.print(text)
       }
+      const { endReport } = await import('./end-report.ts')
       await endReport(module, summary, terminal, line)
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { isPlace } from '../checkpoint/open-store.ts'
+import { isPlace } from '../checkpoint/place.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { EXIT } from '../errors/entry.ts'
 import { TidemarkError } from '../errors/error.ts'

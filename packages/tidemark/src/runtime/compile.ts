@@ -2,7 +2,6 @@ import type { StreamDef } from '../api/stream.ts'
 import type { ProducerMark } from '../checkpoint/marks.ts'
 import type { AggregateNode, LookupNode, RepartitionNode, TableNode, TaskNode, TopologyNode } from '../dsl/topology.ts'
 import type { StreamInfo } from '../log/types.ts'
-import type { StoreSpec } from '../store/types.ts'
 import type { Origin } from './message.ts'
 import { CountOperator, FoldOperator, foldOf, TableOperator } from './operators/aggregate.ts'
 import { LookupOperator } from './operators/lookup.ts'
@@ -11,10 +10,11 @@ import { RepartitionOperator, SinkOperator } from './operators/outputs.ts'
 import { FilterOperator, FlatMapOperator, ForEachOperator, MapOperator, RekeyOperator } from './operators/stateless.ts'
 import { TaskContext } from './operators/task-context.ts'
 import { TaskOperator } from './operators/task-operator.ts'
-import { pendingSpec, WindowOperator, WindowTableOperator } from './operators/window.ts'
+import { WindowOperator, WindowTableOperator } from './operators/window.ts'
 import { partitionRule } from './partition-check.ts'
 import type { TaskScope } from './scope.ts'
-import { TimerQueue, timerSpec } from './timers.ts'
+import { pendingSpec, timerSpec } from './store-specs.ts'
+import { TimerQueue } from './timers.ts'
 
 /** The operators of one task, ready to take records. */
 export interface Compiled {
@@ -36,31 +36,6 @@ export interface CompileOptions {
   readonly producers: (stream: string) => number
   /** Last marks sent, of the checkpoint. */
   readonly sent: Readonly<Record<string, ProducerMark>>
-}
-
-/** Every store that a job's tasks keep, internal ones (names with `$`) included. */
-export function storeSpecs(nodes: readonly TopologyNode[]): StoreSpec[] {
-  const specs = new Map<string, StoreSpec>()
-  const add = (spec: StoreSpec): void => void specs.set(spec.name, spec)
-  for (const node of nodes) {
-    if (node.op === 'aggregate') {
-      add(readByKey(node.store))
-      if (node.window !== null) add(pendingSpec(node.store.name, node.store.renamedFrom))
-    } else if (node.op === 'table') add(readByKey(node.store))
-    else if (node.op === 'task') {
-      for (const store of Object.values(node.task.stores)) add(store)
-      if (Object.keys(node.task.timers).length > 0) add(timerSpec(node.name))
-    }
-  }
-  return [...specs.values()]
-}
-
-/**
- * A store that its operator reads by whole keys only: ranges are for queries, which prepare them, and for the removal of
- * expired windows.
- */
-function readByKey(store: StoreSpec): StoreSpec {
-  return store.kind === 'windows' ? { ...store, fetched: false } : { ...store, ranged: false }
 }
 
 /** Makes one task's operators of the planned topology. */

@@ -11,11 +11,11 @@ import { CompactionHost } from '../lsm/compaction-host.ts'
 import { describe } from '../store/descriptor.ts'
 import type { TableFigures } from '../api/table-figures.ts'
 import { addFigures, type RemoteCounters } from '../remote/table-client.ts'
-import { storeSpecs } from './compile.ts'
+import { storeSpecs } from './store-specs.ts'
 import type { ContainerStatus, TaskStatus } from './container.ts'
 import { Pulse, type PulsePlace, PulseWatch } from './pulse.ts'
 import { stuckError } from './stuck-error.ts'
-import { type ContainerHost, type HostOptions, LocalContainer, ThreadContainer } from './container-host.ts'
+import { type ContainerHost, type HostOptions, ThreadContainer } from './container-host.ts'
 import type { RunSettings } from './settings.ts'
 import type { ContainerRequest, QueryEntry, StoreQuery, TaskCheckpoint, TaskGrant } from './thread-messages.ts'
 
@@ -132,8 +132,11 @@ export class ContainerGroup {
         onLog: (level, text) => this.#options.onWarning(level === 'info' ? text : `${level}: ${text}`),
       },
     }
-    member.host =
-      jobUrl === null ? await LocalContainer.open(job, disk, clock, options) : new ThreadContainer(jobUrl, options)
+    if (jobUrl === null) {
+      // With containers on threads, this one needs no module of what they run.
+      const { LocalContainer } = await import('./local-container.ts')
+      member.host = await LocalContainer.open(job, disk, clock, options)
+    } else member.host = new ThreadContainer(jobUrl, options)
     await ready.promise
     // It failed while it started: it was not there yet when the others were closed.
     if (this.#closing) return member.host.close()

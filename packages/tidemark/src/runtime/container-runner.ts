@@ -37,6 +37,11 @@ export interface RunnerOptions {
   readonly onFailed: (error: Error) => void
 }
 
+/** What to say when a full disk makes a merge of state files wait. */
+export function compactionDelayed(error: Error): string {
+  return `merging state files waits and is tried again: ${error.message}`
+}
+
 /** A container with its tasks opened: the same on a worker thread, on the caller's thread, and in tests. */
 export class ContainerRunner {
   readonly container: Container

@@ -1,7 +1,7 @@
 import type { TopologyNode } from '../dsl/topology.ts'
 import type { StoreTime, TaskClock } from '../store/task-clock.ts'
 import type { Input } from './input.ts'
-import { storeSpecs } from './compile.ts'
+import { storeSpecs } from './store-specs.ts'
 
 /**
  * The event time of a store whose entries have a TTL by it: the greatest time of a record so far among those that its stage

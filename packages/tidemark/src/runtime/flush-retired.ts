@@ -1,17 +1,8 @@
 import type { Disk } from '../disk/disk.ts'
-import { openTaskBase } from '../engines/open-task-base.ts'
-import { decodeCheckpoint } from '../checkpoint/record.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
-import type { ProducerState, StoredDelta } from '../log/types.ts'
-import { BlockCache } from '../lsm/block-cache.ts'
-import { runWaiting } from '../lsm/open-files.ts'
-import { openTaskState } from '../store/open.ts'
 import { messageOf } from './handler-error.ts'
-import { stateDirectory } from './open-task.ts'
-import { type TaskMeta, taskMeta } from './task-meta.ts'
-
-const CACHE_BYTES = 1024 * 1024
+import { taskMeta } from './task-meta.ts'
 
 export interface RetiredOptions {
   readonly host: LogHost
@@ -38,49 +29,14 @@ export async function flushRetired(options: RetiredOptions): Promise<void> {
     if (meta === null || (meta.task < tasks && meta.lineage === lineage)) continue
     try {
       const deltas = await host.deltas(producer.producer, producer.flushedId)
-      if (deltas.length > 0) await flushTask(options, producer, meta, deltas)
+      if (deltas.length === 0) continue
+      const { flushTask } = await import('./flush-retired-task.ts')
+      await flushTask(options, producer, meta, deltas)
     } catch (error) {
       if (!isTidemarkError(error) || error.domain === 'internal') throw error
       options.onWarning(
         `the state of ${producer.producer}, which the job no longer has, stays in the journal, because it cannot be written to files: ${messageOf(error)}`,
       )
     }
-  }
-}
-
-async function flushTask(
-  { host, disk }: RetiredOptions,
-  producer: ProducerState,
-  meta: TaskMeta,
-  deltas: readonly StoredDelta[],
-): Promise<void> {
-  const record = decodeCheckpoint(producer.checkpoint, producer.producer)
-  const base = await openTaskBase({
-    disk,
-    directory: stateDirectory(host.directory, meta.task, meta.lineage),
-    cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
-    choice: { engine: meta.engine, stores: {} },
-    stores: [],
-  })
-  let state: ReturnType<typeof openTaskState>
-  try {
-    state = openTaskState({
-      task: producer.producer,
-      // Stores that nobody declares pass through, as bytes with the description they were written with.
-      specs: [],
-      base,
-      deltas,
-      id: producer.id,
-      lastDeltaId: record.lastDeltaId,
-    })
-  } catch (error) {
-    base.close()
-    throw error
-  }
-  try {
-    await runWaiting(state.flush())
-    await host.flushed(producer.producer, state.flushedId)
-  } finally {
-    state.close()
   }
 }

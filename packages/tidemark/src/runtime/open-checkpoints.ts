@@ -1,9 +1,8 @@
 import type { CheckpointManager } from '../checkpoint/manager.ts'
 import { openCheckpointManager } from '../checkpoint/open-store.ts'
 import { systemClock } from '../clock/clock.ts'
-import { uniqueId } from '../clock/unique-id.ts'
+import { randomFrom, uniqueId } from '../clock/unique-id.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
-import { randomFrom } from './uploads.ts'
 
 /**
  * Opens a place for checkpoints: `file:///directory`, or `s3://bucket/prefix` with `?endpoint=` for a server other than

@@ -4,7 +4,6 @@ import type { TopologyNode } from '../dsl/topology.ts'
 import { openTaskBase } from '../engines/open-task-base.ts'
 import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { keeperOf, Retainer } from '../checkpoint/retainer.ts'
-import { taskStateName } from '../checkpoint/lineage.ts'
 import type { Base } from '../store/types.ts'
 import type { Compactor } from '../lsm/compaction.ts'
 import type { BlockCache } from '../lsm/block-cache.ts'
@@ -12,9 +11,10 @@ import type { LogPort, StreamInfo } from '../log/types.ts'
 import type { CacheBudget } from '../store/cache-budget.ts'
 import { openTaskState } from '../store/open.ts'
 import { seededRandom } from '../hash/seeded-random.ts'
-import { storeSpecs } from './compile.ts'
 import { engineChoice } from './engine-choice.ts'
 import { Pulse } from './pulse.ts'
+import { stateDirectory } from './state-directory.ts'
+import { storeSpecs } from './store-specs.ts'
 import { Task, type InputSpecOfTask } from './task.ts'
 import { type OpenTable, openRemote } from './tables.ts'
 import type { ContainerSettings, TaskGrant } from './thread-messages.ts'
@@ -45,11 +45,6 @@ export interface TaskEnvironment {
 
 /** Of an engine with a cache of its own, for each task. */
 const LEAST_CACHE_BYTES = 8 * 1024 * 1024
-
-/** Where a task keeps its state files. */
-export function stateDirectory(dataDir: string, task: number, lineage: number): string {
-  return `${dataDir}/state/${taskStateName(lineage, task)}`
-}
 
 /** What the base of a task is opened with. */
 export type BaseEnvironment = Pick<

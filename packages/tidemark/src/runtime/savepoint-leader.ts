@@ -1,27 +1,18 @@
 import type { CheckpointInfo, SavepointInfo, SavepointOptions } from '../api/app.ts'
-import { openSavepointStore } from '../checkpoint/open-store.ts'
-import { keptState } from '../checkpoint/state-export.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { type Lineage, plannedStream, readLineage } from '../checkpoint/lineage.ts'
 import type { Savepoint } from '../checkpoint/savepoint-format.ts'
-import {
-  checkVacant,
-  type SavepointFailpoint,
-  type SavepointPart,
-  writeSavepoint,
-} from '../checkpoint/savepoint-write.ts'
+import type { SavepointFailpoint } from '../checkpoint/savepoint-write.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import type { ProducerState, StreamInfo } from '../log/types.ts'
-import { EMPTY_MANIFEST } from '../lsm/manifest.ts'
 import { describe } from '../store/descriptor.ts'
-import { storeSpecs } from './compile.ts'
+import { storeSpecs } from './store-specs.ts'
 import type { ContainerGroup } from './container-group.ts'
 import type { ControlRequest, ControlResult } from './control.ts'
-import { stateDirectory } from './open-task.ts'
 import type { SourceGroup } from './source-group.ts'
 import { joinStates } from './state-metrics.ts'
 import type { TaskCheckpoint } from './thread-messages.ts'
@@ -127,22 +118,20 @@ export class SavepointLeader {
   }
 
   async #take(options: SavepointOptions): Promise<SavepointInfo> {
-    const { host, disk, clock, containers } = this.#options
+    const { host, disk, clock, containers, lineage, failpoint } = this.#options
     const { checkpoint, atMs } = this.#name()
     const directory = options.to ?? `${host.directory}/savepoints/${checkpoint}`
-    const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-    const blobs = openSavepointStore(directory, { disk, clock, pause })
+    const where = { disk, clock, dataDir: host.directory, lineage: lineage.number, failpoint }
+    const { SavepointFiles } = await import('./savepoint-files.ts')
+    const files = await SavepointFiles.open(directory, where)
     try {
-      await checkVacant(blobs)
       const startedMs = clock.monotonicMs()
       const cut = await this.#cut(checkpoint, options.timeoutMs ?? TIMEOUT_MS)
       const pausedMs = Math.round(clock.monotonicMs() - startedMs)
-      const parts = cut.tasks.map((task) => this.#part(task))
-      const description = this.#describe(checkpoint, atMs, cut.producers)
-      const written = await writeSavepoint(blobs, description, parts, this.#options.failpoint)
-      return { savepoint: checkpoint, directory, atMs, tasks: parts.length, ...written, pausedMs }
+      const written = await files.write(this.#describe(checkpoint, atMs, cut.producers), cut.tasks)
+      return { savepoint: checkpoint, directory, atMs, tasks: cut.tasks.length, ...written, pausedMs }
     } finally {
-      blobs.close()
+      files.close()
       await containers.tell({ kind: 'release', checkpoint })
     }
   }
@@ -189,13 +178,6 @@ export class SavepointLeader {
       cuts[name] = Array.from({ length: partitions }, (_, p) => host.offsets.end(slot + p))
     }
     return cuts
-  }
-
-  #part({ task, id, record }: TaskCheckpoint): SavepointPart {
-    const { disk, host, lineage } = this.#options
-    const directory = stateDirectory(host.directory, task, lineage.number)
-    const kept = id === 0 ? { directory, manifest: EMPTY_MANIFEST } : keptState(disk, directory, id)
-    return { task, checkpointId: id, record, ...kept }
   }
 
   #describe(id: string, atMs: number, producers: readonly ProducerState[]): Omit<Savepoint, 'tasks'> {

@@ -1,15 +1,10 @@
-import type { ErrorPolicy, InputSpec } from '../api/app.ts'
+import type { ErrorPolicy, InputSpec, RunOptions } from '../api/app.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { Clock } from '../clock/clock.ts'
-import { TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import type { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { StreamInfo } from '../log/types.ts'
-import { FileSource } from '../sources/file-source.ts'
-import { Ingest, sourceProducer } from '../sources/ingest.ts'
-import { formatOf } from '../sources/input-format.ts'
-import type { RowSource } from '../sources/row-source.ts'
-import { StdinSource } from '../sources/stdin-source.ts'
+import type { Ingest } from '../sources/ingest.ts'
 
 /** How often it is looked whether all sources stand still. */
 const PAUSE_LOOK_MS = 2
@@ -54,6 +49,11 @@ export class SourceGroup {
     return this.#ingests.reduce((sum, ingest) => sum + ingest.progress().deadLettered, 0)
   }
 
+  /** Loads what reads inputs, while the containers start; a run that only goes on with its streams never does. */
+  async prepare(inputs: RunOptions['inputs']): Promise<void> {
+    if (Object.values(inputs ?? {}).some((specs) => specs.length > 0)) await import('./open-ingest.ts')
+  }
+
   /** Starts to read a stream's inputs; problems come by `onFailed`. */
   start(stream: StreamDef<unknown, unknown>, specs: readonly InputSpec[]): void {
     const finite = specs.filter((s) => s.follow !== true)
@@ -74,37 +74,13 @@ export class SourceGroup {
   }
 
   async #ingest(stream: StreamDef<unknown, unknown>, spec: InputSpec): Promise<void> {
-    const { host, streams, clock, onError } = this.#options
-    const source = this.#source(spec)
-    const producer = await host.claim(
-      sourceProducer(stream.name, source.name),
-      JSON.stringify({ stream: stream.name, input: source.name }),
-    )
-    const port = new ThreadLogPort(host.port())
+    const { openIngest } = await import('./open-ingest.ts')
+    const environment = { ...this.#options, pauseWhile: () => this.#pausing }
+    const { ingest, port } = await openIngest(environment, stream, spec)
     this.#ports.push(port)
-    const policy = spec.onError ?? onError
-    const deadLetters = typeof policy === 'object' ? streams.get(policy.deadLetter) : undefined
-    const ingest = new Ingest({
-      log: port,
-      stream,
-      info: streamOf(streams, stream.name),
-      source,
-      producer,
-      onError: policy,
-      clock,
-      pauseWhile: () => this.#pausing,
-      ...(deadLetters === undefined ? {} : { deadLetters }),
-    })
     this.#ingests.push(ingest)
     if (this.#stopping) ingest.stop()
     await ingest.run()
-  }
-
-  #source(spec: InputSpec): RowSource {
-    const { clock, onWarning } = this.#options
-    if (spec.path === '-') return new StdinSource({ format: spec.format ?? 'jsonl', stream: process.stdin })
-    const { format, compression } = formatOf(spec.path, spec.format ?? null)
-    return new FileSource({ path: spec.path, format, compression, follow: spec.follow ?? false, clock, onWarning })
   }
 
   /** Settles when no source adds anything any more, and all that they have given is committed; until `resume`. */
@@ -133,10 +109,4 @@ export class SourceGroup {
     this.#stopping = true
     for (const ingest of this.#ingests) ingest.stop()
   }
-}
-
-function streamOf(streams: ReadonlyMap<string, StreamInfo>, name: string): StreamInfo {
-  const info = streams.get(name)
-  if (info === undefined) throw new TidemarkError('ERR_UNKNOWN_STREAM', `there is no stream ${name}`)
-  return info
 }

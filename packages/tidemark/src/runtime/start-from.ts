@@ -34,7 +34,7 @@ import type { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { CommitResult, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
-import { stateDirectory } from './open-task.ts'
+import { stateDirectory } from './state-directory.ts'
 
 export interface LineageOptions {
   readonly job: string

@@ -1,8 +1,9 @@
 import type { ErrorPolicy, InputSpec, OutputSpec, Progress, RunOptions, Summary } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import type { StateMetrics, StateSummary } from '../api/state-metrics.ts'
-import type { Lineage } from '../checkpoint/lineage.ts'
+import { type Lineage, readLineage } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
+import { randomFrom } from '../clock/unique-id.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
 import { TidemarkError } from '../errors/error.ts'
@@ -10,7 +11,7 @@ import { LogHost } from '../log/embedded/log-host.ts'
 import type { StreamInfo } from '../log/types.ts'
 import { ContainerGroup } from './container-group.ts'
 import { Control } from './control.ts'
-import { storeSpecs } from './compile.ts'
+import { storeSpecs } from './store-specs.ts'
 import { createStreams } from './create-streams.ts'
 import { assertEngines, engineChoice } from './engine-choice.ts'
 import { flushRetired } from './flush-retired.ts'
@@ -20,9 +21,8 @@ import { SavepointLeader } from './savepoint-leader.ts'
 import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
 import { SourceGroup } from './source-group.ts'
-import { chooseLineage } from './start-from.ts'
 import { joinStates, summarizeStates } from './state-metrics.ts'
-import { randomFrom, Uploads } from './uploads.ts'
+import type { Uploads } from './uploads.ts'
 
 export interface SupervisorOptions {
   readonly job: Job
@@ -105,15 +105,21 @@ export class Supervisor {
       checkNames(planned, options.run)
       assertEngines(settings.container, storeSpecs(planned.topology.nodes))
       const streams = await createStreams(host, planned, settings, deadLettersOf(options.run))
-      return new Supervisor(options, settings, host, planned, streams, lineage)
+      // Most runs keep checkpoints in the data directory only.
+      const uploads = settings.uploads === null ? null : (await import('./uploads.ts')).Uploads
+      return new Supervisor(options, settings, host, planned, streams, lineage, uploads)
     } catch (error) {
       await host.close()
       throw error
     }
   }
 
-  static #lineage(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Lineage> {
+  static async #lineage(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Lineage> {
     const { job, run, disk, clock, newId } = options
+    // The usual start goes on where the last run ended, and needs nothing that starts from savepoints.
+    const current = run.from === undefined ? readLineage(disk, host.directory)?.current : null
+    if (current !== undefined && current !== null) return current
+    const { chooseLineage } = await import('./start-from.ts')
     return chooseLineage({
       job: job.name,
       from: run.from ?? null,
@@ -137,6 +143,7 @@ export class Supervisor {
     planned: Plan,
     streams: ReadonlyMap<string, StreamInfo>,
     lineage: Lineage,
+    uploads: typeof Uploads | null,
   ) {
     const settings = { ...given, container: { ...given.container, lineage: lineage.number } }
     this.#options = options
@@ -193,16 +200,16 @@ export class Supervisor {
       pid: process.pid,
       serve: (request) => this.savepoints.serve(request),
     })
-    this.#uploads = this.#makeUploads(lineage)
+    this.#uploads = uploads === null ? null : this.#makeUploads(uploads, lineage)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     void host.failure.then((error) => this.#fail(error))
   }
 
-  #makeUploads(lineage: Lineage): Uploads | null {
+  #makeUploads(Type: typeof Uploads, lineage: Lineage): Uploads | null {
     const { disk, clock, newId, run } = this.#options
     const { uploads } = this.#settings
     if (uploads === null) return null
-    return new Uploads({
+    return new Type({
       job: this.plan.job,
       tasks: this.plan.tasks,
       lineage,
@@ -227,7 +234,7 @@ export class Supervisor {
     const { lineage } = this.#settings.container
     await flushRetired({ host, disk: this.#options.disk, tasks: plan.tasks, lineage, onWarning })
     await this.#uploads?.restoreMissing()
-    await this.containers.start()
+    await Promise.all([this.containers.start(), this.#sources.prepare(run.inputs)])
     // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.
     if (this.#over) return
     this.#cpuStart = this.#options.cpuSeconds()

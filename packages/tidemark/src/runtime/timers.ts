@@ -1,26 +1,12 @@
-import { bytes as bytesSerde } from '../serde/bytes.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
-import { float64 } from '../serde/numbers.ts'
 import type { Serde } from '../serde/serde.ts'
-import type { RawStore, StoreSpec } from '../store/types.ts'
+import type { RawStore } from '../store/types.ts'
 
 const BY_KEY = 0x6b
 const BY_TIME = 0x74
 const SIGN = -0x8000_0000_0000_0000n
 const encoder = new TextEncoder()
 const NO_BYTES = new Uint8Array(0)
-
-/** The store in which a task keeps its timers: part of its state, so that they survive and are exactly as committed. */
-export function timerSpec(node: string): StoreSpec {
-  return {
-    name: `$timers.${node}`,
-    kind: 'kv',
-    key: bytesSerde() as StoreSpec['key'],
-    value: float64() as StoreSpec['value'],
-    retentionMs: null,
-    windowSizeMs: null,
-  }
-}
 
 /** One declared timer: at most one time per key. Times are ms since 1970, of the clock that the timer was declared for. */
 export class TimerQueue {

@@ -18,7 +18,7 @@ import { readManifest } from '../lsm/manifest.ts'
 import { readRetained } from '../lsm/retained.ts'
 import type { ContainerGroup } from './container-group.ts'
 import { messageOf } from './handler-error.ts'
-import { stateDirectory } from './open-task.ts'
+import { stateDirectory } from './state-directory.ts'
 import { RestoreLog } from './restore-log.ts'
 
 /** Where checkpoints are kept beside the data directory, and how. */
@@ -330,9 +330,4 @@ export class Uploads {
     this.#noteDamage(cause)
     this.#manager.close()
   }
-}
-
-/** Numbers in [0, 1) of 40 bits each, from names that are unique in the world. */
-export function randomFrom(newId: () => string): () => number {
-  return () => Number.parseInt(newId().replaceAll('-', '').slice(0, 10), 16) / 2 ** 40
 }

@@ -1,9 +1,7 @@
 import type { WindowSpec } from '../../dsl/topology.ts'
-import type { RawStore, StoreSpec } from '../../store/types.ts'
+import type { RawStore } from '../../store/types.ts'
 import { WindowExpiry } from '../../store/window-expiry.ts'
 import { WindowKeys } from '../../store/window-key.ts'
-import { bytes as bytesSerde } from '../../serde/bytes.ts'
-import { uint } from '../../serde/uint.ts'
 import type { Origin } from '../message.ts'
 import { Row } from '../row.ts'
 import type { Fold } from './aggregate.ts'
@@ -17,19 +15,6 @@ const EXPIRE_STEP = 1000
 const ROWS_PER_SIGN_OF_LIFE = 1024
 /** Behind all times: says that windows were emitted before they closed, so that any of them may be pending again. */
 const FLUSHED = Uint8Array.of(0xff)
-
-/** The store in which a windowed aggregate keeps which windows have changed since they were last emitted. */
-export function pendingSpec(store: string, renamedFrom?: string): StoreSpec {
-  return {
-    ...(renamedFrom === undefined ? {} : { renamedFrom: `$pending.${renamedFrom}` }),
-    name: `$pending.${store}`,
-    kind: 'kv',
-    key: bytesSerde() as StoreSpec['key'],
-    value: uint() as StoreSpec['value'],
-    retentionMs: null,
-    windowSizeMs: null,
-  }
-}
 
 export interface WindowOperatorOptions {
   readonly store: RawStore
