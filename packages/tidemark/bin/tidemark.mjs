@@ -50,7 +50,8 @@ function threadPoolSize() {
 // Where programs keep what they can make again. Of this user alone: what is in it is run.
 function cacheDirectory() {
   const { XDG_CACHE_HOME: given, LOCALAPPDATA: local } = process.env
-  if (process.platform === 'win32') return local === undefined ? undefined : join(local, 'tidemark', 'cache', 'compiled')
+  if (process.platform === 'win32')
+    return local === undefined ? undefined : join(local, 'tidemark', 'cache', 'compiled')
   if (given !== undefined && isAbsolute(given)) return join(given, 'tidemark', 'compiled')
   const parts = process.platform === 'darwin' ? ['Library', 'Caches'] : ['.cache']
   try {
