@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { permuted } from '../../packages/tidemark/src/ops/bench-store/bench-keys.ts'
 import { median } from '../long/samples.ts'
 import { generateVisits } from '../main-path/generate.ts'
-import { bounded, MIB, number, type Print, ratio } from './figures.ts'
+import { bounded, type Print, ratio } from './figures.ts'
 import { startChild } from './start-child.ts'
 
 const GOAL_MS = 1000
@@ -10,18 +11,26 @@ const RECORDS = 1000
 
 interface Summary {
   readonly records: number
-  /** From the start of the process until its modules were there. */
-  readonly importedMs: number
-  /** From the start of the container's thread until the states of all its tasks were open. */
+  /** From the start of the container's work until the states of all its tasks were open. */
   readonly restoredMs: number
-  readonly rss: number
 }
 
 interface Start extends Summary {
   readonly firstMs: number
 }
 
-/** A job that counts by key is started again with a large state and with a small one: the time to its first message. */
+/** The command line runs the job up to the end of its input. */
+async function runToTheEnd(directory: string): Promise<Start> {
+  const args = ['--data-dir', directory, '--containers', '1', '--until-end', '--json']
+  const job = join(import.meta.dirname, 'restart.job.ts')
+  const { firstLineMs, last } = await startChild('../../packages/tidemark/bin/tidemark.mjs', ['run', job, ...args])
+  return { ...(JSON.parse(last) as Summary), firstMs: firstLineMs }
+}
+
+/**
+ * A job that counts by key is started again by the command line, with a large state and with a small one: the time from
+ * the start of the process to its first message.
+ */
 export async function jobFigures(
   stores: readonly { readonly directory: string; readonly keys: number }[],
   rounds: number,
@@ -30,17 +39,15 @@ export async function jobFigures(
   const starts = stores.map(() => [] as Start[])
   for (const { directory, keys } of stores) {
     generateVisits(directory, keys, keys, permuted(keys))
-    const { last } = await startChild('restart-job-child.ts', [directory])
-    const { records } = JSON.parse(last) as Summary
+    const { records } = await runToTheEnd(directory)
     if (records !== keys) throw new Error(`${records} of ${keys} records were counted`)
   }
   for (let round = 0; round < rounds; round++) {
     for (const [i, { directory, keys }] of stores.entries()) {
       generateVisits(directory, RECORDS, keys)
-      const { firstLineMs, last } = await startChild('restart-job-child.ts', [directory])
-      const summary = JSON.parse(last) as Summary
-      if (summary.records !== RECORDS) throw new Error(`${summary.records} of ${RECORDS} records were counted`)
-      starts[i]?.push({ ...summary, firstMs: firstLineMs })
+      const start = await runToTheEnd(directory)
+      if (start.records !== RECORDS) throw new Error(`${start.records} of ${RECORDS} records were counted`)
+      starts[i]?.push(start)
     }
   }
   const [large, small] = starts.map((of) => (name: keyof Start) => median(of.map((start) => start[name])))
@@ -58,6 +65,4 @@ export async function jobFigures(
       null,
     ),
   )
-  print(`  of that Node and the modules of the main thread, before anything runs: ${number(large('importedMs'))} ms`)
-  print(`  RSS at the end: ${number(large('rss') / MIB)} MiB against ${number(small('rss') / MIB)} MiB`)
 }

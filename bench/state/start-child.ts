@@ -7,11 +7,16 @@ export interface ChildOutput {
   readonly last: string
 }
 
-/** Runs a module of this folder in a process of its own. Rejects if it does not end with code 0. */
+/** Runs a module, named from this folder, in a process of its own. Rejects if it does not end with code 0. */
 export function startChild(module: string, args: readonly string[]): Promise<ChildOutput> {
   const startMs = performance.now()
   const child = spawn(process.execPath, [join(import.meta.dirname, module), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let errors = ''
+  child.stderr.setEncoding('utf8')
+  child.stderr.on('data', (text: string) => {
+    errors += text
   })
   let output = ''
   let firstLineMs = 0
@@ -24,7 +29,7 @@ export function startChild(module: string, args: readonly string[]): Promise<Chi
     child.on('error', reject)
     child.on('close', (code) => {
       if (code === 0) resolve({ firstLineMs, last: output.trimEnd().split('\n').at(-1) ?? '' })
-      else reject(new Error(`${module} ended with code ${code}`))
+      else reject(new Error(`${module} ended with code ${code}: ${errors.trimEnd()}`))
     })
   })
 }

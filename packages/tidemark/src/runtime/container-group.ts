@@ -18,6 +18,7 @@ import { stuckError } from './stuck-error.ts'
 import { type ContainerHost, type HostOptions, ThreadContainer } from './container-host.ts'
 import type { RunSettings } from './settings.ts'
 import type { ContainerRequest, QueryEntry, StoreQuery, TaskCheckpoint, TaskGrant } from './thread-messages.ts'
+import type { ThreadStock } from './thread-stock.ts'
 
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 10_000
@@ -33,6 +34,7 @@ export interface ContainerGroupOptions {
   readonly settings: RunSettings
   readonly disk: Disk
   readonly clock: Clock
+  readonly threads: ThreadStock
   readonly onChange: () => void
   readonly onFailed: (error: Error) => void
   readonly onWarning: (text: string) => void
@@ -98,7 +100,7 @@ export class ContainerGroup {
 
   /** Claims the member's tasks anew (which fences what the last owner may still send) and starts a container. */
   async #startMember(member: Member): Promise<void> {
-    const { host, job, jobUrl, plan, settings, streams, disk, clock } = this.#options
+    const { host, job, jobUrl, plan, settings, streams, disk, clock, threads } = this.#options
     const grants: TaskGrant[] = []
     for (const index of member.tasks) grants.push(await this.#claim(index))
     const ready = Promise.withResolvers<void>()
@@ -136,7 +138,7 @@ export class ContainerGroup {
       // With containers on threads, this one needs no module of what they run.
       const { LocalContainer } = await import('./local-container.ts')
       member.host = await LocalContainer.open(job, disk, clock, options)
-    } else member.host = new ThreadContainer(jobUrl, options)
+    } else member.host = new ThreadContainer(jobUrl, threads.container(member.index), options)
     await ready.promise
     // It failed while it started: it was not there yet when the others were closed.
     if (this.#closing) return member.host.close()

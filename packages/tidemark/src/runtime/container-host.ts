@@ -1,11 +1,11 @@
-import { type MessagePort, Worker } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import type { StateMetrics } from '../api/state-metrics.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import type { LogPortInit } from '../log/embedded/thread-log-port.ts'
+import type { WaitingThread } from '../log/waiting-thread.ts'
 import type { StreamInfo } from '../log/types.ts'
 import type { ContainerStatus } from './container.ts'
 import type { Pulse } from './pulse.ts'
-import { threadExecArgv } from '../log/thread-exec-argv.ts'
 import type {
   ContainerInit,
   ContainerRequest,
@@ -77,7 +77,7 @@ export class ThreadContainer implements ContainerHost {
   #error: Error | null = null
   #abandoned: Error | null = null
 
-  constructor(jobUrl: string, options: HostOptions) {
+  constructor(jobUrl: string, thread: WaitingThread, options: HostOptions) {
     const init: ContainerInit = {
       jobUrl,
       index: options.index,
@@ -89,13 +89,7 @@ export class ThreadContainer implements ContainerHost {
       pulse: options.pulse.shared,
     }
     this.#events = options.events
-    const entry = import.meta.url.endsWith('.ts') ? './container-thread.ts' : './container-thread.js'
-    this.#worker = new Worker(new URL(entry, import.meta.url), {
-      ...threadExecArgv(),
-      name: `container ${options.index}`,
-      workerData: init,
-      transferList: [options.log.port, options.compaction],
-    })
+    this.#worker = thread.begin(init, [options.log.port, options.compaction])
     this.#worker.on('message', (message: FromContainer) => this.#take(message))
     this.#worker.on('error', (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error))

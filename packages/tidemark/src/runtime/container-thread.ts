@@ -1,9 +1,10 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { systemClock } from '../clock/clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { enginesClosed } from '../engines/closing.ts'
 import { toWireError } from '../errors/error.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import { onBegin } from '../log/waiting-thread.ts'
 import { ThreadCompactor } from '../lsm/thread-compactor.ts'
 import { compactionDelayed, ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
@@ -16,7 +17,6 @@ import type { ContainerInit, FromContainer, ToContainer } from './thread-message
  * sees as a crash: its tasks are started again from their checkpoint.
  */
 
-const init = workerData as ContainerInit
 const parent = parentPort
 if (parent === null) throw new TypeError('container-thread runs as a thread only')
 
@@ -24,7 +24,7 @@ const tell = (message: FromContainer): void => parent.postMessage(message)
 
 const yieldNow = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-async function main(): Promise<void> {
+async function main(init: ContainerInit): Promise<void> {
   const startedMs = systemClock.monotonicMs()
   let runner: ContainerRunner
   try {
@@ -96,4 +96,4 @@ function handle(runner: ContainerRunner, message: ToContainer): void {
   }
 }
 
-void main()
+onBegin(main)

@@ -24,6 +24,7 @@ import { importJob } from './import-job.ts'
 import { MessageEncoder, type OutsideMessage } from './message-encoder.ts'
 import { MessageReader } from './message-reader.ts'
 import { Supervisor } from './supervisor.ts'
+import { ThreadStock } from './thread-stock.ts'
 
 /** What `run` does. */
 export async function startApp(job: Job | URL, options: RunOptions = {}): Promise<App> {
@@ -40,6 +41,7 @@ export async function startApp(job: Job | URL, options: RunOptions = {}): Promis
     defaultContainers: Math.max(1, availableParallelism() - 1),
     cpuSeconds,
     newId: uniqueId,
+    threads: new ThreadStock(),
   })
   return new RunningApp(value, supervisor)
 }

@@ -22,6 +22,7 @@ import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
 import { SourceGroup } from './source-group.ts'
 import { joinStates, summarizeStates } from './state-metrics.ts'
+import type { ThreadStock } from './thread-stock.ts'
 import type { Uploads } from './uploads.ts'
 
 export interface SupervisorOptions {
@@ -35,6 +36,8 @@ export interface SupervisorOptions {
   readonly cpuSeconds: () => number
   /** Makes a name that is unique in the world. */
   readonly newId: () => string
+  /** Where its threads come from: some may wait already. */
+  readonly threads: ThreadStock
 }
 
 const PROGRESS_WINDOW_MS = 2000
@@ -79,7 +82,23 @@ export class Supervisor {
         'a job given as a value runs on this thread: give its module to use containers',
       )
     }
-    const host = await LogHost.start({ directory: settings.directory, job: options.job.name })
+    const { threads, jobUrl } = options
+    if (jobUrl !== null) {
+      // Streams that exist may have more partitions, or fewer.
+      const { tasks } = jobPlan(options.job, { existing: [], defaultPartitions: settings.partitions })
+      threads.prepare(Math.min(settings.containers, tasks))
+      threads.load(jobUrl)
+    }
+    try {
+      return await Supervisor.#open(options, settings)
+    } finally {
+      await threads.close()
+    }
+  }
+
+  static async #open(options: SupervisorOptions, settings: RunSettings): Promise<Supervisor> {
+    const { threads, job } = options
+    const host = await LogHost.start({ directory: settings.directory, job: job.name, thread: threads.log() })
     const supervisor = await Supervisor.#prepare(options, settings, host)
     try {
       await supervisor.#begin()
@@ -168,6 +187,7 @@ export class Supervisor {
       settings,
       disk: options.disk,
       clock: options.clock,
+      threads: options.threads,
       onChange: () => this.#look(),
       onFailed: (error) => void this.#fail(error),
       onWarning: warn,

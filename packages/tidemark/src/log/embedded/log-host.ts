@@ -1,4 +1,4 @@
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { MessageChannel, type Worker } from 'node:worker_threads'
 import { nodeDisk } from '../../disk/node-disk.ts'
 import { nodeProcesses } from '../../disk/process-table.ts'
 import { fromWireError, TidemarkError } from '../../errors/error.ts'
@@ -9,7 +9,7 @@ import type { FsyncPolicy } from './options.ts'
 import { SharedOffsets } from './shared-offsets.ts'
 import type { LogStatistics } from './statistics.ts'
 import type { HostMessage, HostReply, LogThreadData, RemoteArguments, RemoteMethod } from './thread-messages.ts'
-import { threadExecArgv } from '../thread-exec-argv.ts'
+import { WaitingThread } from '../waiting-thread.ts'
 import type { LogPortInit } from './thread-log-port.ts'
 
 const RETENTION_INTERVAL_MS = 60_000
@@ -22,6 +22,14 @@ export interface LogHostOptions {
   readonly fsync?: FsyncPolicy
   /** How often retention is applied, ms (default 60000). */
   readonly retentionIntervalMs?: number
+  /** One of `logThread` that waits already. */
+  readonly thread?: WaitingThread
+}
+
+/** A thread that is ready to open a log. */
+export function logThread(): WaitingThread {
+  const entry = import.meta.url.endsWith('.ts') ? './log-thread.ts' : './log-thread.js'
+  return new WaitingThread(new URL(entry, import.meta.url), 'tidemark-log')
 }
 
 interface Asked {
@@ -66,7 +74,7 @@ export class LogHost {
   /** Starts the thread and opens or recovers the log; rejects with what `EmbeddedLog.open` throws. */
   static async start(options: LogHostOptions): Promise<LogHost> {
     const offsets = SharedOffsets.allocate()
-    const workerData: LogThreadData = {
+    const data: LogThreadData = {
       directory: options.directory,
       job: options.job,
       shared: offsets.shared,
@@ -75,13 +83,8 @@ export class LogHost {
       fsync: options.fsync,
       retentionIntervalMs: options.retentionIntervalMs ?? RETENTION_INTERVAL_MS,
     }
-    const entry = import.meta.url.endsWith('.ts') ? './log-thread.ts' : './log-thread.js'
-    const worker = new Worker(new URL(entry, import.meta.url), {
-      ...threadExecArgv(),
-      workerData,
-      name: 'tidemark-log',
-    })
-    const host = new LogHost(options, offsets, worker)
+    const host = new LogHost(options, offsets, (options.thread ?? logThread()).begin(data))
+    const worker = host.#worker
     const ready = new Promise<void>((resolve) => {
       const listen = (message: HostReply): void => {
         if (message.kind !== 'ready') return

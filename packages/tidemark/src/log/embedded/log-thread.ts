@@ -1,11 +1,12 @@
 /** Entry of the log thread: opens the log and serves it until the supervisor closes it. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { systemClock } from '../../clock/clock.ts'
 import { nodeDisk } from '../../disk/node-disk.ts'
 import { invariant, toWireError } from '../../errors/error.ts'
 import { EmbeddedLog } from './embedded-log.ts'
 import { failpointOf } from './failpoint-environment.ts'
 import { LogServer } from './log-server.ts'
+import { onBegin } from '../waiting-thread.ts'
 import type { EmbeddedLogOptions } from './options.ts'
 import type { HostReply, LogThreadData } from './thread-messages.ts'
 
@@ -26,9 +27,8 @@ function openLog(data: LogThreadData): EmbeddedLog {
   return EmbeddedLog.open(options)
 }
 
-function main(): void {
+function main(data: LogThreadData): void {
   invariant(parentPort !== null, 'the log thread was started by a supervisor')
-  const data = workerData as LogThreadData
   let log: EmbeddedLog
   try {
     log = openLog(data)
@@ -40,4 +40,4 @@ function main(): void {
   void new LogServer(log, parentPort, systemClock, data.retentionIntervalMs)
 }
 
-main()
+onBegin(main)

@@ -1,0 +1,1 @@
+Reflect.set(globalThis, 'loaded', 'a module')
