@@ -8,6 +8,7 @@ import { LsmIterator } from './lsm-iterator.ts'
 import { MergeCursor } from './merge-cursor.ts'
 import { OpenIterators } from './open-iterators.ts'
 import { Prefetcher } from './prefetch.ts'
+import { ReadAround } from './read-around.ts'
 import { ReadCounters } from './read-counters.ts'
 import { ReverseCursor } from './reverse-cursor.ts'
 import type { SortedFile } from './sorted-file.ts'
@@ -30,12 +31,15 @@ export interface BaseReadsOptions {
 export class BaseReads {
   /** For the files of the base. */
   readonly counters: ReadCounters = new ReadCounters()
+  /** Null without a clock. */
+  readonly around: ReadAround | null
   readonly #cache: BlockCache
   readonly #prefetcher: Prefetcher
   readonly #iterators: OpenIterators
 
   constructor(options: BaseReadsOptions) {
     const { cache, clock, directory, maxIterators } = options
+    this.around = clock === undefined ? null : new ReadAround(clock)
     this.#cache = cache
     this.#prefetcher = new Prefetcher(cache, clock ?? null)
     this.#iterators = new OpenIterators(maxIterators ?? MAX_ITERATORS, clock ?? null, directory)

@@ -58,8 +58,9 @@ export interface LsmOptions {
 export function openLsmBase(options: LsmOptions): LsmBase {
   const { disk, directory, cache, checkpoint, compression = 'none', failpoint = noFailpoint } = options
   const reads = new BaseReads(options)
-  const { counters } = reads
-  const place: FilePlace = { disk, directory, cache, resident: options.resident === true, compression, counters }
+  const { counters, around } = reads
+  const resident = options.resident === true
+  const place: FilePlace = { disk, directory, cache, resident, compression, counters, around }
   invariant(checkpoint === undefined || options.readOnly === true, 'a retained checkpoint is opened read only')
   if (options.readOnly === true) {
     const opened = checkpoint === undefined ? openForReading(place, []) : openRetained(place, checkpoint)

@@ -13,6 +13,7 @@ import {
   writeManifestNow,
 } from './manifest.ts'
 import type { Steps } from '../store/types.ts'
+import type { ReadAround } from './read-around.ts'
 import type { ReadCounters } from './read-counters.ts'
 import { readRetained, retainedIds } from './retained.ts'
 import { SortedFile } from './sorted-file.ts'
@@ -28,6 +29,7 @@ export interface FilePlace {
   /** Of new files. */
   readonly compression: Compression
   readonly counters: ReadCounters
+  readonly around: ReadAround | null
 }
 
 export interface OpenedFiles {
@@ -156,9 +158,9 @@ function openOne(
   path: string,
   expected: { readonly sizeBytes: number; readonly checksum: number },
 ): SortedFile | null {
-  const { disk, cache, resident, counters } = place
+  const { disk, cache, resident, counters, around } = place
   try {
-    return runToEnd(SortedFile.open({ disk, path, cache, counters, resident, expected }))
+    return runToEnd(SortedFile.open({ disk, path, cache, counters, around, resident, expected }))
   } catch (error) {
     if (isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) return null
     throw error

@@ -6,6 +6,7 @@ import type { BlockCache } from './block-cache.ts'
 import { corrupt, decodeFooter, type Footer, FOOTER_BYTES } from './format.ts'
 import { readExactly, readExactlyLater, readInto } from './file-reads.ts'
 import { makeResident, readAll } from './read-resident.ts'
+import { type ReadAround, Surroundings } from './read-around.ts'
 import { ReadCounters } from './read-counters.ts'
 import { Section } from './section.ts'
 import type { MissingPart, SectionFile } from './section-file.ts'
@@ -22,6 +23,8 @@ export interface OpenSortedFile {
   readonly resident?: boolean
   /** Counts what look-ups do. */
   readonly counters?: ReadCounters
+  /** Reads the neighbourhood of blocks along with them while the disk is slow; without it, each block alone. */
+  readonly around?: ReadAround | null
   /** What the manifest says of the file; a file that differs is damaged. */
   readonly expected?: { readonly sizeBytes: number; readonly checksum: number }
 }
@@ -46,6 +49,8 @@ export class SortedFile implements SectionFile {
   readonly counters: ReadCounters
   readonly resident: Uint8Array | null
   readonly #file: DiskFile
+  readonly #around: ReadAround | null
+  readonly #surroundings: Surroundings | null
   readonly #onUnused: Array<() => void> = []
   #users = 1
 
@@ -59,6 +64,8 @@ export class SortedFile implements SectionFile {
     this.counters = options.counters ?? new ReadCounters()
     this.resident = read.resident
     this.#file = file
+    this.#around = options.around ?? null
+    this.#surroundings = this.#around === null ? null : new Surroundings(this.#around, file, sizeBytes)
     this.sections = new Map(read.heads.map((head) => [head.name, new Section(this, head)]))
   }
 
@@ -116,10 +123,17 @@ export class SortedFile implements SectionFile {
     const { resident } = this
     const bytes =
       resident === null
-        ? readExactly(this.#file, position, sizeBytes, store, target)
+        ? this.#read(position, sizeBytes, store, target ?? new Uint8Array(sizeBytes))
         : resident.subarray(position, position + sizeBytes)
     this.#verify(bytes, position, crc, store)
     return bytes
+  }
+
+  #read(position: number, sizeBytes: number, store: string, target: Uint8Array): Uint8Array {
+    const surroundings = this.#surroundings
+    return surroundings !== null && (this.#around as ReadAround).watches
+      ? surroundings.read(position, sizeBytes, store, target)
+      : readExactly(this.#file, position, sizeBytes, store, target)
   }
 
   #verify(bytes: Uint8Array, position: number, crc: number, store: string): void {

@@ -13,6 +13,7 @@ const BYTES: Serde<Uint8Array> = Object.freeze({
   version: 1,
   discipline: 'copied',
   ordered: true,
+  copies: true,
   check: checkBytes,
   write(value: Uint8Array, out: ByteWriter): void {
     checkBytes(value)

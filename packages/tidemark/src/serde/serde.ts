@@ -21,6 +21,11 @@ export interface Serde<in out T> {
    * fails in the handler and not in the commit; where it is missing they encode the value for that.
    */
   check?(value: T): void
+  /**
+   * True if what `read` returns has none of the bytes that it was given in it: where the discipline is `copied`, stores
+   * then decode from their caches without a copy of their own.
+   */
+  readonly copies?: true
   /** Decodes bytes[start, end). */
   read(bytes: Uint8Array, start: number, end: number): T
 }

@@ -1,6 +1,9 @@
 import { ByteMap, type MapLayout } from './byte-map.ts'
 import type { CacheBudget, CacheMember } from './cache-budget.ts'
 
+const LEAST_PLACES = 256
+const MOST_PLACES = 1 << 18
+
 /**
  * Copies of entries that the base has, decoded; any may go at any time. Two generations: when the young map has half of
  * the room, the old one goes and young becomes old; what is found in old is copied into young.
@@ -13,6 +16,8 @@ export class CleanLayer implements CacheMember {
   #young: ByteMap
   #old: ByteMap | null = null
   #joining = false
+  /** Hashes of keys that were not admitted when they were read last; null as long as there was room for all. */
+  #refused: Int32Array | null = null
   readonly #cache: CacheBudget
   readonly #layout: MapLayout
 
@@ -43,6 +48,19 @@ export class CleanLayer implements CacheMember {
   has(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
     if (this.#young.find(bytes, start, end, hash) >= 0) return true
     return this.#old !== null && this.#old.find(bytes, start, end, hash) >= 0
+  }
+
+  /**
+   * Whether a key that the base has just found is worth an entry. Where there is not room for all, one that was not read
+   * a short while ago would most likely be gone before its next read: what is read at random costs no copies.
+   */
+  admits(hash: number): boolean {
+    const refused = this.#refused
+    if (refused === null) return true
+    const place = hash & (refused.length - 1)
+    if (refused[place] === hash) return true
+    refused[place] = hash
+    return false
   }
 
   /** Adds an entry that is not in the young map; returns it. */
@@ -91,10 +109,19 @@ export class CleanLayer implements CacheMember {
     this.#account()
   }
 
+  /** Two reads of a key with so many others between that they fill a generation would not have met in one either. */
+  #remember(): void {
+    const { size, bytes } = this.#young
+    const entries = size === 0 ? 0 : this.#cache.roomFor(this) / 2 / (bytes / size)
+    const places = 2 ** Math.ceil(Math.log2(Math.min(MOST_PLACES, Math.max(LEAST_PLACES, entries))))
+    if (this.#refused?.length !== places) this.#refused = new Int32Array(places)
+  }
+
   /** Drops the older half. */
   shrink(): void {
     this.#old = null
     if (!this.#joining) {
+      this.#remember()
       this.#old = this.#young
       this.#young = new ByteMap(this.#layout)
     }

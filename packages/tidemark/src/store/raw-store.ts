@@ -2,14 +2,12 @@ import { invariant, TidemarkError } from '../errors/error.ts'
 import { murmur2 } from '../hash/murmur2.ts'
 import { ByteMap, type MapLayout } from './byte-map.ts'
 import { DELETED, ENCODED, FRESH, TIMED } from './entry-flags.ts'
-import type { CacheBudget } from './cache-budget.ts'
 import { CleanLayer } from './clean-layer.ts'
 import { estimateCount } from './estimate-count.ts'
 import { KeyList } from './key-list.ts'
 import { openCursors } from './layer-cursor.ts'
 import { LayeredIterator } from './layered-iterator.ts'
-import type { OpenIterators } from './open-iterators.ts'
-import type { TaskClock } from './task-clock.ts'
+import type { StoreContext } from './store-context.ts'
 import { TtlQueue } from './ttl-queue.ts'
 import type { Base, ByteRange, KeyBatch, RawIterator, RawStore, Steps, StoreSpec } from './types.ts'
 import { ValuePolicy } from './value-policy.ts'
@@ -21,19 +19,6 @@ const MAX_SPARE_ENTRIES = 200_000
 /** So many reads of the base make it worth to look at the keys of the next batch before. */
 const PREFETCH_READS = 16
 const MOST_PREFETCH_READS = 262_144
-
-/** What all stores of a task share. */
-export interface StoreContext {
-  readonly task: string
-  readonly base: Base
-  readonly cache: CacheBudget
-  readonly maxKeyBytes: number
-  readonly maxValueBytes: number
-  readonly clock: TaskClock
-  readonly iterators: OpenIterators
-  /** Told about each new iterator, in development. */
-  readonly watch: ((iterator: LayeredIterator, store: string) => void) | null
-}
 
 /**
  * One store of a task over its layers, newest first: active, frozen (uncommitted); merging, recent, flushing (committed,
@@ -70,6 +55,8 @@ export class LayeredStore implements RawStore {
   // Where the last search below `active` ended; null if nothing is visible.
   #hitMap: ByteMap | null = null
   #hitEntry = -1
+  /** Has the entry that `#findKept` gave. */
+  #keptMap: ByteMap
   // What was located: the map and entry that are visible, the entry in `active`, and the key.
   #located = false
   #foundMap: ByteMap | null = null
@@ -93,6 +80,7 @@ export class LayeredStore implements RawStore {
     this.windowsExpiredMs = context.base.expiredBefore?.(spec.name) ?? Number.NEGATIVE_INFINITY
     this.active = new ByteMap(this.#layout)
     this.recent = new ByteMap(this.#layout)
+    this.#keptMap = this.recent
     this.clean = new CleanLayer(context.cache, timed)
     this.ttl = spec.ttl === undefined || spec.ttl === null ? null : new TtlQueue(this, spec.ttl, context)
   }
@@ -102,14 +90,28 @@ export class LayeredStore implements RawStore {
     const active = this.active
     const entry = active.find(bytes, start, end, hash)
     if (entry >= 0) return this.#read(active, entry)
-    return this.#findBelow(bytes, start, end, hash) ? this.#read(this.#hitMap as ByteMap, this.#hitEntry) : undefined
+    const frozen = this.frozen
+    const below = frozen === null ? -1 : frozen.find(bytes, start, end, hash)
+    return below >= 0 ? this.#read(frozen as ByteMap, below) : this.#readCommitted(bytes, start, end, hash)
   }
 
   getCommitted(bytes: Uint8Array, start: number, end: number): unknown {
-    const hash = murmur2(bytes, start, end)
-    return this.#findCommitted(bytes, start, end, hash)
-      ? this.#read(this.#hitMap as ByteMap, this.#hitEntry)
-      : undefined
+    return this.#readCommitted(bytes, start, end, murmur2(bytes, start, end))
+  }
+
+  #readCommitted(bytes: Uint8Array, start: number, end: number, hash: number): unknown {
+    const kept = this.#findKept(bytes, start, end, hash)
+    if (kept >= 0) return this.#read(this.#keptMap, kept)
+    const base = this.#base
+    if (base.get(this.#name, bytes, start, end, hash) !== 1) return undefined
+    this.#baseReads++
+    const { policy, clean, ttl } = this
+    if (!policy.readsDirectly || clean.admits(hash)) {
+      const added = this.#keepClean(bytes, start, end, hash)
+      return this.#read(clean.map, added)
+    }
+    if (ttl !== null && policy.deadlineOf(base.valueBytes, base.valueStart) <= ttl.nowMs) return undefined
+    return policy.decodeStored(base.valueBytes, base.valueStart, base.valueEnd)
   }
 
   #read(map: ByteMap, entry: number): unknown {
@@ -291,6 +293,17 @@ export class LayeredStore implements RawStore {
   }
 
   #findCommitted(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
+    const kept = this.#findKept(bytes, start, end, hash)
+    if (kept >= 0) return this.#found(this.#keptMap, kept)
+    this.#hitMap = null
+    if (this.#base.get(this.#name, bytes, start, end, hash) !== 1) return false
+    this.#baseReads++
+    const added = this.#keepClean(bytes, start, end, hash)
+    return this.#found(this.clean.map, added)
+  }
+
+  /** The committed entry in memory, in `#keptMap`, or -1. */
+  #findKept(bytes: Uint8Array, start: number, end: number, hash: number): number {
     let map = this.merging
     let entry = map === null ? -1 : map.find(bytes, start, end, hash)
     if (entry < 0) {
@@ -299,24 +312,23 @@ export class LayeredStore implements RawStore {
       if (entry < 0) {
         map = this.flushing
         entry = map === null ? -1 : map.find(bytes, start, end, hash)
+        if (entry < 0) {
+          const { clean } = this
+          entry = clean.find(bytes, start, end, hash)
+          map = clean.map
+        }
       }
     }
-    if (entry >= 0) return this.#found(map as ByteMap, entry)
-    return this.#findClean(bytes, start, end, hash)
+    this.#keptMap = map as ByteMap
+    return entry
   }
 
-  #findClean(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
-    const { clean } = this
-    const entry = clean.find(bytes, start, end, hash)
-    if (entry >= 0) return this.#found(clean.map, entry)
+  /** Copies what the base has found into the clean layer; the entry there. */
+  #keepClean(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const { policy, clean } = this
     const base = this.#base
-    this.#hitMap = null
-    if (base.get(this.#name, bytes, start, end, hash) !== 1) return false
-    this.#baseReads++
-    const policy = this.policy
     const kept = policy.load(base.valueBytes, base.valueStart, base.valueEnd)
-    const added = clean.add(bytes, start, end, hash, kept, policy.loadedFlags, policy.bytes, policy.deadlineMs)
-    return this.#found(clean.map, added)
+    return clean.add(bytes, start, end, hash, kept, policy.loadedFlags, policy.bytes, policy.deadlineMs)
   }
 
   /** True if there is an entry below `active`, be it one that has ended; decodes nothing. */

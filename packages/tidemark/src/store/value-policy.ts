@@ -26,6 +26,8 @@ export class ValuePolicy {
   readonly timed: boolean
   /** Flags that go with what `admit` returns. */
   readonly flags: number
+  /** What the serde makes of bytes of the base may be handed out: it has none of these bytes in it. */
+  readonly readsDirectly: boolean
   readonly #store: string
   readonly #serde: Serde<unknown>
   readonly #discipline: Discipline
@@ -40,6 +42,8 @@ export class ValuePolicy {
     this.#maxBytes = maxBytes
     const serde = spec.value
     this.#check = serde.check === undefined ? null : (value) => serde.check?.(value)
+    // Nothing with bytes in it can be frozen.
+    this.readsDirectly = serde.discipline !== 'copied' || serde.copies === true
     this.timed = spec.ttl !== undefined && spec.ttl !== null
     this.flags = (this.#discipline === 'copied' ? ENCODED : 0) | (this.timed ? TIMED : 0)
   }
