@@ -148,7 +148,8 @@ export class KeyValueStore<K, V> extends KeyValueReader<K, V> {
    */
   update(key: K, change: (draft: V | undefined) => V | DeepReadonly<V> | void): DeepReadonly<V> {
     const there = this.#locate(key)
-    const stamp = this.raw.stamp
+    const { stamp } = this.raw
+    const { version } = this.keys
     const draft = (this.raw.spec.value.discipline === 'frozen' ? deepThaw(there) : there) as V | undefined
     const returned = change(draft)
     const value = returned === undefined ? draft : returned
@@ -157,8 +158,8 @@ export class KeyValueStore<K, V> extends KeyValueReader<K, V> {
         details: { store: this.name },
       })
     }
-    // The function may have used the store itself: then the key has to be found again.
-    if (this.raw.stamp === stamp) this.raw.replace(value)
+    // The function may have used this store, or another one with this encoder: then the key has to be found again.
+    if (this.raw.stamp === stamp && this.keys.version === version) this.raw.replace(value)
     else this.put(key, value)
     return value as DeepReadonly<V>
   }

@@ -34,6 +34,28 @@ describe('low-level tasks', () => {
     t.close()
   })
 
+  it('an update may ask other stores with keys of the same serde: each entry comes under its own key', () => {
+    const prices = kv('prices', { key: string(), value: uint() })
+    const job = defineJob('priced', {
+      inputs: { orders },
+      stores: { sums, prices },
+      task: {
+        orders: ({ key, value }, { stores }) => {
+          stores.prices.update(`price of ${value.item}`, (n) => (n ?? 0) + (stores.sums.get('nobody at all') ?? 1))
+          stores.sums.update(`sum of ${key}`, (n) => (n ?? 0) + (stores.prices.get(`price of ${value.item}`) ?? 0))
+        },
+      },
+    })
+    const t = testJob(job)
+    for (const item of ['tea', 'milk', 'tea']) t.send(orders, 'ada', order(item, 1))
+    assert.deepEqual(t.store(sums).entries(), [{ key: 'sum of ada', value: 4 }])
+    assert.deepEqual(t.store(prices).entries(), [
+      { key: 'price of milk', value: 1 },
+      { key: 'price of tea', value: 2 },
+    ])
+    t.close()
+  })
+
   it('one task for each partition: every key has one owner', () => {
     const t = testJob(summing, { partitions: 4 })
     for (let i = 0; i < 40; i++) t.send(orders, `k${i % 10}`, order('tea', 1))

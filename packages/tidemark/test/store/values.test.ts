@@ -114,6 +114,22 @@ test('update whose function uses the store itself still changes its own key', ()
   assert.deepEqual([numbers.get('a'), numbers.get('b')], [2, 7])
 })
 
+test('update whose function ranges over the store, or asks another store with its encoder, still changes its own key', () => {
+  const { harness, numbers } = stores()
+  const keys = new KeyEncoder(string())
+  const one = new KeyValueStore<string, number>(harness.state.store('numbers'), keys)
+  const other = new KeyValueStore<string, Item>(harness.state.store('objects'), keys)
+  numbers.putAll(['a', 'b', 'c'].map((key) => [key, 1]))
+  one.update('total', () => [...one.range('a', 'c')].length)
+  one.update('count', () => [...one.prefix('b')].length)
+  one.update('seen', () => (other.has('somebody else') ? 5 : 4))
+  const keep = one.range(null, null)
+  assert.deepEqual(
+    [...keep].map(({ key, value }) => [key, value]),
+    [...['a', 'b', 'c'].map((key) => [key, 1]), ['count', 1], ['seen', 4], ['total', 2]],
+  )
+})
+
 test('a put after a get of the same key finds its place again after a freeze and after other writes', () => {
   const { harness, numbers } = stores()
   numbers.put('a', 1)
