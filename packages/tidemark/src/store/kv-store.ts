@@ -95,10 +95,11 @@ export class KeyValueReader<K, V> {
     const range = { from, to, reverse: options.reverse ?? false, limit: options.limit ?? Number.POSITIVE_INFINITY }
     const cursor: RawIterator = this.#committed ? this.raw.rangeCommitted(range) : this.raw.range(range)
     const serde = this.keys.serde
-    return new StoreIterator(cursor, (bytes, value) => ({
-      key: serde.read(bytes, 0, bytes.length),
-      value: value as DeepReadonly<V>,
-    }))
+    return new StoreIterator(
+      cursor,
+      (bytes, value) => ({ key: serde.read(bytes, 0, bytes.length), value: value as DeepReadonly<V> }),
+      options.limit,
+    )
   }
 }
 

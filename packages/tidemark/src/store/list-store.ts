@@ -6,12 +6,11 @@ import { KeyedReader } from './keyed-reader.ts'
 import type { RangeOptions } from './kv-store.ts'
 import { StoreIterator } from './store-iterator.ts'
 import { isListHead, listHead, type ListHead } from '../serde/stored.ts'
-import type { RawStore } from './types.ts'
+import type { RawIterator, RawStore } from './types.ts'
 
 /** Where a list's head is: before all of its elements. */
 const HEAD_POSITION = -1
 const EMPTY = listHead(0, 0)
-const EMPTY_BYTES: Uint8Array = new Uint8Array(0)
 
 /** One element of a list. */
 export interface ListEntry<K, V> {
@@ -58,19 +57,26 @@ export class ListReader<K, V> extends KeyedReader<K> {
 
   /** All elements, by the bytes of the key, then by index. */
   all(options: RangeOptions = {}): StoreIterator<ListEntry<K, V>> {
-    const at = { key: undefined as K | undefined, bytes: EMPTY_BYTES, first: 0 }
+    const reverse = options.reverse ?? false
+    const cursor = this.rangeOfAll(reverse)
+    // Backwards a list's head comes behind its elements: a second cursor over the same view goes ahead to it.
+    const heads = reverse ? new HeadCursor(cursor, this.rangeOfAll(true)) : null
+    let key: K | undefined
+    let first = 0
+    let known = false
     return new StoreIterator(
-      this.rangeOfAll(options.reverse),
+      heads ?? cursor,
       (bytes, value) => {
-        if (isListHead(value)) return undefined
-        const user = this.suffixes.userKeyOf(bytes)
-        if (at.key === undefined || Buffer.compare(at.bytes, user) !== 0) {
-          at.key = this.keys.serde.read(user, 0, user.length)
-          at.bytes = user
-          at.first = this.headOf(at.key).first
+        const isHead = isListHead(value)
+        // Forwards a head begins its list, backwards it ends it.
+        if (isHead ? !reverse : !known) {
+          const user = this.suffixes.userKeyOf(bytes)
+          key = this.keys.serde.read(user, 0, user.length)
+          first = isHead ? value.first : (heads as HeadCursor).nextHead().first
         }
-        const index = this.suffixes.startOf(bytes) - at.first
-        return { key: at.key, index, value: value as DeepReadonly<V> }
+        known = !isHead || !reverse
+        if (isHead) return undefined
+        return { key: key as K, index: this.suffixes.startOf(bytes) - first, value: value as DeepReadonly<V> }
       },
       options.limit,
     )
@@ -86,6 +92,44 @@ export class ListReader<K, V> extends KeyedReader<K> {
     this.encodeKey(key)
     this.suffixes.seek(HEAD_POSITION)
     return (this.read() as ListHead | undefined) ?? EMPTY
+  }
+}
+
+/** A cursor, and another one over the same view, which goes ahead of it. */
+class HeadCursor implements RawIterator {
+  readonly #cursor: RawIterator
+  readonly #ahead: RawIterator
+
+  constructor(cursor: RawIterator, ahead: RawIterator) {
+    this.#cursor = cursor
+    this.#ahead = ahead
+  }
+
+  get key(): Uint8Array {
+    return this.#cursor.key
+  }
+
+  get value(): unknown {
+    return this.#cursor.value
+  }
+
+  next(): boolean {
+    return this.#cursor.next()
+  }
+
+  /** The next head that the cursor ahead comes to. */
+  nextHead(): ListHead {
+    while (this.#ahead.next()) if (isListHead(this.#ahead.value)) return this.#ahead.value
+    return EMPTY
+  }
+
+  close(): void {
+    this.#cursor.close()
+    this.#ahead.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
   }
 }
 

@@ -22,7 +22,8 @@ export class StoreIterator<T> implements IterableIterator<T>, Disposable {
     while (this.#left > 0 && this.#cursor.next()) {
       const value = this.#read(this.#cursor.key, this.#cursor.value)
       if (value === undefined) continue
-      this.#left--
+      // At its limit it lets go at once: who asks for one entry need not ask for a second to be rid of it.
+      if (--this.#left === 0) this.close()
       return { done: false, value }
     }
     this.close()

@@ -76,6 +76,17 @@ test('leaving a loop, using, close and the end all release what an iterator pins
   assert.equal(harness.base.openScans, 0)
 })
 
+test('an iterator that has given what its limit allows lets go at once, though nobody asks it for more', () => {
+  const { harness, store } = filled()
+  assert.equal(store.range('k3', null, { limit: 1 }).next().value?.value, 33)
+  const two = store.entries({ reverse: true, limit: 2 })
+  two.next()
+  assert.equal(harness.base.openScans, 1)
+  assert.equal(two.next().value?.key, 'k8')
+  assert.equal(harness.base.openScans, 0)
+  assert.equal(two.next().done, true)
+})
+
 test('an iterator that was dropped is reported in development, and what it pinned is released', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void

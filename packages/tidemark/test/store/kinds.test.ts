@@ -85,6 +85,27 @@ test('an append writes the new element and the head, not the list', () => {
   assert.deepEqual(store().slice('k'), [])
 })
 
+test('S1 an iterator over lists numbers the elements of its own moment, whatever is trimmed and appended meanwhile', () => {
+  const harness = new Harness([list('l', { key: string(), value: uint() }) as unknown as StoreSpec])
+  const store = new ListStore<string, number>(harness.state.store('l'))
+  for (const k of ['a', 'b', 'c']) store.append(k, 1, 2, 3)
+  store.trim('b', 2)
+  const all = [...store.all()].map(({ key, index, value }) => `${key}${index}=${value}`)
+  assert.deepEqual(all, ['a0=1', 'a1=2', 'a2=3', 'b0=2', 'b1=3', 'c0=1', 'c1=2', 'c2=3'])
+  harness.commit()
+  const open = [store.all(), store.all({ reverse: true }), store.committed().all(), store.committed().all({ reverse: true })]
+  store.trim('a', 1)
+  store.delete('b')
+  store.append('b', 9)
+  store.append('c', 4)
+  harness.commit()
+  store.trim('c', 1)
+  for (const [i, entries] of open.entries()) {
+    const seen = [...entries].map(({ key, index, value }) => `${key}${index}=${value}`)
+    assert.deepEqual(seen, i % 2 === 0 ? all : all.toReversed(), `iterator ${i}`)
+  }
+})
+
 test('counters say what their serde cannot hold, and stay as they were', () => {
   const small = new CounterStore<string, number>(rawOf(counter('c', { key: string() })))
   small.add('a', 2)
