@@ -15,7 +15,7 @@ export class EmptyBase implements Base {
   }
 
   scan(): BaseIterator {
-    return new NativeIterator(null, () => {})
+    return new NativeIterator(null, () => {}, null)
   }
 
   // oxlint-disable-next-line require-yield -- it has no steps

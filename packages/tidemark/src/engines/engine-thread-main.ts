@@ -19,7 +19,7 @@ async function answer(request: EngineRequest): Promise<unknown> {
   if (writer === undefined) throw new Error(`${request.location} is not attached`)
   switch (request.op) {
     case 'entries':
-      unpack(request.bytes, (key, value) => {
+      unpack(request.bytes, nativeEngine(engine).sealed, (key, value) => {
         if (value === null) writer.delete(key)
         else writer.put(key, value)
       })

@@ -1,5 +1,3 @@
-import { type Disk, readFile } from '../disk/disk.ts'
-import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { crc32c } from '../log/crc/crc32c.ts'
 import { maskedCrc } from './masked-crc.ts'
 
@@ -8,76 +6,62 @@ const BLOCK_BYTES = 32 * 1024
 const HEAD_BYTES = 7
 const MOST_KIND = 4
 
-/** The first record of a journal that is not as it was written. */
+/** The first record of a journal or a manifest that is not as it was written. */
 export interface JournalDamage {
   readonly position: number
   /**
-   * Nothing whole follows. That is what a loss of power leaves of a write that was not synced; LevelDB is then at the
+   * Nothing whole follows. That is what a loss of power leaves of a write that was not synced; the database is then at the
    * write before, and what is missing is seen by the checkpoint id.
    */
   readonly atEnd: boolean
 }
 
 /**
- * Looks for damage in a LevelDB journal, by LevelDB's documented log format (doc/log_format.md). When LevelDB opens a
- * database, it leaves damaged writes out, goes on with those behind them, and says nothing: entries would be older than
- * the checkpoint id tells. A record that the end of the file cuts off is no damage.
+ * Looks for damage in a journal or manifest of LevelDB or RocksDB, by LevelDB's documented log format (doc/log_format.md),
+ * which both use. When LevelDB opens a database, it leaves damaged writes of its journal out, goes on with those behind
+ * them, and says nothing; RocksDB ends with the write before and says nothing. A record that the end of the file cuts off is
+ * no damage, unless whole ones stand behind its beginning.
  */
 export function journalDamage(bytes: Uint8Array): JournalDamage | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  let bad = -1
   let at = 0
   while (at + HEAD_BYTES <= bytes.length) {
-    const blockEnd = at - (at % BLOCK_BYTES) + BLOCK_BYTES
+    const blockEnd = blockEndOf(at)
     if (at + HEAD_BYTES > blockEnd) {
       at = blockEnd
       continue
     }
-    const length = view.getUint16(at + 4, true)
-    const kind = bytes[at + 6] as number
-    const end = at + HEAD_BYTES + length
-    if (end > bytes.length && end <= blockEnd) break
-    const fits = end <= blockEnd
-    const sound = fits && kind >= 1 && kind <= MOST_KIND && isSound(bytes, view, at, end)
-    if (sound && bad >= 0) return { position: bad, atEnd: false }
-    if (!sound && bad < 0) bad = at
-    // A length that is wrong leads anywhere: the next block begins with a record for sure.
-    at = fits && (sound || length > 0) ? end : blockEnd
+    const end = soundEnd(bytes, view, at)
+    if (end === 0) {
+      if (isSoundBehind(bytes, view, at + 1)) return { position: at, atEnd: false }
+      const claimed = at + HEAD_BYTES + view.getUint16(at + 4, true)
+      const isCut = claimed > bytes.length && claimed <= blockEnd
+      return isCut ? null : { position: at, atEnd: true }
+    }
+    at = end
   }
-  return bad < 0 ? null : { position: bad, atEnd: true }
+  return null
 }
 
-/** The checksum is of the kind and what follows. */
-function isSound(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
-  return view.getUint32(at, true) === maskedCrc(crc32c(bytes, at + 6, end))
+function blockEndOf(at: number): number {
+  return at - (at % BLOCK_BYTES) + BLOCK_BYTES
 }
 
-/** Throws ERR_STATE_CORRUPT, which names file and position, if a journal of LevelDB is damaged before its last write. */
-export function checkJournals(disk: Disk, directory: string, isJournal: (name: string) => boolean): void {
-  if (!disk.exists(directory)) return
-  for (const name of disk.list(directory)) {
-    if (!isJournal(name)) continue
-    const path = `${directory}/${name}`
-    const damage = damageOf(disk, path)
-    if (damage !== null && !damage.atEnd) throw damaged(path, damage.position)
+/** The end of the record that begins here, if it is as it was written; else 0. */
+function soundEnd(bytes: Uint8Array, view: DataView, at: number): number {
+  const end = at + HEAD_BYTES + view.getUint16(at + 4, true)
+  const kind = bytes[at + 6] as number
+  if (kind < 1 || kind > MOST_KIND || end > bytes.length || end > blockEndOf(at)) return 0
+  // The checksum is of the kind and what follows.
+  return view.getUint32(at, true) === maskedCrc(crc32c(bytes, at + 6, end)) ? end : 0
+}
+
+/** Whether any whole record begins here or later: a length that is wrong says nothing of where the next one is. */
+function isSoundBehind(bytes: Uint8Array, view: DataView, from: number): boolean {
+  // A block begins with a record for sure.
+  for (let at = blockEndOf(from); at + HEAD_BYTES <= bytes.length; at += BLOCK_BYTES) {
+    if (soundEnd(bytes, view, at) > 0) return true
   }
-}
-
-function damageOf(disk: Disk, path: string): JournalDamage | null {
-  try {
-    return journalDamage(readFile(disk, path))
-  } catch (error) {
-    // Its owner has made a table of it meanwhile.
-    if (isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) return null
-    throw error
-  }
-}
-
-function damaged(path: string, position: number): TidemarkError {
-  return new TidemarkError(
-    'ERR_STATE_CORRUPT',
-    `state file ${path} has a record that fails its checksum, at byte ${position}, and sound ones behind it. LevelDB would ` +
-      "leave its writes out. Nothing of it is served: restore the task's state from a savepoint or a copy of the data directory",
-    { details: { path, position } },
-  )
+  for (let at = from; at + HEAD_BYTES <= bytes.length; at++) if (soundEnd(bytes, view, at) > 0) return true
+  return false
 }

@@ -1,6 +1,6 @@
 import type { ByteRange } from '../store/types.ts'
 import type { EngineThread } from './engine-thread.ts'
-import { checkJournals } from './level-journal.ts'
+import { checkDatabase } from './check-database.ts'
 import { loadBinding } from './load-binding.ts'
 import type {
   NativeDatabase,
@@ -85,11 +85,12 @@ async function openLevel(location: string, cacheBytes: number): Promise<ClassicL
  */
 export const LEVELDB: NativeEngine = {
   name: 'leveldb',
+  sealed: true,
   currentFile: 'CURRENT',
   readers: 'linked',
   isTable: (name) => name.endsWith('.ldb') || name.endsWith('.sst'),
   isJournal,
-  check: (disk, directory) => checkJournals(disk, directory, isJournal),
+  check: (disk, directory) => checkDatabase(disk, directory, isJournal),
 
   async open({ location, cacheBytes }: NativeOptions, thread: EngineThread): Promise<OpenedNative> {
     const level = await openLevel(location, cacheBytes)

@@ -20,7 +20,7 @@ interface Lmdb {
   putSync(key: Uint8Array, value: Uint8Array): void
   removeSync(key: Uint8Array): boolean
   transactionSync(action: () => void): void
-  getStats(): { readonly pageSize: number; readonly lastPageNumber: number }
+  getStats(): { readonly pageSize: number; readonly lastPageNumber: number; readonly entryCount: number }
   close(): Promise<void>
 }
 
@@ -48,6 +48,7 @@ function openLmdb(location: string, readOnly: boolean): Lmdb {
  */
 export const LMDB: NativeEngine = {
   name: 'lmdb',
+  sealed: true,
   currentFile: 'data.mdb',
   readers: 'shared',
   isTable: () => false,
@@ -92,6 +93,35 @@ class LmdbDatabase implements NativeDatabase {
   statistics(): { readonly files: number; readonly bytes: number } {
     const { pageSize, lastPageNumber } = this.#lmdb.getStats()
     return { files: 1, bytes: pageSize * (lastPageNumber + 1) }
+  }
+
+  /** A pointer or a key that has changed hides entries: whether as many can be walked over, in order, as were put. */
+  verify(): void {
+    for (;;) {
+      const before = this.#entryCount()
+      const walked = this.#walk(before)
+      // Its owner may have written meanwhile.
+      if (before !== this.#entryCount()) continue
+      if (walked === before) return
+      throw new Error(`corrupt pages: ${before} entries were put, and ${walked} can be found in order`)
+    }
+  }
+
+  #entryCount(): number {
+    this.#lmdb.resetReadTxn()
+    return this.#lmdb.getStats().entryCount
+  }
+
+  /** How many entries can be walked over until one is not in order, or until there are more than `most`. */
+  #walk(most: number): number {
+    let last: Uint8Array | null = null
+    let count = 0
+    for (const { key } of this.#lmdb.getRange({})) {
+      if (count > most || (last !== null && Buffer.compare(last, key) >= 0)) break
+      last = key
+      count++
+    }
+    return count
   }
 
   close(): Promise<void> {

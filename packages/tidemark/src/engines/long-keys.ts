@@ -1,7 +1,9 @@
+import { isSealed, seal, SUM_BYTES } from './value-sums.ts'
+
 /**
  * LMDB takes keys of at most 1978 bytes, a store keys of 64 KiB. All longer keys that agree in their first PREFIX_BYTES
- * share one entry, which holds the rest of each key with its value, in order: their bucket. Its key is those bytes and a
- * zero, so that it stands after the key that ends there and before all that are greater.
+ * share one entry, which holds the rest of each key with its value, in order, and a checksum: their bucket. Its key is those
+ * bytes and a zero, so that it stands after the key that ends there and before all that are greater.
  */
 export const PREFIX_BYTES = 1900
 
@@ -34,12 +36,16 @@ export function wholeKey(bucket: Uint8Array, rest: Uint8Array): Uint8Array {
   return key
 }
 
-/** The entries of a bucket, in order of their keys. */
+const NO_KEY = new Uint8Array(0)
+
+/** The entries of a bucket, in order of their keys. Throws when it is not as it was written: a key in it may have changed. */
 export function readBucket(bytes: Uint8Array): LongEntry[] {
+  if (!isSealed(NO_KEY, bytes))
+    throw new Error('the entries of keys above 1900 bytes are corrupt: they fail their checksum')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const entries: LongEntry[] = []
   let at = 0
-  while (at < bytes.length) {
+  while (at < bytes.length - SUM_BYTES) {
     const rest = at + 8
     const value = rest + view.getUint32(at)
     const end = value + view.getUint32(at + 4)
@@ -50,7 +56,7 @@ export function readBucket(bytes: Uint8Array): LongEntry[] {
 }
 
 function writeBucket(entries: readonly LongEntry[]): Uint8Array {
-  let size = 0
+  let size = SUM_BYTES
   for (const { rest, value } of entries) size += 8 + rest.length + value.length
   const bytes = new Uint8Array(size)
   const view = new DataView(bytes.buffer)
@@ -62,6 +68,7 @@ function writeBucket(entries: readonly LongEntry[]): Uint8Array {
     bytes.set(value, at + 8 + rest.length)
     at += 8 + rest.length + value.length
   }
+  seal(bytes, 0, size)
   return bytes
 }
 

@@ -6,16 +6,17 @@ import { diskFullError, nativeError } from './native-error.ts'
 import { NativeIterator } from './native-iterator.ts'
 import {
   decodeMeta,
-  EMPTY_META,
   encodeMeta,
   META_KEY,
+  metaOfEmpty,
   type NativeMeta,
   type StoreMeta,
   withStores,
 } from './native-meta.ts'
 import type { NativeDatabase } from './native.ts'
 import { EntryPacker } from './packed-entries.ts'
-import { StoreKeys } from './store-keys.ts'
+import { StoreKeys, withoutPrefix } from './store-keys.ts'
+import { damagedEntry, isSealed, SUM_BYTES } from './value-sums.ts'
 
 /** Entries of a step: well below a millisecond. */
 const STEP_ENTRIES = 256
@@ -30,6 +31,8 @@ export type NativeFailpoint = (typeof NATIVE_FAILPOINTS)[number]
 export interface NativeBaseOptions {
   readonly engine: string
   readonly location: string
+  /** As `NativeEngine.sealed`. */
+  readonly sealed: boolean
   readonly database: NativeDatabase
   /** Null for a base that is only read, and by this thread alone. */
   readonly thread: EngineThread | null
@@ -49,6 +52,7 @@ export class NativeBase implements Base {
   /** Told when `close` is called, with what settles once the directory is free. */
   onClosing: ((closed: Promise<void>) => void) | null = null
   readonly #options: NativeBaseOptions
+  readonly #sealed: boolean
   #meta: NativeMeta
   #stores: ReadonlyMap<string, StoreKeys> = new Map()
   #lastStore: string | null = null
@@ -60,11 +64,14 @@ export class NativeBase implements Base {
   /** Settles when all is closed, so that the directory can be opened again. */
   #closed: Promise<void> | null = null
 
-  /** Use `openBase`. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER. */
+  /** Use `openBase`. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER, ERR_FORMAT_OLDER. */
   constructor(options: NativeBaseOptions) {
     this.#options = options
-    const meta = this.#read(() => options.database.get(META_KEY))
-    this.#meta = meta === undefined ? EMPTY_META : decodeMeta(meta, options.location)
+    this.#sealed = options.sealed
+    const { database, location, sealed } = options
+    const meta = this.#read(() => database.get(META_KEY))
+    this.#meta =
+      meta === undefined ? this.#read(() => metaOfEmpty(database, location)) : decodeMeta(meta, location, sealed)
     this.#useStores()
   }
 
@@ -97,16 +104,25 @@ export class NativeBase implements Base {
     }
     const keys = this.#lastKeys
     if (keys === undefined) return 0
+    const own = keys.key(key, start, end)
     let value: Uint8Array | undefined
     try {
-      value = this.#options.database.get(keys.key(key, start, end))
+      value = this.#options.database.get(own)
     } catch (error) {
       throw nativeError(this.#options.engine, 'read', this.#options.location, error)
     }
     if (value === undefined) return 0
     this.valueBytes = value
     this.valueEnd = value.length
+    if (this.#sealed) {
+      if (!isSealed(own, value)) throw this.#damaged(store, withoutPrefix(own))
+      this.valueEnd -= SUM_BYTES
+    }
     return 1
+  }
+
+  #damaged(store: string, key: Uint8Array): Error {
+    return damagedEntry(this.#options.engine, this.#options.location, store, key)
   }
 
   scan(store: string, range: ByteRange): BaseIterator {
@@ -114,11 +130,12 @@ export class NativeBase implements Base {
     const keys = this.#stores.get(store)
     const { from, to, limit } = range
     const empty = limit <= 0 || (from !== null && to !== null && Buffer.compare(from, to) >= 0)
-    if (keys === undefined || empty) return new NativeIterator(null, () => {})
+    if (keys === undefined || empty) return new NativeIterator(null, () => {}, null)
     const scan = this.#read(() => this.#options.database.scan(keys.range(range)))
     // Damage may be met only on the way.
     const named = { next: (most: number) => this.#read(() => scan.next(most)), close: () => scan.close() }
-    const iterator = new NativeIterator(named, (closed) => this.#iterators.delete(closed))
+    const damaged = this.#sealed ? (key: Uint8Array): Error => this.#damaged(store, key) : null
+    const iterator = new NativeIterator(named, (closed) => this.#iterators.delete(closed), damaged)
     this.#iterators.add(iterator)
     return iterator
   }
@@ -136,14 +153,14 @@ export class NativeBase implements Base {
         this.#meta.stores,
         stores.map(({ name }) => name),
       )
-      const batch = new Batch(thread, location)
+      const batch = new Batch(thread, location, this.#sealed)
       const counted: StoreMeta[] = []
       for (const store of known) {
         const changes = stores.find(({ name }) => name === store.name)
         counted.push(changes === undefined ? store : yield* this.#pack(batch, store, changes))
       }
       const meta: NativeMeta = { id, descriptors, stores: counted }
-      batch.add(META_KEY, encodeMeta(meta))
+      batch.add(META_KEY, encodeMeta(meta, this.#sealed))
       yield batch.sent()
       failpoint?.('engine-before-commit')
       // The id moves when the batch is known to be there, not at the next step: content and id are never seen apart, but
@@ -197,6 +214,11 @@ export class NativeBase implements Base {
     return this.#meta.stores.find(({ name }) => name === store)?.entries ?? 0
   }
 
+  /** Looks for damage that hides entries, where reads cannot see it: ERR_STATE_CORRUPT. Reads everything. */
+  verify(): void {
+    this.#read(() => this.#options.database.verify?.())
+  }
+
   statistics(): { readonly files: number; readonly bytes: number; readonly entries: number } {
     let entries = 0
     for (const store of this.#meta.stores) entries += store.entries
@@ -242,12 +264,13 @@ function writeError({ engine, location, freeBytes }: NativeBaseOptions, error: u
 class Batch {
   readonly #thread: EngineThread
   readonly #location: string
-  readonly #packer = new EntryPacker()
+  readonly #packer: EntryPacker
   #ahead: Promise<unknown>[] = []
 
-  constructor(thread: EngineThread, location: string) {
+  constructor(thread: EngineThread, location: string, sealed: boolean) {
     this.#thread = thread
     this.#location = location
+    this.#packer = new EntryPacker({ sealed })
     // What a write that was given up has left.
     this.#ask({ op: 'discard', location })
   }

@@ -37,7 +37,15 @@ function made(
   cause: unknown,
 ): TidemarkError {
   const message = `${engine} cannot ${action} ${location}: ${said}. ${advice}`
-  return new TidemarkError(code, message, { cause, details: { engine, path: location, action } })
+  const place = code === 'ERR_STATE_CORRUPT' ? placeIn(said) : {}
+  return new TidemarkError(code, message, { cause, details: { engine, path: location, action, ...place } })
+}
+
+/** The file, and the position in it, that a package names. It may go on with `The file .../MANIFEST may be corrupted`. */
+function placeIn(said: string): { readonly file?: string; readonly position?: number } {
+  const [, file, position] = /(\S+\.(?:sst|ldb|log))(?: offset (\d+))?/.exec(said) ?? []
+  if (file === undefined) return {}
+  return position === undefined ? { file } : { file, position: Number(position) }
 }
 
 /** A write that failed on a disk without space, whatever the package calls it. */

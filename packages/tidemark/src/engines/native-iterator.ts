@@ -2,6 +2,7 @@ import { invariant } from '../errors/error.ts'
 import type { BaseIterator } from '../store/types.ts'
 import type { NativeScan, Rows } from './native.ts'
 import { withoutPrefix } from './store-keys.ts'
+import { isSealed, SUM_BYTES } from './value-sums.ts'
 
 const FIRST_ROWS = 16
 const MOST_ROWS = 1024
@@ -19,11 +20,17 @@ export class NativeIterator implements BaseIterator {
   #at = 0
   #fetch = FIRST_ROWS
   #open: boolean
+  readonly #damaged: ((key: Uint8Array) => Error) | null
 
-  /** Without a scan it is empty. */
-  constructor(scan: NativeScan | null, onClose: (iterator: NativeIterator) => void) {
+  /** Without a scan it is empty. `damaged` makes the error for an entry that fails its checksum; null where none have one. */
+  constructor(
+    scan: NativeScan | null,
+    onClose: (iterator: NativeIterator) => void,
+    damaged: ((key: Uint8Array) => Error) | null,
+  ) {
     this.#scan = scan
     this.#onClose = onClose
+    this.#damaged = damaged
     this.#open = scan !== null
   }
 
@@ -33,10 +40,18 @@ export class NativeIterator implements BaseIterator {
       this.close()
       return false
     }
-    this.key = withoutPrefix(this.#rows[this.#at] as Uint8Array)
-    this.valueBytes = this.#rows[this.#at + 1] as Uint8Array
-    this.valueEnd = this.valueBytes.length
+    const key = this.#rows[this.#at] as Uint8Array
+    const value = this.#rows[this.#at + 1] as Uint8Array
     this.#at += 2
+    this.key = withoutPrefix(key)
+    this.valueBytes = value
+    this.valueEnd = value.length
+    if (this.#damaged === null) return true
+    if (!isSealed(key, value)) {
+      this.close()
+      throw this.#damaged(this.key)
+    }
+    this.valueEnd -= SUM_BYTES
     return true
   }
 

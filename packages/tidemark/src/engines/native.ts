@@ -16,6 +16,8 @@ export interface NativeDatabase {
   /** The writer on the other thread has committed: reads see it from now on. */
   refresh(): void
   statistics(): { readonly files: number; readonly bytes: number }
+  /** Looks for entries that cannot be reached. Throws what `nativeError` takes for damage; only where no other check does it. */
+  verify?(): void
   close(): Promise<void>
 }
 
@@ -54,6 +56,8 @@ export interface OpenedNative {
 /** A native package: `open` runs on the container's thread, `attach` on the thread of the engine. */
 export interface NativeEngine {
   readonly name: NativeEngineName
+  /** Each value has a checksum of ours behind it, since the package checks none when it reads (see value-sums.ts). */
+  readonly sealed: boolean
   /** Tells whether a directory holds a database. */
   readonly currentFile: string
   /** A reader beside the owner: opens the owner's files, or a copy by links. */

@@ -84,7 +84,8 @@ async function openDatabase(
       const failpoint = options.failpoint ?? null
       const readOnly = options.readOnly === true
       const freeBytes = (): number => options.disk.host?.freeBytes(location) ?? Number.POSITIVE_INFINITY
-      const base = { engine: name, location, database, thread, readOnly, failpoint, freeBytes, afterClose }
+      const { sealed } = engine
+      const base = { engine: name, location, sealed, database, thread, readOnly, failpoint, freeBytes, afterClose }
       return track(location, new NativeBase(base))
     } catch (error) {
       await thread.ask({ op: 'detach', location }).catch(() => {})
@@ -106,6 +107,7 @@ async function openShared(engine: NativeEngine, options: OpenBaseOptions): Promi
     return new NativeBase({
       engine: name,
       location,
+      sealed: engine.sealed,
       database,
       thread: null,
       readOnly: true,

@@ -1,3 +1,5 @@
+import { seal, SUM_BYTES } from './value-sums.ts'
+
 const CHUNK_BYTES = 256 * 1024
 const HEAD_BYTES = 8
 /** In place of the length of a value: the entry is a deletion. */
@@ -8,6 +10,13 @@ export class EntryPacker {
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   #view: DataView = new DataView(this.#bytes.buffer)
   #size = 0
+  /** Bytes left free behind each value. */
+  readonly #behind: number
+
+  /** With `sealed` there is room behind each value, where the other thread puts its checksum (see `unpack`). */
+  constructor(options: { readonly sealed: boolean }) {
+    this.#behind = options.sealed ? SUM_BYTES : 0
+  }
 
   get size(): number {
     return this.#size
@@ -20,9 +29,10 @@ export class EntryPacker {
   /** Appends an entry; its value is `value[start, end)`, or null for a deletion. */
   add(key: Uint8Array, value: Uint8Array | null, start: number, end: number): void {
     const length = value === null ? 0 : end - start
-    const at = this.#reserve(HEAD_BYTES + key.length + length)
+    const behind = value === null ? 0 : this.#behind
+    const at = this.#reserve(HEAD_BYTES + key.length + length + behind)
     this.#view.setUint32(at, key.length)
-    this.#view.setUint32(at + 4, value === null ? DELETION : length)
+    this.#view.setUint32(at + 4, value === null ? DELETION : length + behind)
     this.#bytes.set(key, at + HEAD_BYTES)
     if (value === null) return
     const target = at + HEAD_BYTES + key.length
@@ -53,8 +63,15 @@ export class EntryPacker {
   }
 }
 
-/** Gives the entries of a buffer in turn; value null is a deletion. */
-export function unpack(bytes: Uint8Array, entry: (key: Uint8Array, value: Uint8Array | null) => void): void {
+/**
+ * Gives the entries of a buffer in turn; value null is a deletion. With `sealed` each value ends with its checksum, which is
+ * made here: not on the thread that processes messages.
+ */
+export function unpack(
+  bytes: Uint8Array,
+  sealed: boolean,
+  entry: (key: Uint8Array, value: Uint8Array | null) => void,
+): void {
   // Buffers, because not all native packages take other views.
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 0
@@ -62,6 +79,7 @@ export function unpack(bytes: Uint8Array, entry: (key: Uint8Array, value: Uint8A
     const value = at + HEAD_BYTES + buffer.readUInt32BE(at)
     const length = buffer.readUInt32BE(at + 4)
     const end = length === DELETION ? value : value + length
+    if (sealed && length !== DELETION) seal(buffer, at + HEAD_BYTES, end)
     entry(buffer.subarray(at + HEAD_BYTES, value), length === DELETION ? null : buffer.subarray(value, end))
     at = end
   }

@@ -1,5 +1,6 @@
 /* oxlint-disable no-underscore-dangle -- the synchronous calls of the package are named so */
 import type { ByteRange } from '../store/types.ts'
+import { checkDatabase } from './check-database.ts'
 import { loadBinding } from './load-binding.ts'
 import type {
   NativeDatabase,
@@ -42,6 +43,10 @@ interface RocksBinding {
 const BUFFERS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
 const GET = { fillCache: true, valueEncoding: 'buffer' } as const
 
+function isJournal(name: string): boolean {
+  return name.endsWith('.log')
+}
+
 function binding(): RocksBinding {
   return loadBinding('rocksdb') as RocksBinding
 }
@@ -53,10 +58,13 @@ function binding(): RocksBinding {
  */
 export const ROCKSDB: NativeEngine = {
   name: 'rocksdb',
+  // It checks each block that it reads (`verify_checksums`, which is on by default and which the package leaves alone).
+  sealed: false,
   currentFile: 'CURRENT',
   readers: 'linked',
   isTable: (name) => name.endsWith('.sst'),
-  isJournal: (name) => name.endsWith('.log'),
+  isJournal,
+  check: (disk, directory) => checkDatabase(disk, directory, isJournal),
 
   async open({ location, cacheBytes }: NativeOptions): Promise<OpenedNative> {
     const { RocksLevel } = binding()

@@ -3,6 +3,7 @@ import { TidemarkError, toWireError } from '../errors/error.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import type { Base } from '../store/types.ts'
 import { openEngine } from './engine.ts'
+import { NativeBase } from './native-base.ts'
 import type { ChildAnswer, ChildReport } from './verify-child.ts'
 
 const ALL = { from: null, to: null, reverse: false, limit: Number.POSITIVE_INFINITY } as const
@@ -38,6 +39,7 @@ async function read(engine: string, directory: string): Promise<ChildReport> {
         failures.push({ store: name, error: toWireError(error) })
       }
     }
+    if (failures.length === 0 && base instanceof NativeBase) base.verify()
     return { files, bytes, entries, checkpoints: [base.id], failures }
   } finally {
     base.close()

@@ -7,13 +7,14 @@ import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { openEngine } from '../../src/engines/engine.ts'
 import { assertEngine, type Engine, engineNames, ENGINES, registerEngine } from '../../src/engines/registry.ts'
 import { BINDINGS, loadBinding } from '../../src/engines/load-binding.ts'
-import { decodeMeta } from '../../src/engines/native-meta.ts'
+import { decodeMeta, META_KEY } from '../../src/engines/native-meta.ts'
 import { nativeError } from '../../src/engines/native-error.ts'
 import { NATIVE_ENGINES } from '../../src/engines/native.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
 import { openLsmBase } from '../../src/lsm/lsm-base.ts'
 import { bytesOf, readBase, settle, sortedChanges } from '../../src/testing/base-model.ts'
 import type { Base } from '../../src/store/types.ts'
+import { seal } from '../../src/engines/value-sums.ts'
 import { Places } from './places.ts'
 
 const places = new Places()
@@ -118,10 +119,26 @@ for (const engine of ['rocksdb', 'leveldb'] as const) {
   })
 }
 
-test('a meta that is damaged, or of a later version, is refused', () => {
-  assert.throws(() => decodeMeta(bytesOf('{"version":1,"id":'), '/state/0'), { code: 'ERR_STATE_CORRUPT' })
-  assert.throws(() => decodeMeta(bytesOf('{"version":1,"id":"7"}'), '/state/0'), { code: 'ERR_STATE_CORRUPT' })
-  assert.throws(() => decodeMeta(bytesOf('{"version":9}'), '/state/0'), { code: 'ERR_FORMAT_NEWER' })
+test('a meta that is damaged, or of another version, is refused', () => {
+  const plain = (text: string): unknown => decodeMeta(bytesOf(text), '/state/0', false)
+  const sealed = (text: string): unknown => {
+    const bytes = new Uint8Array([...META_KEY, ...bytesOf(text), 0, 0, 0, 0])
+    seal(bytes, 0, bytes.length)
+    return decodeMeta(bytes.subarray(META_KEY.length), '/state/0', true)
+  }
+  assert.deepEqual(plain('{"version":1,"id":7,"descriptors":[],"stores":[]}'), { id: 7, descriptors: [], stores: [] })
+  assert.throws(() => plain('{"version":1,"id":'), { code: 'ERR_STATE_CORRUPT' })
+  assert.throws(() => plain('{"version":1,"id":"7"}'), { code: 'ERR_STATE_CORRUPT' })
+  assert.throws(() => plain('{"version":9}'), { code: 'ERR_FORMAT_NEWER' })
+  assert.deepEqual(sealed('{"version":2,"id":7,"descriptors":[],"stores":[]}'), { id: 7, descriptors: [], stores: [] })
+  assert.throws(() => sealed('{"version":2,"id":"7"}'), { code: 'ERR_STATE_CORRUPT' })
+  assert.throws(() => sealed('{"version":3}'), { code: 'ERR_FORMAT_NEWER' })
+  const without = (text: string): unknown => decodeMeta(bytesOf(text), '/state/0', true)
+  assert.throws(() => without('{"version":2,"id":7,"descriptors":[],"stores":[]}'), { code: 'ERR_STATE_CORRUPT' })
+  assert.throws(() => without('{"version":1,"id":7,"descriptors":[],"stores":[]}'), {
+    code: 'ERR_FORMAT_OLDER',
+    message: /\/state\/0 has format version 1/,
+  })
 })
 
 test('what a package throws becomes an error that says what to do', () => {

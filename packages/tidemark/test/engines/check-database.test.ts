@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkJournals, journalDamage } from '../../src/engines/level-journal.ts'
+import { checkDatabase } from '../../src/engines/check-database.ts'
+import { journalDamage } from '../../src/engines/level-journal.ts'
 import { maskedCrc } from '../../src/engines/masked-crc.ts'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
 import { isTidemarkError } from '../../src/errors/error.ts'
@@ -55,6 +56,62 @@ test('S4: a bit that changed before the last write is found at its record, where
   }
 })
 
+test('S4: a length that changed hides nothing: it is found by the records behind it', () => {
+  const bytes = journal([100, 300, 50, 40_000, 500, 10])
+  for (const at of [0, 107, 414, 471]) {
+    for (let bit = 0; bit < 16; bit++) {
+      const changed = Uint8Array.from(bytes)
+      changed[at + 4 + (bit >> 3)] = (changed[at + 4 + (bit >> 3)] as number) ^ (1 << (bit & 7))
+      assert.deepEqual(
+        journalDamage(changed),
+        { position: at, atEnd: false },
+        `record at ${at}, bit ${bit} of its length`,
+      )
+    }
+  }
+})
+
+test('S4: CURRENT and the manifest that it names have to be whole; what a manifest was given in advance is no damage', () => {
+  const disk = new MemDisk()
+  disk.makeDirectory('db')
+  const put = (name: string, content: Uint8Array | string): void => {
+    const file = disk.open(`db/${name}`, 'create')
+    file.truncate(0)
+    file.write(Buffer.from(content), 0)
+    file.close()
+  }
+  const check = (): void => checkDatabase(disk, 'db', () => false)
+  check()
+  const bytes = journal([50, 60, 70])
+  put('CURRENT', 'MANIFEST-000004\n')
+  assert.throws(check, {
+    code: 'ERR_STATE_CORRUPT',
+    message: /db\/CURRENT names db\/MANIFEST-000004, which is not there/,
+  })
+  put('MANIFEST-000004', bytes)
+  check()
+  put('MANIFEST-000004', new Uint8Array([...bytes, ...new Uint8Array(100)]))
+  check()
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = Uint8Array.from(bytes)
+    changed[at] = (changed[at] as number) ^ 4
+    put('MANIFEST-000004', changed)
+    // The last record's length, now beyond the end: it seems to be cut off, as a crash may leave it.
+    if (at === 129) check()
+    else
+      assert.throws(
+        check,
+        { code: 'ERR_STATE_CORRUPT', message: /db\/MANIFEST-000004 has a record .* at byte / },
+        `${at}`,
+      )
+  }
+  put('MANIFEST-000004', bytes)
+  for (const text of ['', 'MANIFEST-000004', 'MANIFEST-00x004\n', 'NANIFEST-000004\n']) {
+    put('CURRENT', text)
+    assert.throws(check, { code: 'ERR_STATE_CORRUPT', message: /db\/CURRENT does not name a manifest/ }, text)
+  }
+})
+
 test('a write that a crash has cut off is no damage; one that lost power has garbled at the end is told as such', () => {
   const bytes = journal([100, 40_000, 500])
   for (const cut of [1, 5, 400, 506, 507, 508, 30_000]) {
@@ -75,7 +132,7 @@ test('ERR_STATE_CORRUPT names the journal and the byte, and only what would be p
     file.write(bytes, 0)
     file.close()
   }
-  const check = (): void => checkJournals(disk, 'db', (name) => name.endsWith('.log'))
+  const check = (): void => checkDatabase(disk, 'db', (name) => name.endsWith('.log'))
   const bytes = journal([50, 60, 70])
   write(bytes)
   check()
@@ -84,7 +141,7 @@ test('ERR_STATE_CORRUPT names the journal and the byte, and only what would be p
   assert.throws(check, (error) => {
     assert.ok(isTidemarkError(error, 'ERR_STATE_CORRUPT'))
     assert.match(error.message, /db\/000003\.log .* at byte 57,/)
-    assert.deepEqual(error.details, { path: 'db/000003.log', position: 57 })
+    assert.deepEqual(error.details, { path: 'db/000003.log', file: 'db/000003.log', position: 57 })
     return true
   })
 })
