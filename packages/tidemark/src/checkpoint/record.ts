@@ -35,6 +35,11 @@ export function clockOf({ clock, atMs }: CheckpointRecord): ClockReading {
   return clock ?? { processingMs: atMs, eventMs: null }
 }
 
+/** The latest time that a checkpoint tells of: a task that goes on from it lives in no earlier one. */
+export function latestOf({ clock, atMs }: CheckpointRecord): number {
+  return Math.max(atMs, clock?.processingMs ?? atMs)
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const encoder = new TextEncoder()
 

@@ -3,6 +3,7 @@ import { kv } from '../api/store-def.ts'
 import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { taskProducer } from '../checkpoint/lineage.ts'
 import { type Clock, systemClock } from '../clock/clock.ts'
+import { SteadyClock } from '../clock/steady-clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { assertEngine } from '../engines/registry.ts'
 import { openTaskBase } from '../engines/open-task-base.ts'
@@ -38,15 +39,16 @@ export async function openAlone<K, V>(options: OpenStoreOptions<K, V>): Promise<
   }
   try {
     const opened = await openState(options, spec, host)
+    const clock = new SteadyClock(systemClock, opened.state.clock.processingMs)
     const commits = new StoreCommits({
       ...opened,
       name: spec.name,
       port,
-      clock: systemClock,
+      clock,
       logFailure: host.failure,
       onWarning: options.onWarning ?? (() => undefined),
     })
-    return new AloneStore<K, V>({ state: opened.state, spec, commits, clock: systemClock, everyMs, close })
+    return new AloneStore<K, V>({ state: opened.state, spec, commits, clock, everyMs, close })
   } catch (error) {
     // What went wrong is what is told, and not what closing has to say about it.
     await close().catch(() => undefined)

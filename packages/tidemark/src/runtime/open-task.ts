@@ -1,8 +1,9 @@
 import type { Clock } from '../clock/clock.ts'
+import { SteadyClock } from '../clock/steady-clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { openTaskBase } from '../engines/open-task-base.ts'
-import { clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
+import { clockOf, decodeCheckpoint, latestOf } from '../checkpoint/record.ts'
 import { keeperOf, Retainer } from '../checkpoint/retainer.ts'
 import type { Base } from '../store/types.ts'
 import type { Compactor } from '../lsm/compaction.ts'
@@ -114,7 +115,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
     holdJournal: settings.holdJournal,
     port,
     disk,
-    clock,
+    clock: new SteadyClock(clock, record === null ? Number.NEGATIVE_INFINITY : latestOf(record)),
     random: seededRandom(settings.seed + index),
     timing,
     // Staggered, so that the tasks of a node do not all commit at once.

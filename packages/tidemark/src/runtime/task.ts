@@ -479,8 +479,7 @@ export class Task {
     if (this.#barrier.active) return this.#options.clock.monotonicMs() + BARRIER_LOOK_MS
     // A commit that waits for look-ups waits for their answers, not for the clock.
     let due = this.#lookups.pending ? Number.POSITIVE_INFINITY : this.#committer.dueMs
-    const offset = this.#options.clock.now() - this.#options.clock.monotonicMs()
-    for (const task of this.#compiled.tasks) due = Math.min(due, task.dueMs - offset)
+    for (const task of this.#compiled.tasks) due = Math.min(due, task.dueMs)
     return due
   }
 

@@ -85,8 +85,8 @@ export class TaskOperator {
       if (handler !== undefined) ports.set(name, new Port(this, name, handler))
     }
     this.ports = ports
-    const now = scope.clock.now()
-    this.#periodic = this.#handlers.every.map((e) => ({ ...e, dueMs: now + e.periodMs }))
+    const monotonicMs = scope.clock.monotonicMs()
+    this.#periodic = this.#handlers.every.map((e) => ({ ...e, dueMs: monotonicMs + e.periodMs }))
   }
 
   #during<T>(run: () => T): T {
@@ -172,9 +172,11 @@ export class TaskOperator {
         this.#call(handler as (a: unknown, b: unknown, c: unknown) => unknown, due.key, due.timeMs, this.#context)
       return true
     }
+    // Not by the wall clock: a period is as long as it is, whatever is done to that.
+    const monotonicMs = this.#scope.clock.monotonicMs()
     for (const periodic of this.#periodic) {
-      if (periodic.dueMs > now) continue
-      periodic.dueMs = now + periodic.periodMs
+      if (periodic.dueMs > monotonicMs) continue
+      periodic.dueMs = monotonicMs + periodic.periodMs
       this.#context.timestamp = now
       this.#call(periodic.run, this.#context, undefined, undefined)
       return true
@@ -182,12 +184,13 @@ export class TaskOperator {
     return false
   }
 
-  /** When `fire` will next have something to do by the clock; infinity if nothing is known. */
+  /** Monotonic time at which `fire` will next have something to do by the clock; infinity if nothing is known. */
   get dueMs(): number {
     let due = Number.POSITIVE_INFINITY
     for (const [name, queue] of this.#timers) {
       if (this.#def.timers[name]?.time === 'processing') due = Math.min(due, queue.earliestMs)
     }
+    due -= this.#scope.clock.now() - this.#scope.clock.monotonicMs()
     for (const periodic of this.#periodic) due = Math.min(due, periodic.dueMs)
     return due
   }
