@@ -92,6 +92,16 @@ export interface RunOptions {
    * text often a third of the room. What is there is read however it is stored, and merges store it anew.
    */
   readonly compression?: StateCompression
+  /**
+   * Bytes after which a block of a state file ends (default 4 KiB, with zstd 16 KiB before it is compressed; 1 KiB to
+   * 256 KiB): what one read from the disk brings. Holds for new files, those of merges too.
+   */
+  readonly blockBytes?: number
+  /**
+   * Bytes of each container's caches (default 128 MiB): half is for decoded values, half for the engine's blocks, which the
+   * container's tasks share.
+   */
+  readonly cacheBytes?: number
   /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
   readonly recentMaxBytes?: number
   /**

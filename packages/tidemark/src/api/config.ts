@@ -1,8 +1,10 @@
 import type { ErrorPolicy } from './app.ts'
 import type { EngineName } from './engine-name.ts'
+import type { StateCompression } from './state-compression.ts'
 
 /**
- * What `tidemark.config.ts` may say (its default export). Durations are strings (`'1s'`, `'5m'`) or milliseconds.
+ * What `tidemark.config.ts` may say (its default export). Durations are strings (`'1s'`, `'5m'`) or milliseconds,
+ * sizes strings (`'16MiB'`) or bytes.
  * Variables `TIDEMARK_*` win over it, and flags over both.
  */
 export interface TidemarkConfig {
@@ -31,6 +33,21 @@ export interface TidemarkConfig {
     readonly uploadInterval?: string | number
     /** Restores damaged state from there, rather than stop with an error. Default false. */
     readonly repair?: boolean
+    /** Up to this size the journal keeps the changes since the last upload, while none succeeds. Default 1GiB. */
+    readonly maxJournal?: string | number
+  }
+  /** The files of the state, as the engines `lsm` and `memory` have them. Sizes are `'16MiB'` or bytes. */
+  readonly state?: {
+    /** How new files are stored. Default `none`; `zstd` takes less room and more time. Text as the flag takes it, too. */
+    readonly compression?: StateCompression | (string & {})
+    /** Of the blocks of new files, before compression. Default 4KiB, with zstd 16KiB. */
+    readonly blockSize?: string | number
+    /** Of each container's caches (of other engines' caches too). Default 128MiB. */
+    readonly cacheSize?: string | number
+    /** Committed changes that a task holds in memory before it writes a file. Default 16MiB. */
+    readonly flushSize?: string | number
+    /** What merges may write per second, all tasks together; `none`: no limit. Default 128MiB. */
+    readonly mergeRate?: string | number
   }
   /** What keeps the state of stores that name no engine. Default `lsm`. */
   readonly engine?: EngineName

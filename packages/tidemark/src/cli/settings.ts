@@ -5,9 +5,10 @@ import { ENGINES } from '../engines/registry.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { isEngineName, readStoreEngines, showStoreEngines } from './engine-settings.ts'
 import { parseRetention, showRetention } from './retention-text.ts'
+import { size, STATE_SETTINGS, type StateSettings } from './state-settings.ts'
 
 /** What all commands take from the configuration file, TIDEMARK_ variables and flags. */
-export interface Settings {
+export interface Settings extends StateSettings {
   readonly dataDir: string
   /** Null: as many as the runtime thinks best. */
   readonly containers: number | null
@@ -28,6 +29,7 @@ export interface Settings {
   readonly checkpointTo: string | null
   readonly checkpointUploadIntervalMs: number
   readonly checkpointRepair: boolean
+  readonly checkpointMaxJournalBytes: number
 }
 
 /** One setting: how it is called everywhere, and how its values are read. */
@@ -263,6 +265,17 @@ export const SETTINGS: readonly SettingSpec[] = [
     read: (raw) => (raw === true || raw === 'yes' ? true : raw === false || raw === 'no' ? false : undefined),
     show: (value) => (value === true ? 'yes' : 'no'),
   },
+  {
+    key: 'checkpointMaxJournalBytes',
+    name: 'checkpoint.maxJournal',
+    variable: 'TIDEMARK_CHECKPOINT_MAX_JOURNAL',
+    flag: '--checkpoint-max-journal',
+    argument: '<size>',
+    about: 'up to this size the journal keeps the changes since the last upload, while none succeeds',
+    fallback: 1024 ** 3,
+    ...size(0, 1024 ** 5),
+  },
+  ...STATE_SETTINGS,
 ]
 
 /** Variables that are ours but no setting. */

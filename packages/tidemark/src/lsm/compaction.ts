@@ -21,6 +21,8 @@ export interface CompactionTask {
   readonly number: number
   readonly bucket: FileBucket | null
   readonly compression: Compression
+  /** See `LsmOptions`. */
+  readonly blockBytes?: number | undefined
   /** By store: what has expired and need not be written. */
   readonly expiry: Readonly<Record<string, Expiry>>
 }
@@ -73,7 +75,7 @@ export function* compactFiles(options: CompactFilesOptions): Steps<FileEntry | n
     failpoint('compact-before-file')
     const inputs = yield* openAll(disk, cache, task.directory, task.inputs, opened)
     const older = new FileSet(yield* openAll(disk, cache, task.directory, task.older, opened), {})
-    writer = new SortedFileWriter(disk, path, task.compression)
+    writer = new SortedFileWriter(disk, path, task.compression, task.blockBytes)
     for (const store of new FileSet(inputs, {}).merged()) {
       const expiry = task.expiry[store.name]
       const cursor = expiry === undefined ? store.cursor : new ExpiringCursor(store.cursor, expiry)

@@ -109,6 +109,7 @@ export class Compactions {
       number: this.#nextNumber(),
       bucket,
       compression: this.#files.place.compression,
+      blockBytes: this.#files.place.blockBytes,
       expiry: this.expiry,
     }
     const pinned = [...inputs, ...older].map(({ file }) => file)

@@ -87,7 +87,7 @@ class FlushFiles {
     const { place, nextNumber } = this.#options
     const name = fileName(nextNumber())
     const path = `${place.directory}/${name}`
-    const writer = new SortedFileWriter(this.#disk, path, place.compression)
+    const writer = new SortedFileWriter(this.#disk, path, place.compression, place.blockBytes)
     const output = { name, path, writer, bucket }
     this.#outputs.push(output)
     return output

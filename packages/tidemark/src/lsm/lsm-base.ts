@@ -39,6 +39,8 @@ export interface LsmOptions {
   readonly resident?: boolean
   /** How blocks of new files are stored; files are read whatever they were written with. Default: 'none'. */
   readonly compression?: Compression
+  /** Bytes after which a block of a new file ends, before compression; default 4 KiB, with compression 16 KiB. */
+  readonly blockBytes?: number
   /** For the age of open iterators, and to tell whether a prefetch is worth its cost: without it, it always is. */
   readonly clock?: Clock
   /** Iterators that may be open at a time; default MAX_ITERATORS. */
@@ -59,8 +61,8 @@ export function openLsmBase(options: LsmOptions): LsmBase {
   const { disk, directory, cache, checkpoint, compression = 'none', failpoint = noFailpoint } = options
   const reads = new BaseReads(options)
   const { counters, around } = reads
-  const resident = options.resident === true
-  const place: FilePlace = { disk, directory, cache, resident, compression, counters, around }
+  const { blockBytes, resident = false } = options
+  const place: FilePlace = { disk, directory, cache, resident, compression, blockBytes, counters, around }
   invariant(checkpoint === undefined || options.readOnly === true, 'a retained checkpoint is opened read only')
   if (options.readOnly === true) {
     const opened = checkpoint === undefined ? openForReading(place, []) : openRetained(place, checkpoint)

@@ -28,6 +28,7 @@ export interface FilePlace {
   readonly resident: boolean
   /** Of new files. */
   readonly compression: Compression
+  readonly blockBytes?: number | undefined
   readonly counters: ReadCounters
   readonly around: ReadAround | null
 }

@@ -59,14 +59,21 @@ export class SectionWriter {
   #lastKey = new Uint8Array(256)
   #lastLength = 0
 
-  constructor(name: string, maxEntries: number, output: FileOutput, block: BlockWriter, compression: BlockCompression) {
+  constructor(
+    name: string,
+    maxEntries: number,
+    output: FileOutput,
+    block: BlockWriter,
+    compression: BlockCompression,
+    blockBytes?: number,
+  ) {
     this.name = name
     this.bloom = new BloomBuilder(maxEntries)
     this.#maxEntries = maxEntries
     this.#output = output
     this.#block = block
     this.#compress = compression === 'zstd'
-    this.#blockBytes = this.#compress ? COMPRESSED_BLOCK_BYTES : BLOCK_BYTES
+    this.#blockBytes = blockBytes ?? (this.#compress ? COMPRESSED_BLOCK_BYTES : BLOCK_BYTES)
   }
 
   get entries(): number {

@@ -26,13 +26,18 @@ export class SortedFileWriter {
   readonly #block = new BlockWriter()
   readonly #sections: SectionWriter[] = []
   readonly #compression: Compression
+  readonly #blockBytes: number | undefined
   #section: SectionWriter | null = null
   #syncedBytes = 0
 
-  /** `compression` is of the file's blocks; those that it would hardly make smaller are stored as they are. */
-  constructor(disk: Disk, path: string, compression: Compression = 'none') {
+  /**
+   * `compression` is of the file's blocks; those that it would hardly make smaller are stored as they are. `blockBytes`:
+   * see `LsmOptions`.
+   */
+  constructor(disk: Disk, path: string, compression: Compression = 'none', blockBytes?: number) {
     this.#output = new FileOutput(disk, path)
     this.#compression = compression
+    this.#blockBytes = blockBytes
   }
 
   /** Writes the entries of a store, in order; deletions of keys that `older` cannot hold are left out. */
@@ -56,7 +61,7 @@ export class SortedFileWriter {
   /** Begins the entries of a store; `add` them in order, then `end`. There are at most `maxEntries`. */
   begin(name: string, maxEntries: number): void {
     const compression = compressionOf(this.#compression, name)
-    this.#section = new SectionWriter(name, maxEntries, this.#output, this.#block, compression)
+    this.#section = new SectionWriter(name, maxEntries, this.#output, this.#block, compression, this.#blockBytes)
   }
 
   /** Appends the entry that a cursor is at. */

@@ -66,6 +66,7 @@ export function openBaseOfTask(environment: BaseEnvironment, index: number): Bas
     failpoint,
     ...(compactor === undefined ? {} : { compactor }),
     ...(settings.compression === undefined ? {} : { compression: settings.compression }),
+    ...(settings.blockBytes === undefined ? {} : { blockBytes: settings.blockBytes }),
     choice: engineChoice(settings, specs),
     stores: specs.map(({ name }) => name),
   })

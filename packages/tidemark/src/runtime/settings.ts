@@ -47,7 +47,8 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       recentMaxBytes: whole('recentMaxBytes', options.recentMaxBytes ?? 16 * MIB, 1, 1024 * MIB),
       outputMaxBytes: 16 * MIB,
       memtableMaxBytes: 64 * MIB,
-      cacheBytes: 128 * MIB,
+      cacheBytes: whole('cacheBytes', options.cacheBytes ?? 128 * MIB, MIB, 1024 * 1024 * MIB),
+      ...blockBytesOf(options),
       idleMs: 5000,
       handlerTimeoutMs: Math.max(1, Math.floor(timing.timeoutMs * 0.9)),
       development: options.development ?? false,
@@ -111,6 +112,10 @@ function compressionOf({ compression = 'none' }: RunOptions): StateCompression {
     throw new TidemarkError('ERR_OPTION', `compression is ${String(each)}: it must be none or zstd`)
   }
   return compression
+}
+
+function blockBytesOf({ blockBytes }: RunOptions): { readonly blockBytes?: number } {
+  return blockBytes === undefined ? {} : { blockBytes: whole('blockBytes', blockBytes, 1024, 256 * 1024) }
 }
 
 function whole(name: string, value: number, least: number, most: number): number {

@@ -29,6 +29,8 @@ export interface ContainerSettings {
   readonly storeEngines: Readonly<Record<string, Engine>>
   /** How blocks of state files are stored; default none. */
   readonly compression?: StateCompression
+  /** Of blocks of state files; the default depends on their compression. */
+  readonly blockBytes?: number
   readonly timing: CommitTiming
   readonly onError: ErrorPolicy
   readonly recentMaxBytes: number

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Command } from 'commander'
 import { makeProgram, runCli } from '../../src/cli/program.ts'
-import { fakeContext } from './fake-terminal.ts'
+import { FakeTerminal, fakeContext } from './fake-terminal.ts'
 import { temporary, VISITS_JOB } from './temporary.ts'
 
 const root = temporary({ 'package.json': '{"type":"module"}', 'visits.job.ts': VISITS_JOB })
@@ -91,6 +91,21 @@ test('plan prints text and JSON', async () => {
   assert.match(text.out, /job visits: 3 tasks/)
   const json = await cli(['plan', 'visits.job.ts', '--json'])
   assert.equal((JSON.parse(json.out) as { tasks: number }).tasks, 4)
+})
+
+test('config keeps names whole in a narrow terminal, and leaves out variables, then flags', async () => {
+  const shown = async (columns: number): Promise<string> => {
+    const terminal = new FakeTerminal({ isTerminal: true, columns })
+    await runCli(['config'], fakeContext({ cwd: '/tmp', terminal }))
+    for (const line of terminal.out.trimEnd().split('\n')) assert.ok(line.length <= columns, line)
+    return terminal.out
+  }
+  const narrow = await shown(80)
+  assert.match(narrow, /^checkpoint\.uploadInterval {2}10s/m)
+  assert.doesNotMatch(narrow, /--|TIDEMARK/)
+  const wide = await shown(120)
+  assert.match(wide, /--checkpoint-upload-interval$/m)
+  assert.match(await shown(200), /TIDEMARK_CHECKPOINT_UPLOAD_INTERVAL$/m)
 })
 
 test('config prints each value and where it came from', async () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { runOptions } from '../../src/cli/run-options.ts'
 import { runSettings } from '../../src/runtime/settings.ts'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DEFAULT_RETENTION } from '../../src/checkpoint/retention.ts'
 import { resolveSettings, type ResolvedSettings } from '../../src/cli/resolve-settings.ts'
+import { SETTINGS } from '../../src/cli/settings.ts'
 import { temporary, TIDEMARK } from './temporary.ts'
 
 function configFile(content: string): string {
@@ -46,6 +48,12 @@ test('defaults', async () => {
     checkpointTo: null,
     checkpointUploadIntervalMs: 10_000,
     checkpointRepair: false,
+    checkpointMaxJournalBytes: 1024 ** 3,
+    stateCompression: 'none',
+    stateBlockBytes: null,
+    stateCacheBytes: 128 * 1024 ** 2,
+    stateFlushBytes: 16 * 1024 ** 2,
+    stateMergeBytesPerSecond: 128 * 1024 ** 2,
   })
 })
 
@@ -74,6 +82,52 @@ test('the last wins: file, variables, flags; each value says where it came from'
   assert.equal(source(resolved, 'partitions'), 'TIDEMARK_PARTITIONS')
   assert.equal(source(resolved, 'containers'), '--containers')
   assert.equal(source(resolved, 'maxRestarts'), 'default')
+})
+
+test('sizes and compression come from file, variables and flags, and reach the run', async () => {
+  const cwd = configFile(
+    `{ state: { compression: { stores: { pages: 'zstd' }, other: 'none' }, blockSize: '8KiB', cacheSize: 1048576 } }`,
+  )
+  const environment = { TIDEMARK_STATE_CACHE_SIZE: '32 MiB', TIDEMARK_STATE_FLUSH_SIZE: '4mib' }
+  const flags = { stateMergeBytesPerSecond: 'none', checkpointMaxJournalBytes: '2GiB', checkpointTo: 'file:///c' }
+  const resolved = await resolve(cwd, environment, flags)
+  const { container, compactionBytesPerSecond, uploads } = runSettings(runOptions(resolved.settings), { containers: 1 })
+  assert.deepEqual(container.compression, { stores: { pages: 'zstd' }, other: 'none' })
+  assert.equal(container.blockBytes, 8192)
+  assert.equal(container.cacheBytes, 32 * 1024 ** 2)
+  assert.equal(container.recentMaxBytes, 4 * 1024 ** 2)
+  assert.equal(compactionBytesPerSecond, 0)
+  assert.equal(uploads?.maxJournalBytes, 2 * 1024 ** 3)
+  const shown = Object.fromEntries(resolved.rows.map(({ spec, value }) => [spec.name, spec.show(value)]))
+  assert.equal(shown['state.compression'], 'none,pages=zstd')
+  assert.equal(shown['state.cacheSize'], '32MiB')
+  assert.equal(shown['state.mergeRate'], 'none')
+  assert.equal(source(resolved, 'state.blockSize'), join(cwd, 'tidemark.config.ts'))
+  assert.equal(source(resolved, 'state.cacheSize'), 'TIDEMARK_STATE_CACHE_SIZE')
+})
+
+test('what each setting shows is what it reads; a size out of bounds or of another unit is ERR_CONFIG_VALUE', async () => {
+  const { rows } = await resolve(temporary(), {}, { stateBlockBytes: '1KiB', stateCompression: 'zstd,ids=none' })
+  for (const { spec, value } of rows) {
+    if (value === null || spec.key === 'dataDir' || spec.key === 'storeEngines') continue
+    const shown = spec.show(value).replace(/\/s$/, '')
+    assert.deepEqual(spec.read(shown), value, `${spec.name} shows ${shown}`)
+  }
+  const wrong = async (flags: Readonly<Record<string, string>>, message: RegExp): Promise<void> => {
+    await assert.rejects(resolve(temporary(), {}, flags), { code: 'ERR_CONFIG_VALUE', message })
+  }
+  await wrong({ stateBlockBytes: '512' }, /^--state-block-size: state\.blockSize takes a size from 1KiB to 256KiB/)
+  await wrong({ stateCacheBytes: '64MB' }, /such as 512KiB or 16MiB, or a number of bytes, not "64MB"/)
+  await wrong({ stateCompression: 'zstd,none' }, /^--state-compression: .* takes none, zstd, or store=codec/)
+  await wrong({ stateCompression: 'pages=gzip' }, /takes none, zstd/)
+  await wrong({ stateMergeBytesPerSecond: '0' }, /takes none, or a size from 1MiB/)
+})
+
+test('the guide lists every setting with its variable, flag and default', () => {
+  const guide = readFileSync(new URL('../../../../docs/guide/cli.md', import.meta.url), 'utf8')
+  for (const { name, variable, flag } of SETTINGS) {
+    assert.ok(guide.includes(`| \`${name}\` | \`${variable}\` | \`${flag}\` |`), `${name} is not in the table`)
+  }
 })
 
 test('ERR_CONFIG_UNKNOWN gives the nearest right name', async () => {

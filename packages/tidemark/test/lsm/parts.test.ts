@@ -5,7 +5,8 @@ import { murmur2 } from '../../src/hash/murmur2.ts'
 import { BlockCache, type CacheOwner } from '../../src/lsm/block-cache.ts'
 import { BloomBuilder, bloomHas } from '../../src/lsm/bloom.ts'
 import { runToEnd } from '../../src/lsm/open-files.ts'
-import { bytes } from './support.ts'
+import { MemDisk } from '../../src/disk/mem-disk.ts'
+import { bytes, get, newCache, openBaseOn, write } from './support.ts'
 
 function filterOf(keys: readonly string[], maxKeys: number): { has: (key: string) => boolean; sizeBytes: number } {
   const builder = new BloomBuilder(maxKeys)
@@ -150,3 +151,27 @@ test('a block that is too large for the cache is not kept', () => {
   one.offer(cache, 0, 1000)
   assert.equal(one.held[0], null)
 })
+
+for (const [what, options, from, to] of [
+  ['4 KiB', {}, 4096, 5200],
+  ['32 KiB', { blockBytes: 32 * 1024 }, 32 * 1024, 34 * 1024],
+  ['16 KiB before zstd', { compression: 'zstd' }, 16 * 1024, 17.2 * 1024],
+  ['64 KiB before zstd', { compression: 'zstd', blockBytes: 64 * 1024 }, 64 * 1024, 66 * 1024],
+] as const) {
+  test(`a block of a file has ${what}, in what is flushed and in what is merged`, () => {
+    const base = openBaseOn(new MemDisk({ tracked: false }), { ...options, cache: newCache(1 << 20) })
+    const changes = Array.from({ length: 4000 }, (_, i) => ({ key: bytes(`key ${i}`), value: bytes('v'.repeat(90)) }))
+    const read = (): number => {
+      const before = base.statistics().cache?.data.bytes ?? 0
+      assert.ok(get(base, bytes('key 2000')) !== undefined)
+      return (base.statistics().cache?.data.bytes ?? 0) - before
+    }
+    write(base, 1, changes)
+    const flushed = read()
+    assert.ok(flushed >= from && flushed <= to, `${flushed} bytes`)
+    for (let id = 2; base.statistics().writes?.compactions === 0; id++) write(base, id, changes)
+    const merged = read()
+    assert.ok(merged >= from && merged <= to, `${merged} bytes after a merge`)
+    base.close()
+  })
+}

@@ -11,6 +11,7 @@ for (const [what, options] of [
   ['with a small cache', {}],
   ['without a cache', { cache: newCache(0) }],
   ['resident', { resident: true }],
+  ['in blocks of 1 KiB', { blockBytes: 1024 }],
   ['compressed', { compression: 'zstd', cache: newCache(1 << 20) }],
   ['compressed, resident', { compression: 'zstd', resident: true }],
 ] as const) {

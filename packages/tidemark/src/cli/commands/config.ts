@@ -21,11 +21,12 @@ export function addConfig(program: Command, context: CliContext): void {
       return
     }
     const columns = [
-      { title: 'setting' },
+      { title: 'setting', whole: true },
       { title: 'value' },
       { title: 'from' },
-      { title: 'variable' },
-      { title: 'flag' },
+      // What is left out of a narrow terminal follows from the setting's name.
+      { title: 'flag', optional: true },
+      { title: 'variable', optional: true },
     ]
     const table = renderTable(columns, rows.map(cells), {
       header: terminal.style.dim,
@@ -37,5 +38,5 @@ export function addConfig(program: Command, context: CliContext): void {
 
 function cells({ spec, value, source }: ResolvedSetting): string[] {
   const from = source.includes('/') ? shorten(source) : source
-  return [spec.name, spec.show(value), from, spec.variable, spec.flag]
+  return [spec.name, spec.show(value), from, spec.flag, spec.variable]
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { type CliContext, examples, type Options, withSettings } from '../context.ts'
 import { collect } from '../flag-values.ts'
 import type { Settings } from '../settings.ts'
+import { STATE_SETTINGS } from '../state-settings.ts'
 
 /** Settings that a run takes. */
 export const RUN_SETTINGS: readonly (keyof Settings)[] = [
@@ -21,6 +22,8 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'checkpointTo',
   'checkpointUploadIntervalMs',
   'checkpointRepair',
+  'checkpointMaxJournalBytes',
+  ...STATE_SETTINGS.map(({ key }) => key),
 ]
 
 /** `tidemark run JOB`. */
