@@ -21,7 +21,17 @@ export interface TaskStateMetrics {
     readonly bytes: number
     readonly entries: number
     readonly deletions: number
+    /**
+     * Keys that are there, and bytes of their entries, as far as they are in files: estimated from samples, to a few parts
+     * in a hundred, at most every ten seconds; null where it is not known.
+     */
+    readonly liveKeys: number | null
+    readonly liveBytes: number | null
   }[]
+  /** Of all stores; null where it is not known. */
+  readonly liveBytes: number | null
+  /** Bytes of all files for each live one; null where that is not known, or nothing is live. */
+  readonly spaceAmplification: number | null
   /** Uncommitted changes; committed ones that are in no file yet; committed values kept decoded; unsent messages. */
   readonly memtableBytes: number
   readonly recentBytes: number
@@ -33,7 +43,9 @@ export interface TaskStateMetrics {
   readonly reads: {
     /** Look-ups that no layer in memory answered. */
     readonly gets: number
+    /** Files asked by each, which costs a look at a filter; blocks looked into by each, in the cache or not. */
     readonly filesPerGet: number
+    readonly readAmplification: number
     readonly bloomFalsePositiveRate: number
   } | null
   /** Of the block cache, which the tasks of a container share. Null for engines that do not tell. */
@@ -51,9 +63,8 @@ export interface TaskStateMetrics {
     readonly compactedBytes: number
     readonly compactionsRunning: number
     readonly stalled: boolean
-    /** Bytes written for each byte flushed; bytes of all files for each byte of the largest. */
+    /** Bytes written for each byte flushed. */
     readonly writeAmplification: number
-    readonly spaceAmplification: number
   } | null
 }
 

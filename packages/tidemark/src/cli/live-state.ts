@@ -33,11 +33,12 @@ interface Table {
 
 /** Reads and writes by task, and memory by who uses it. */
 export function liveTables({ tasks, memory }: StateMetrics): Table[] {
-  const titles = ['task', 'look-ups', 'files each', 'false +', 'cache hits', 'flushed', 'merged', 'written', 'stalls']
+  const titles = ['task', 'look-ups', 'files', 'blocks', 'false +', 'cache', 'flushed', 'merged', 'written', 'stalls']
   const cells = tasks.map(({ task, reads, cache, writes, stalls }) => [
     String(task),
     reads === null ? '-' : formatCount(reads.gets),
     reads === null ? '-' : reads.filesPerGet.toFixed(2),
+    reads === null ? '-' : reads.readAmplification.toFixed(2),
     reads === null ? '-' : share(reads.bloomFalsePositiveRate),
     cache === null || cache.hits + cache.misses === 0 ? '-' : share(cache.hits / (cache.hits + cache.misses)),
     writes === null ? '-' : formatBytes(writes.flushedBytes),

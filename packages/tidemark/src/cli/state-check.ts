@@ -5,14 +5,11 @@ import { EXIT } from '../errors/entry.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { Finding } from '../lsm/finding.ts'
 import { type DataDir, openDataDir } from '../ops/data-dir.ts'
-import { stateStats, type StateStats } from '../ops/state-stats.ts'
 import { type DataReport, verifyData } from '../ops/verify-data.ts'
 import { verifySavepoint } from '../ops/verify-savepoint.ts'
-import { liveState, liveTables } from './live-state.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, toJson } from './format.ts'
-import { renderTable } from './table.ts'
 
 /** `tidemark state verify`. */
 export async function verifyState(options: Options, context: CliContext): Promise<void> {
@@ -74,74 +71,4 @@ function* reportJson(report: DataReport): Generator<string, void> {
   }
   const { log, damages } = report
   yield toJson({ log: log === null ? null : { partitions: log.partitions, bytes: log.bytes }, damages })
-}
-
-/** `tidemark state stats`. */
-export async function showStateStats(options: Options, context: CliContext): Promise<void> {
-  const { terminal } = context
-  const data = await openData(options, context)
-  const stats = await stateStats(data)
-  const live = await liveState(data)
-  if (options['json'] === true) {
-    if (live !== null) await terminal.print(toJson({ job: data.job, live }))
-    for (const each of stats.stores) await terminal.print(toJson({ job: data.job, ...each }))
-    for (const each of stats.tasks) await terminal.print(toJson({ job: data.job, ...each }))
-    return
-  }
-  if (stats.tasks.length === 0) {
-    terminal.note('no task has run on this data directory yet')
-    return
-  }
-  const layout = { header: terminal.style.dim, ...(terminal.outIsTerminal ? { width: terminal.columns } : {}) }
-  const right = 'right' as const
-  if (stats.stores.length > 0) {
-    const titles = ['keys', 'files', 'entries', 'deletions', 'stored', 'plain', 'space']
-    const columns = [
-      { title: 'store' },
-      { title: 'task', align: right },
-      ...titles.map((title) => ({ title, align: right })),
-    ]
-    await terminal.print(renderTable(columns, storeCells(stats), layout).join('\n'))
-    await terminal.print('')
-  }
-  const titles = ['task', 'checkpoint', 'flushed', 'recent', 'files', 'size']
-  const columns = [...titles.map((title) => ({ title, align: right })), { title: 'files by size' }]
-  await terminal.print(renderTable(columns, taskCells(stats), layout).join('\n'))
-  if (live === null)
-    terminal.note('the job does not run: what its reads, caches and merges do is known only while it does')
-  else
-    for (const table of liveTables(live))
-      await terminal.print(`\n${renderTable(table.columns, table.cells, layout).join('\n')}`)
-}
-
-function storeCells(stats: StateStats): string[][] {
-  return stats.stores.map((each) => [
-    each.store,
-    String(each.task),
-    formatCount(each.keys),
-    known(each.files, formatCount),
-    known(each.entries, formatCount),
-    known(each.deletions, formatCount),
-    known(each.bytes, formatBytes),
-    known(each.plainBytes, formatBytes),
-    known(each.spaceAmplification, (ratio) => `${ratio.toFixed(2)}x`),
-  ])
-}
-
-function known(value: number | null, format: (value: number) => string): string {
-  return value === null ? '-' : format(value)
-}
-
-function taskCells(stats: StateStats): string[][] {
-  return stats.tasks.map(({ task, checkpoint, flushedId, recentBytes, base }) => [
-    String(task),
-    formatCount(checkpoint),
-    formatCount(flushedId),
-    formatBytes(recentBytes),
-    formatCount(base.files),
-    formatBytes(base.bytes),
-    (base.tiers ?? [])
-      .map((tier) => `${tier.files} below ${formatBytes(4 ** (tier.tier + 1) * 1024 * 1024)}`)
-      .join(', '),
-  ])
 }

@@ -89,6 +89,7 @@ function readStatistics({ gets, checks, passes, found }: ReadCounters): ReadStat
   return {
     gets,
     filesPerGet: gets === 0 ? 0 : checks / gets,
+    readAmplification: gets === 0 ? 0 : passes / gets,
     bloomPasses: passes,
     bloomFalsePositives: passes - found,
     bloomFalsePositiveRate: absent === 0 ? 0 : (passes - found) / absent,

@@ -1,5 +1,6 @@
 import { readDeadline, readKeyTime, TIME_BYTES } from '../serde/time-bytes.ts'
-import type { SortedCursor, StoreDescriptor } from '../store/types.ts'
+import type { BaseTime, SortedCursor, StoreDescriptor } from '../store/types.ts'
+import type { WindowState } from './manifest.ts'
 
 const BUCKETS_PER_RETENTION = 8
 const LEAST_BUCKET_MS = 60_000
@@ -12,6 +13,22 @@ export interface Expiry {
   readonly windowEndMs: number | null
   /** Of a window store whose windows are of one size; null: the key says where a window ends. */
   readonly windowSizeMs: number | null
+}
+
+/** What has expired at the time of a checkpoint, by store. */
+export function expiryOf(
+  descriptors: readonly StoreDescriptor[],
+  windows: Readonly<Record<string, WindowState>>,
+  time: BaseTime,
+): Record<string, Expiry> {
+  const expiry: Record<string, Expiry> = {}
+  for (const { name, ttl, windowSizeMs } of descriptors) {
+    const deadlineMs =
+      ttl === undefined || ttl === null ? null : ttl.time === 'event' ? time.eventMs : time.processingMs
+    const windowEndMs = windows[name]?.expiredMs ?? null
+    if (deadlineMs !== null || windowEndMs !== null) expiry[name] = { deadlineMs, windowEndMs, windowSizeMs }
+  }
+  return expiry
 }
 
 /** The width of a store's buckets in ms; null when its windows are kept for ever, or when it has none. */

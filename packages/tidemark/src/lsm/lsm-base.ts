@@ -16,8 +16,12 @@ import { BaseReads } from './base-reads.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { Compression } from './codec.ts'
 import type { Compactor } from './compaction.ts'
+import { expiryOf } from './expiry.ts'
 import type { LsmFailpoint } from './failpoints.ts'
 import { inlineCompactor } from './inline-compactor.ts'
+import { countLive } from './live-count.ts'
+import { estimateLive } from './live-sample.ts'
+import type { LiveShare } from './live-share.ts'
 import { LsmWriter } from './lsm-writer.ts'
 import type { Manifest } from './manifest.ts'
 import { type FilePlace, openForReading, openForWriting, openRetained, type OpenedFiles } from './open-files.ts'
@@ -232,10 +236,25 @@ export class LsmBase implements Base {
     return Math.max(0, count)
   }
 
-  statistics(): BaseStatistics {
+  /**
+   * How much of what the files hold of a store is live, as of their checkpoint: counted when `onEntries` is given (see
+   * `countLive`), else estimated from samples (see `estimateLive`). For a base of its own: it goes through the cache, and
+   * counts as reads.
+   */
+  live(store: string, onEntries: ((entries: number) => void) | null = null): Steps<LiveShare> {
     const { set, manifest } = this.#files
-    const read = this.#reads.statistics(set.files)
-    return this.#writer === null ? read : { ...read, writes: this.#writer.statistics(manifest) }
+    const expiry = expiryOf(manifest.descriptors, manifest.windows, manifest.time)[store]
+    if (onEntries === null) return estimateLive(set.sectionsOf(store), expiry)
+    const sections = set.files.flatMap((file) => {
+      const section = file.sections.get(store)
+      return section === undefined ? [] : [{ file, section }]
+    })
+    return countLive(sections, expiry, onEntries)
+  }
+
+  statistics(): BaseStatistics {
+    const read = this.#reads.statistics(this.#files.set.files)
+    return this.#writer === null ? read : { ...read, writes: this.#writer.statistics() }
   }
 
   /**

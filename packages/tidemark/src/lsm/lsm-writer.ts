@@ -3,8 +3,8 @@ import type { WriteStatistics } from '../store/base-statistics.ts'
 import type { BaseTime, SortedStore, Steps, StoreDescriptor } from '../store/types.ts'
 import { asError } from './compaction.ts'
 import type { Compactor } from './compaction.ts'
-import { Compactions, groupOf, hasExpired } from './compactions.ts'
-import { bucketWidthOf, type Expiry } from './expiry.ts'
+import { Compactions, hasExpired } from './compactions.ts'
+import { bucketWidthOf, expiryOf } from './expiry.ts'
 import type { LsmFailpoint } from './failpoints.ts'
 import type { OpenFile } from './file-set.ts'
 import { writeFlushFiles } from './flush-files.ts'
@@ -53,9 +53,8 @@ export class LsmWriter {
     this.#compactions.start()
   }
 
-  statistics(manifest: Manifest): WriteStatistics {
+  statistics(): WriteStatistics {
     const { compactions, compactedBytes, delayed, running } = this.#compactions.counts
-    const bytes = manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0)
     const flushedBytes = this.#flushedBytes
     return {
       flushes: this.#flushes,
@@ -66,7 +65,6 @@ export class LsmWriter {
       compactionsDelayed: delayed,
       stalled: this.stalled,
       writeAmplification: flushedBytes === 0 ? 0 : (flushedBytes + compactedBytes) / flushedBytes,
-      spaceAmplification: bytes === 0 ? 0 : bytes / largestBytes(manifest),
       retained: this.#files.retained().map(({ id, ownBytes }) => ({ id, ownBytes })),
     }
   }
@@ -265,34 +263,8 @@ export class LsmWriter {
   }
 }
 
-/** Of each group the largest file: what its other files overwrite or add to. */
-function largestBytes({ files }: Manifest): number {
-  const largest = new Map<string, number>()
-  for (const { bucket, sizeBytes } of files) {
-    const group = groupOf(bucket)
-    largest.set(group, Math.max(sizeBytes, largest.get(group) ?? 0))
-  }
-  return [...largest.values()].reduce((sum, bytes) => sum + bytes, 0)
-}
-
 function later(a: number | null, b: number | null): number | null {
   return a === null ? b : b === null ? a : Math.max(a, b)
-}
-
-/** What has expired at the time of a checkpoint, by store. */
-function expiryOf(
-  descriptors: readonly StoreDescriptor[],
-  windows: Readonly<Record<string, WindowState>>,
-  time: BaseTime,
-): Record<string, Expiry> {
-  const expiry: Record<string, Expiry> = {}
-  for (const { name, ttl, windowSizeMs } of descriptors) {
-    const deadlineMs =
-      ttl === undefined || ttl === null ? null : ttl.time === 'event' ? time.eventMs : time.processingMs
-    const windowEndMs = windows[name]?.expiredMs ?? null
-    if (deadlineMs !== null || windowEndMs !== null) expiry[name] = { deadlineMs, windowEndMs, windowSizeMs }
-  }
-  return expiry
 }
 
 /** Buckets go as a whole once the last of their windows has expired. */

@@ -3,6 +3,7 @@ import { isTidemarkError } from '../errors/error.ts'
 import type { Finding, VerifyReport } from '../lsm/finding.ts'
 import { isFileName, MANIFEST_NAME } from '../lsm/manifest.ts'
 import { verifyBase } from '../lsm/verify-base.ts'
+import { runInTurns as inTurns } from '../runtime/run-in-turns.ts'
 import type { DataDir } from './data-dir.ts'
 import { findingOf, type LogReport, verifyLog } from './verify-log.ts'
 import { verifyRecords } from './verify-records.ts'
@@ -59,20 +60,6 @@ export async function verifyData(data: DataDir, options: VerifyDataOptions = {})
   const log = store === undefined ? await inTurns(verifyLog(data)) : null
   const all = [...opening, ...directories.flatMap((each) => each.findings), ...(log?.findings ?? [])]
   return { directories, tasks: opening, log, damages: all.filter((each) => each.kind === 'damage').length }
-}
-
-/** A few ms. */
-const STEPS_PER_TURN = 32
-
-/** Runs a generator, and lets others have the thread now and then. */
-export async function inTurns<T>(work: Generator<void, T>): Promise<T> {
-  for (;;) {
-    for (let i = 0; i < STEPS_PER_TURN; i++) {
-      const step = work.next()
-      if (step.done === true) return step.value
-    }
-    await new Promise((done) => setImmediate(done))
-  }
 }
 
 /** Opens all tasks together; what that meets is a finding. */

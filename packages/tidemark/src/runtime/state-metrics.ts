@@ -40,13 +40,19 @@ function taskMetrics(task: Task, statistics: StateStatistics): TaskStateMetrics 
       bytes,
       entries,
       deletions,
+      liveKeys: null,
+      liveBytes: null,
     })),
+    // What is live is not known here: see live-files.ts.
+    liveBytes: null,
+    spaceAmplification: null,
     memtableBytes: activeBytes,
     recentBytes,
     valueCacheBytes: cacheBytes,
     outputBytes: task.outputBytes,
     stalls: task.counters.stalls,
-    reads: reads === undefined ? null : pick(reads, 'gets', 'filesPerGet', 'bloomFalsePositiveRate'),
+    reads:
+      reads === undefined ? null : pick(reads, 'gets', 'filesPerGet', 'readAmplification', 'bloomFalsePositiveRate'),
     cache: cache === undefined ? null : pick(cache, 'bytes', 'capacityBytes', 'hits', 'misses'),
     writes:
       writes === undefined
@@ -61,7 +67,7 @@ function taskMetrics(task: Task, statistics: StateStatistics): TaskStateMetrics 
               'compactionsRunning',
               'stalled',
             ),
-            ...pick(writes, 'writeAmplification', 'spaceAmplification'),
+            ...pick(writes, 'writeAmplification'),
           },
   }
 }

@@ -17,6 +17,7 @@ import { assertEngines, engineChoice } from './engine-choice.ts'
 import { flushRetired } from './flush-retired.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { jobPlan } from './job-plan.ts'
+import type { LiveFiles } from './live-files.ts'
 import { SavepointLeader } from './savepoint-leader.ts'
 import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
@@ -63,6 +64,8 @@ export class Supervisor {
   readonly #ends = new Map<string, readonly number[]>()
   readonly #timer: NodeJS.Timeout
   readonly #control: Control
+  /** Made when it is asked for: see `state`. */
+  #liveFiles: LiveFiles | null = null
   /** Null: checkpoints are kept in the data directory only. */
   readonly #uploads: Uploads | null
   #phase: Progress['phase'] = 'starting'
@@ -393,7 +396,14 @@ export class Supervisor {
   async state(): Promise<StateMetrics> {
     if (this.#over)
       throw new TidemarkError('ERR_RUN_ENDED', 'the run is over: its state is read from the data directory')
-    return joinStates(await this.containers.states())
+    const states = joinStates(await this.containers.states())
+    const { disk, clock } = this.#options
+    const { lineage } = this.#settings.container
+    // What opens state files is loaded by those who ask.
+    const { LiveFiles } = await import('./live-files.ts')
+    const { topology } = this.plan
+    this.#liveFiles ??= new LiveFiles({ disk, clock, topology, dataDir: this.host.directory, lineage })
+    return this.#liveFiles.added(states)
   }
 
   #summary(ended: Summary['ended']): Summary {

@@ -42,6 +42,8 @@ export interface ReadStatistics {
   readonly gets: number
   /** Files asked by a look-up, on average: each is a look at a bloom filter. */
   readonly filesPerGet: number
+  /** Blocks looked into by a look-up, on average, in the cache or not. */
+  readonly readAmplification: number
   /** Look-ups in a file that its filter did not rule out, and those of them that then found nothing. */
   readonly bloomPasses: number
   readonly bloomFalsePositives: number
@@ -93,8 +95,6 @@ export interface WriteStatistics {
   readonly stalled: boolean
   /** Bytes written in all for each byte flushed; 0 before the first flush. */
   readonly writeAmplification: number
-  /** Bytes of all files for each byte of the largest, which holds most of what lives; 0 for an empty base. */
-  readonly spaceAmplification: number
   /** Retained checkpoints, and the bytes that only they keep. */
   readonly retained: readonly { readonly id: number; readonly ownBytes: number }[]
 }

@@ -4,12 +4,22 @@ import type { Base } from './types.ts'
 import type { ValuePolicy } from './value-policy.ts'
 
 const SAMPLES = 256
+
+/** What a tool knows better, and how thoroughly it wants the rest. */
+export interface CountOptions {
+  /** Keys that the base holds. */
+  readonly ofBase: number
+  /** Entries of a layer that are looked up. */
+  readonly samples: number
+}
+
 const ALL = { from: null, to: null, reverse: false }
 
 /**
  * About how many keys are visible in `layers` (newest first) over a base: what the base says, plus for each layer the
- * keys that it adds and minus those that it deletes, exact up to 256 entries and from as many samples beyond. `nowMs`
- * (null: no TTL) leaves out what has ended: of the base, by the part that had among its first 256 entries.
+ * keys that it adds and minus those that it deletes, exact up to 256 entries and from as many samples beyond (or as
+ * `options` say). `nowMs` (null: no TTL) leaves out what has ended: of the base, by the part that had among its first 256
+ * entries.
  */
 export function estimateCount(
   layers: readonly (ByteMap | null)[],
@@ -17,12 +27,14 @@ export function estimateCount(
   store: string,
   policy: ValuePolicy,
   nowMs: number | null,
+  options?: CountOptions,
 ): number {
   const counter = new Counter(base, store, policy, nowMs)
-  let count = counter.ofBase()
+  const { ofBase, samples = SAMPLES } = options ?? {}
+  let count = ofBase ?? counter.ofBase()
   for (let i = 0; i < layers.length; i++) {
     const map = layers[i]
-    if (map !== null && map !== undefined && map.size > 0) count += counter.effectOf(map, layers.slice(i + 1))
+    if (map !== null && map !== undefined && map.size > 0) count += counter.effectOf(map, layers.slice(i + 1), samples)
   }
   return Math.max(0, Math.round(count))
 }
@@ -55,8 +67,8 @@ class Counter {
     return seen === 0 ? 0 : (count * there) / seen
   }
 
-  effectOf(map: ByteMap, below: readonly (ByteMap | null)[]): number {
-    const samples = map.sample(SAMPLES)
+  effectOf(map: ByteMap, below: readonly (ByteMap | null)[], most: number): number {
+    const samples = map.sample(most)
     let effect = 0
     for (const entry of samples) {
       const here = this.#isThere(map, entry)

@@ -3,7 +3,7 @@ import { murmur2 } from '../hash/murmur2.ts'
 import { ByteMap, type MapLayout } from './byte-map.ts'
 import { DELETED, ENCODED, FRESH, TIMED } from './entry-flags.ts'
 import { CleanLayer } from './clean-layer.ts'
-import { estimateCount } from './estimate-count.ts'
+import { type CountOptions, estimateCount } from './estimate-count.ts'
 import { KeyList } from './key-list.ts'
 import { openCursors } from './layer-cursor.ts'
 import { LayeredIterator } from './layered-iterator.ts'
@@ -406,10 +406,10 @@ export class LayeredStore implements RawStore {
     }
   }
 
-  approximateCount(): number {
+  approximateCount(options?: CountOptions): number {
     const layers = [this.active, this.frozen, this.merging, this.recent, this.flushing]
     const nowMs = this.ttl === null ? null : this.ttl.nowMs
-    return estimateCount(layers, this.#base, this.#name, this.policy, nowMs)
+    return estimateCount(layers, this.#base, this.#name, this.policy, nowMs, options)
   }
 
   /** Puts an entry of a committed delta into recent; `valueStart` is -1 for a deletion. */

@@ -117,7 +117,8 @@ export interface RawStore {
   /** Entries in byte order of their keys. The view is stable from creation until closed or exhausted. */
   range(range: ByteRange): RawIterator
   rangeCommitted(range: ByteRange): RawIterator
-  approximateCount(): number
+  /** `known`: for tools, what they know better of the base, and how many entries of each layer to look up. */
+  approximateCount(known?: { readonly ofBase: number; readonly samples: number }): number
   /**
    * Says that these keys will be read now. Returns a promise that settles when what has to come from a disk is in memory,
    * or null if nothing has to. A read error is not reported here: the read of the key itself will meet it.

@@ -62,19 +62,3 @@ test('state verify: exit 0 when all is well; exit 5, the file and the position w
   const unknown = await state(data, 'verify', '--store', 'visits-by-usr')
   assert.match(unknown.error, /ERR_UNKNOWN_STORE/)
 })
-
-test('state stats: a table of stores and one of tasks; with --json one object a line', async () => {
-  const data = await ran('stats')
-  const table = await state(data, 'stats')
-  assert.equal(table.exit, 0, table.error)
-  assert.match(table.out, /^store +task +keys +files +entries +deletions +stored +plain +space\n/)
-  assert.match(table.out, /\nvisits-by-user +\d/)
-  assert.match(table.out, /\n\ntask +checkpoint +flushed +recent +files +size +files by size\n/)
-  const lines = linesOf(await state(data, 'stats', '--json'))
-  const stores = lines.filter((line) => line['store'] === 'visits-by-user')
-  assert.equal(
-    stores.reduce((sum, line) => sum + Number(line['keys']), 0),
-    2,
-  )
-  assert.ok(lines.some((line) => line['base'] !== undefined))
-})

@@ -36,7 +36,15 @@ for (const engine of ['lsm', 'rocksdb']) {
       assert.ok(
         state.tasks.some(({ stores }) => stores.some(({ store, entries }) => store === 'per-item' && entries > 0)),
       )
-    } else assert.ok(state.tasks.every(({ reads, writes }) => reads === null && writes === null))
+      for (const { stores, liveBytes, spaceAmplification, bytes } of state.tasks) {
+        for (const { entries, liveKeys, bytes: stored, liveBytes: live } of stores) {
+          assert.ok(liveKeys !== null && liveKeys > 0 && liveKeys <= entries)
+          assert.ok(live !== null && live > 0 && live <= stored)
+        }
+        if (stores.length > 0) assert.equal(spaceAmplification, bytes / (liveBytes as number))
+      }
+    } else
+      assert.ok(state.tasks.every((task) => task.reads === null && task.writes === null && task.liveBytes === null))
 
     // As another process asks it.
     const live = await liveState(openDataDir(join(root, engine), nodeDisk))

@@ -113,16 +113,22 @@ function addDiff(state: Command, context: CliContext): void {
 function addStats(state: Command, context: CliContext): void {
   addDataCommand(state, {
     name: 'stats',
-    about: 'what each store takes in each task: keys, files, bytes, what is overwritten',
-    examples: ['tidemark state stats', 'tidemark state stats --data-dir ./data --json'],
+    about: 'what each store takes in each task: keys, files, bytes, and how much of them is live',
+    flags: [['--exact', 'count keys and live bytes by reading everything, rather than estimate them from samples']],
+    examples: ['tidemark state stats', 'tidemark state stats --exact', 'tidemark state stats --data-dir ./data --json'],
     notes: `
-keys: about how many, unflushed ones too. entries: in files, overwritten ones and deletions too; space: entries for each
-key. stored and plain: bytes of the entries with and without compression. recent: committed bytes that are in no file yet.
-A look-up asks at most as many files as there are. Of a running job also, since it started: look-ups below memory, hits of
-the block cache, false positives of the filters, what was flushed and merged, stalls; and who uses memory against which
-bound. With --json one object a line: {"live":{...}} of a running job, one for each store and task, then one for each task.`,
+keys: those that are there, unflushed ones too, and how far off that may be (+/-; 19 times of 20). stored: bytes of all
+entries in files; live: of those that count, neither overwritten, deleted nor expired; space: stored for each live byte, and
+of a task all its files, with indexes and filters, for each live byte. retained: files that only retained checkpoints keep.
+entries: in files, overwritten ones and deletions too. plain: bytes before compression. recent: committed bytes that are in
+no file yet. A look-up asks at most as many files as there are. RocksDB, LevelDB and LMDB do not tell what is live: --exact
+counts it.
+Of a running job also, since it started: look-ups below memory, files asked and blocks looked into by each, false positives
+of the filters, hits of the block cache, what was flushed and merged, bytes written for each byte flushed, stalls; and who
+uses memory against which bound. With --json one object a line: {"live":{...}} of a running job, one for each store and
+task, then one for each task.`,
     run: async (options) => {
-      const { showStateStats } = await import('../state-check.ts')
+      const { showStateStats } = await import('../state-stats-command.ts')
       await showStateStats(options, context)
     },
   })
