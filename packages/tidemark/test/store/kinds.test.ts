@@ -93,7 +93,12 @@ test('S1 an iterator over lists numbers the elements of its own moment, whatever
   const all = [...store.all()].map(({ key, index, value }) => `${key}${index}=${value}`)
   assert.deepEqual(all, ['a0=1', 'a1=2', 'a2=3', 'b0=2', 'b1=3', 'c0=1', 'c1=2', 'c2=3'])
   harness.commit()
-  const open = [store.all(), store.all({ reverse: true }), store.committed().all(), store.committed().all({ reverse: true })]
+  const open = [
+    store.all(),
+    store.all({ reverse: true }),
+    store.committed().all(),
+    store.committed().all({ reverse: true }),
+  ]
   store.trim('a', 1)
   store.delete('b')
   store.append('b', 9)
