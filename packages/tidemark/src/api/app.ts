@@ -45,7 +45,8 @@ export interface CheckpointOptions {
   readonly intervalMs?: number
   /**
    * Which of the retained ones stay, beside the newest and those that somebody asked for: default one a minute for an
-   * hour and one an hour for a day. An empty list: none is retained unless somebody asks.
+   * hour and one an hour for a day. An empty list: none is retained unless somebody asks. Engines other than `lsm` and
+   * `memory` retain only if this, `intervalMs` or `to` is given: everything they write is then written to sorted files too.
    */
   readonly retain?: readonly CheckpointTier[]
   /**
@@ -265,13 +266,13 @@ export interface App extends AsyncDisposable {
   drain(): Promise<Summary>
   /**
    * Commits and keeps a checkpoint of every task until it is deleted. The tasks' checkpoints are each consistent in
-   * itself and no cut over all of them: to start a job from, take a savepoint. Errors: ERR_CHECKPOINT_ENGINE,
-   * ERR_RUN_ENDED.
+   * itself and no cut over all of them: to start a job from, take a savepoint. Of engines other than `lsm` and `memory` the
+   * whole state may be read for it: see `CheckpointOptions.retain`. Errors: ERR_RUN_ENDED.
    */
   checkpoint(): Promise<CheckpointInfo>
   /**
    * Takes a consistent cut over all tasks and writes it to a directory; sources stand still until the cut is reached.
-   * Errors: ERR_SAVEPOINT_BUSY, ERR_SAVEPOINT_TIMEOUT, ERR_SAVEPOINT_EXISTS, ERR_CHECKPOINT_ENGINE, ERR_RUN_ENDED. After an
+   * Errors: ERR_SAVEPOINT_BUSY, ERR_SAVEPOINT_TIMEOUT, ERR_SAVEPOINT_EXISTS, ERR_RUN_ENDED. After an
    * error the job goes on, and there is no savepoint.
    */
   savepoint(options?: SavepointOptions): Promise<SavepointInfo>

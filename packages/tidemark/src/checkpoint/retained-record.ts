@@ -3,6 +3,7 @@ import { readRetained, retainedIds } from '../lsm/retained.ts'
 import type { Manifest } from '../lsm/manifest.ts'
 import { checkpointNameMs } from './checkpoint-name.ts'
 import { type FrameKind, readFramed, writeFramed } from './framed-file.ts'
+import { keepingDirectories } from './kept-state.ts'
 import type { CheckpointRecord } from './record.ts'
 
 /** Why a checkpoint is retained: by the job's policy, because a user asked, or while a savepoint is written from it. */
@@ -35,6 +36,8 @@ export interface RetainedRecord {
 /** A retained checkpoint of one task: complete, that is with files and record. */
 export interface RetainedCheckpoint extends RetainedRecord {
   readonly manifest: Manifest
+  /** Where its files are. */
+  readonly directory: string
 }
 
 const KIND: FrameKind = { kind: 'retained', version: 1 }
@@ -74,12 +77,14 @@ export function readRetainedRecord(disk: Disk, directory: string, id: number): R
  */
 export function listRetained(disk: Disk, directory: string): RetainedCheckpoint[] {
   const found: RetainedCheckpoint[] = []
-  for (const id of retainedIds(disk, directory)) {
-    const record = readRetainedRecord(disk, directory, id)
-    if (record === null || !disk.exists(`${directory}/${DIRECTORY}/${id}`)) continue
-    found.push({ ...record, manifest: readRetained(disk, directory, id) })
+  for (const place of keepingDirectories(directory)) {
+    for (const id of retainedIds(disk, place)) {
+      const record = readRetainedRecord(disk, place, id)
+      if (record === null || !disk.exists(`${place}/${DIRECTORY}/${id}`)) continue
+      found.push({ ...record, manifest: readRetained(disk, place, id), directory: place })
+    }
   }
-  return found
+  return found.sort((a, b) => a.id - b.id)
 }
 
 /**

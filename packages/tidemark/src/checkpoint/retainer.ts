@@ -1,10 +1,9 @@
 import type { Disk } from '../disk/disk.ts'
 import { invariant } from '../errors/error.ts'
-import type { RetainedState } from '../lsm/retained.ts'
+import { ShadowedBase } from '../engines/shadowed-base.ts'
 import type { Base, Steps } from '../store/types.ts'
 import { checkpointName } from './checkpoint-name.ts'
 import { type CheckpointRecord, decodeCheckpoint } from './record.ts'
-import { StateExporter, type StateKeeper } from './state-export.ts'
 import {
   momentsOf,
   readRetainedRecord,
@@ -28,27 +27,31 @@ export const RETAIN_FAILPOINTS = [
 
 export type RetainFailpoint = (typeof RETAIN_FAILPOINTS)[number]
 
-/** A base that can keep the files of a checkpoint: see LsmBase. */
-export interface RetainingBase extends Base {
+/** What keeps the state of a checkpoint, so that it can be read while the task goes on: see LsmBase and ShadowedBase. */
+export interface StateKeeper {
+  /** Says whether a checkpoint is going to be kept: then writes bring up what keeps it, until `ready`. */
+  want?(wanted: boolean): void
+  /** False while what keeps it lacks something. */
+  readonly ready?: boolean
+  /** Keeps the state of now as checkpoint `id`. */
   retain(id: number, createdAtMs: number): void
   release(id: number): void
-  retained(): RetainedState[]
+  retained(): readonly { readonly id: number }[]
 }
 
-/** The base itself if it can retain, else null. */
-export function retainingBase(base: Base): RetainingBase | null {
-  return 'retain' in base && 'release' in base && 'retained' in base ? (base as RetainingBase) : null
+/** What keeps a task's checkpoints, and how. */
+export interface TaskKeeper {
+  readonly base: StateKeeper
+  /** Where the retained ones are, and their records. */
+  readonly directory: string
+  readonly onRequestOnly: boolean
 }
 
-/** What keeps a base's checkpoints: the base itself, or copies of what it holds. */
-export function keeperOf(
-  disk: Disk,
-  directory: string,
-  base: Base,
-): { readonly base: StateKeeper; readonly savepointsOnly: boolean } {
-  const retaining = retainingBase(base)
-  if (retaining !== null) return { base: retaining, savepointsOnly: false }
-  return { base: new StateExporter(disk, directory, base), savepointsOnly: true }
+/** `base`: as `openTaskBase` gives it; `directory`: that of the task. */
+export function keeperOf(directory: string, base: Base): TaskKeeper {
+  if (base instanceof ShadowedBase) return { base, directory: base.directory, onRequestOnly: !base.follows }
+  invariant('retain' in base && 'release' in base && 'retained' in base, `the base of ${directory} keeps checkpoints`)
+  return { base: base as Base & StateKeeper, directory, onRequestOnly: false }
 }
 
 /** How often a checkpoint is retained, and which of them stay; no tiers: none is retained but by request. */
@@ -60,11 +63,11 @@ export interface RetentionSettings {
 export interface RetainerOptions {
   readonly task: string
   readonly disk: Disk
-  /** The task's state directory. */
+  /** Where the base keeps its checkpoints. */
   readonly directory: string
   readonly base: StateKeeper
-  /** True where keeping costs a copy of the state: nothing is kept but for savepoints. */
-  readonly savepointsOnly?: boolean
+  /** True where each that is kept costs reading the whole state: the policy keeps none. */
+  readonly onRequestOnly?: boolean
   readonly settings: RetentionSettings
   /** Ms since 1970; may jump. */
   readonly now: () => number
@@ -146,11 +149,6 @@ export class Retainer {
     return this.#known
   }
 
-  /** True if nothing can be kept under a name but for a savepoint. */
-  get savepointsOnly(): boolean {
-    return this.#options.savepointsOnly === true
-  }
-
   /** As soon as what is done by now is committed, `request.checkpoint` is retained. The caller makes a commit due. */
   ask(request: RetainRequest): void {
     this.#asked.push({ ...request, afterId: null })
@@ -181,28 +179,33 @@ export class Retainer {
   }
 
   get #policyDue(): boolean {
-    const { settings } = this.#options
-    if (this.savepointsOnly || settings.policy.length === 0 || this.#commits === 0) return false
+    const { base, onRequestOnly, settings } = this.#options
+    if (onRequestOnly === true || settings.policy.length === 0 || this.#commits === 0) return false
+    if (base.ready === false) return false
     return this.#periodOf(this.#steady.now()) > this.#period
   }
 
   /**
-   * Retains what is due. `flush` writes recent to the base and returns the id that the base covers then. A request is
-   * served before the policy's turn, which the same checkpoint then serves too.
+   * Retains what is due. `flush` writes recent to the base, and a part of what the base has to write beside it, and returns
+   * the id that the base covers then. A request is served before the policy's turn, which the same checkpoint then serves
+   * too.
    */
   *steps(flush: () => Steps<number>): Steps {
-    const { failpoint, settings } = this.#options
+    const { base, failpoint, settings } = this.#options
     this.#active = true
     try {
       const wanted = this.#wanted()
       const atMs = this.#steady.now()
       const period = this.#periodOf(atMs)
       failpoint('retain-before-flush')
-      const id = yield* flush()
+      base.want?.(true)
+      let id = yield* flush()
+      while (base.ready === false) id = yield* flush()
       const name = wanted ?? { checkpoint: checkpointName(period * settings.intervalMs), kind: 'policy' as const }
       const record = this.#makeRecord(id, { checkpoint: name.checkpoint, kind: name.kind }, atMs)
       // Before its first commit a task has nothing to keep.
       if (id > 0) yield* this.#keep(record)
+      base.want?.(false)
       if (name.kind !== 'savepoint') this.#period = period
       if (wanted !== undefined) {
         this.#asked = this.#asked.filter((each) => each !== wanted)
@@ -238,8 +241,7 @@ export class Retainer {
     yield
     failpoint('retain-before-manifest')
     if (!this.#known.some(({ id }) => id === record.id)) {
-      const copying = base.retain(record.id, record.atMs)
-      if (typeof copying === 'object') yield* copying
+      base.retain(record.id, record.atMs)
       // Commits that were decided since the record was made are of the next one.
       this.#commits -= record.commits
       this.#changedBytes -= record.changedBytes

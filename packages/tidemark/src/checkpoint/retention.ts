@@ -9,6 +9,9 @@ export type RetentionPolicy = readonly RetentionTier[]
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
+/** How often a checkpoint is retained. */
+export const DEFAULT_INTERVAL_MS: number = MINUTE_MS
+
 /** The newest (always kept), one a minute for an hour, one an hour for a day. */
 export const DEFAULT_RETENTION: RetentionPolicy = [
   { periodMs: MINUTE_MS, forMs: HOUR_MS },

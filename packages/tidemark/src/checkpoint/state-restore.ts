@@ -29,12 +29,14 @@ export interface StateRestoreOptions {
   /** The task's name for the manager. */
   readonly task: string
   readonly disk: Disk
-  /** The task's state directory. */
+  /** Where the task's sorted files are: its state directory, or its shadow's. */
   readonly directory: string
   /** The newest commit here: a later checkpoint is none of this history. */
   readonly committedId: number
   /** Called once there is something to restore. */
   readonly onBegin?: () => void
+  /** Removes what else there is of the old state. */
+  readonly onWipe?: () => void
   readonly onProgress?: (progress: RestoreProgress) => void
   readonly failpoint?: (name: InstallStep) => void
   readonly pause: () => Promise<void>
@@ -93,6 +95,7 @@ async function install(options: StateRestoreOptions, checkpoint: Checkpoint): Pr
   const { manifest } = decodeStateRecord(checkpoint)
   failpoint('install-before-wipe')
   removeState(disk, directory)
+  options.onWipe?.()
   failpoint('install-after-wipe')
   for (const file of checkpoint.files) {
     const name = targetName(file)
@@ -108,7 +111,7 @@ async function install(options: StateRestoreOptions, checkpoint: Checkpoint): Pr
 }
 
 /** The manifest goes first and durably: without it the rest is no state. What was retained here is given up with it. */
-function removeState(disk: Disk, directory: string): void {
+export function removeState(disk: Disk, directory: string): void {
   if (disk.exists(`${directory}/${MANIFEST_NAME}`)) {
     disk.remove(`${directory}/${MANIFEST_NAME}`)
     disk.syncDirectory(directory)

@@ -31,7 +31,7 @@ export interface TaskUploaderOptions {
   /** The task's name for the manager. */
   readonly task: string
   readonly disk: Disk
-  /** The task's state directory. */
+  /** Where the task's sorted files are. */
   readonly directory: string
   /** Monotone, ms. */
   readonly nowMs: () => number

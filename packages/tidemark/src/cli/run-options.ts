@@ -1,4 +1,5 @@
 import type { RunOptions } from '../api/app.ts'
+import { DEFAULT_INTERVAL_MS, DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import type { Settings } from './settings.ts'
 
 /** What the settings say about a run. */
@@ -12,8 +13,9 @@ export function runOptions(settings: Settings): RunOptions {
       timeoutMs: settings.commitTimeoutMs,
     },
     checkpoint: {
-      intervalMs: settings.checkpointIntervalMs,
-      retain: settings.checkpointRetain,
+      // What nobody has set is left out: some engines keep checkpoints only for who asks.
+      ...(settings.checkpointIntervalMs === DEFAULT_INTERVAL_MS ? {} : { intervalMs: settings.checkpointIntervalMs }),
+      ...(settings.checkpointRetain === DEFAULT_RETENTION ? {} : { retain: settings.checkpointRetain }),
       ...(settings.checkpointTo === null ? {} : { to: settings.checkpointTo }),
       uploadIntervalMs: settings.checkpointUploadIntervalMs,
       repair: settings.checkpointRepair,

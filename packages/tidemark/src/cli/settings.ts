@@ -1,6 +1,6 @@
 import type { CheckpointTier, ErrorPolicy } from '../api/app.ts'
 import { type Duration, durationMs, showDuration } from '../api/duration.ts'
-import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
+import { DEFAULT_INTERVAL_MS, DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import { ENGINES } from '../engines/registry.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { isEngineName, readStoreEngines, showStoreEngines } from './engine-settings.ts'
@@ -160,7 +160,7 @@ export const SETTINGS: readonly SettingSpec[] = [
     flag: '--checkpoint-interval',
     argument: '<duration>',
     about: 'how often a checkpoint is kept for time travel',
-    fallback: 60_000,
+    fallback: DEFAULT_INTERVAL_MS,
     ...span,
   },
   {

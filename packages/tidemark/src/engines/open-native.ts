@@ -33,7 +33,7 @@ export async function openNative(name: NativeEngineName, options: OpenBaseOption
   if (options.checkpoint !== undefined) {
     throw new TidemarkError(
       'ERR_CHECKPOINT_ENGINE',
-      `the engine ${name} keeps the newest state only, no checkpoint ${options.checkpoint}: choose lsm or memory for that`,
+      `the engine ${name} keeps the newest state only, no checkpoint ${options.checkpoint}: what a job has kept is in the shadow beside it`,
       { details: { engine: name, path: directory, checkpoint: options.checkpoint } },
     )
   }

@@ -11,6 +11,9 @@ const VERSION = 1
 /** The directory of the task itself, with sorted files, which the engines `lsm` and `memory` share. */
 export const FILES_PLACE = 'files'
 
+/** Below the directory of a task: its stores as sorted files too, where engines keep them that keep the newest state only. */
+const SHADOW_PLACE = 'shadow'
+
 /** Which engine keeps which store of a task. */
 export interface EngineChoice {
   /** Of every store that is not named below. */
@@ -37,6 +40,16 @@ export function engineOf(place: string, choice: EngineChoice): Engine {
 
 export function directoryOf(directory: string, place: string): string {
   return place === FILES_PLACE ? directory : `${directory}/${place}`
+}
+
+/** Where the shadow of a task is (see ShadowedBase), whether there is one or not. */
+export function shadowDirectory(directory: string): string {
+  return `${directory}/${SHADOW_PLACE}`
+}
+
+/** True for the names of directories below a task's that are no engine's. */
+export function isTaken(place: string): boolean {
+  return place === FILES_PLACE || place === SHADOW_PLACE
 }
 
 /** Where the stores of a task are; null when nothing says so. ERR_STATE_CORRUPT. */
@@ -88,6 +101,12 @@ export function writePlaces(disk: Disk, directory: string, places: Places): void
 function checksum(stores: object): string {
   const bytes = Buffer.from(JSON.stringify(stores))
   return crc32c(bytes, 0, bytes.length).toString(16).padStart(8, '0')
+}
+
+/** True if all of a task's state is in the sorted files of its own directory: then files need no import. */
+export function keptInFiles(choice: EngineChoice, stores: readonly string[]): boolean {
+  const engines = [choice.engine, ...stores.map((store) => choice.stores[store] ?? choice.engine)]
+  return engines.every((engine) => placeOf(engine, choice) === FILES_PLACE)
 }
 
 /** True if the task has, or had, stores in sorted files of its own directory. */

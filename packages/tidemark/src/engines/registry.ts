@@ -5,6 +5,8 @@ import type { LsmOptions } from '../lsm/lsm-base.ts'
 import type { Base } from '../store/types.ts'
 import type { NativeFailpoint } from './native-base.ts'
 import { NATIVE_ENGINES } from './native.ts'
+import { isTaken } from './placement.ts'
+import type { ShadowFailpoint } from './shadow-failpoints.ts'
 
 /** The engines on Tidemark's own sorted files: see design/01, "Engines beside it". They open without waiting. */
 export const FILE_ENGINES = ['lsm', 'memory'] as const
@@ -18,12 +20,12 @@ export type FileEngine = (typeof FILE_ENGINES)[number]
 export type Engine = (typeof ENGINES)[number] | (string & {})
 
 /** A step of a write, for crash tests. */
-export type EngineFailpoint = LsmFailpoint | NativeFailpoint
+export type EngineFailpoint = LsmFailpoint | NativeFailpoint | ShadowFailpoint
 
 export interface OpenBaseOptions extends Omit<LsmOptions, 'resident' | 'failpoint'> {
   /** Bytes that an engine with a cache of its own may keep (default 32 MiB); the file engines use `cache`. */
   readonly cacheBytes?: number
-  /** Called at the steps named in LSM_FAILPOINTS or NATIVE_FAILPOINTS, for crash tests. */
+  /** Called at the steps named in LSM_FAILPOINTS, NATIVE_FAILPOINTS or SHADOW_FAILPOINTS, for crash tests. */
   readonly failpoint?: (name: EngineFailpoint) => void
 }
 
@@ -49,7 +51,7 @@ const registered = new Map<string, EngineDefinition>()
 export function registerEngine(engine: EngineDefinition): void {
   const { name } = engine
   const own = ENGINES.some((known) => known === name)
-  if (own || !/^[a-z][a-z0-9-]{0,63}$/.test(name) || name === 'files') {
+  if (own || !/^[a-z][a-z0-9-]{0,63}$/.test(name) || isTaken(name)) {
     throw new TidemarkError(
       'ERR_ENGINE_NAME',
       `an engine cannot be registered as "${name}": ` +

@@ -120,6 +120,10 @@ export class SplitBase implements Base {
     return this.#baseOf(store)?.dropsWindows?.(store) ?? false
   }
 
+  hearsOfWindows(store: string): boolean {
+    return this.#baseOf(store)?.hearsOfWindows?.(store) ?? false
+  }
+
   advance(time: BaseTime): void {
     for (const { base } of this.#parts) base.advance?.(time)
   }

@@ -167,7 +167,8 @@ export class LsmBase implements Base {
 
   /**
    * Adds the entries as files of their own, and puts merges that are done in place of what they merged; then starts the
-   * merges that are due. With the manifest that names the files the state is that of `id`, for readers too.
+   * merges that are due. With the manifest that names the files the state is that of `id`, for readers too; 0: that of no
+   * checkpoint, until a later write says of which.
    * ERR_DISK_FULL leaves the base as it was before (`id` tells), and a later write may succeed. After any other error the
    * base can be read but not written: open it again. A merge that met such an error makes the next write throw it.
    */

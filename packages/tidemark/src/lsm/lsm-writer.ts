@@ -123,7 +123,8 @@ export class LsmWriter {
     const { place, manifest, closed } = this.#files
     invariant(!closed, `a write to the base of ${place.directory} comes before it is closed`)
     invariant(!this.#writing, `the base of ${place.directory} has one write at a time`)
-    invariant(id >= manifest.id, `checkpoint ${id} is not older than ${manifest.id}, which is in ${place.directory}`)
+    const follows = id >= manifest.id || id === 0
+    invariant(follows, `checkpoint ${id} is not older than ${manifest.id}, which is in ${place.directory}`)
     this.#failIfCompactionDid()
     if (this.#failure !== null) throw this.#failure
     this.#writing = true

@@ -14,7 +14,7 @@ export function* dropStore(base: Base, store: string): Steps<number> {
   const names = own.map(({ name }) => name)
   let entries = 0
   for (const name of names) {
-    const cursor = new DeletionCursor(
+    const cursor = new DeletionCursor(() =>
       base.scan(name, { from: null, to: null, reverse: false, limit: Number.POSITIVE_INFINITY }),
     )
     const left = base.descriptors.filter((descriptor) => descriptor.name !== name)
@@ -44,10 +44,12 @@ class DeletionCursor implements SortedCursor {
   readonly valueStart = 0
   readonly valueEnd = 0
   count = 0
-  readonly #entries: BaseIterator
+  readonly #scan: () => BaseIterator
+  #entries: BaseIterator
 
-  constructor(entries: BaseIterator) {
-    this.#entries = entries
+  constructor(scan: () => BaseIterator) {
+    this.#scan = scan
+    this.#entries = scan()
   }
 
   next(): boolean {
@@ -57,6 +59,12 @@ class DeletionCursor implements SortedCursor {
     this.hash = murmur2(this.keyBytes, 0, this.keyEnd)
     this.count++
     return true
+  }
+
+  rewind(): void {
+    this.#entries.close()
+    this.#entries = this.#scan()
+    this.count = 0
   }
 
   close(): void {

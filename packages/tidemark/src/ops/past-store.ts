@@ -56,8 +56,7 @@ function openParts(data: DataDir, checkpoint: string): PastTask[] {
   try {
     for (const { task, part } of checkpointParts(data, checkpoint)) {
       if (part === null) continue
-      const directory = data.stateDirectory(task.meta)
-      const base = openFiles(data.disk, directory, part.id)
+      const base = openFiles(data.disk, part.directory, part.id)
       opened.push({ task: task.meta.task, id: part.id, base, record: part.record })
     }
     return opened

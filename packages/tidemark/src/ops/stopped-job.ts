@@ -3,7 +3,7 @@ import { checkpointName } from '../checkpoint/checkpoint-name.ts'
 import { lineageNumber, lineageStream, plannedStream, readLineage, taskStateName } from '../checkpoint/lineage.ts'
 import { type CheckpointRecord, clockOf, decodeCheckpoint } from '../checkpoint/record.ts'
 import { keeperOf, Retainer } from '../checkpoint/retainer.ts'
-import { keptState } from '../checkpoint/state-export.ts'
+import { keptState } from '../checkpoint/kept-state.ts'
 import { type SavepointPart, writeSavepoint } from '../checkpoint/savepoint-write.ts'
 import type { CheckpointInfo, SavepointInfo } from '../api/app.ts'
 import type { Clock } from '../clock/clock.ts'
@@ -100,7 +100,7 @@ export class StoppedJob {
     const directory = `${dataDir}/state/${taskStateName(meta.lineage, meta.task)}`
     const cache = new BlockCache({ capacityBytes: CACHE_BYTES })
     const choice = { engine: meta.engine, stores: {} }
-    const base = await openTaskBase({ disk, directory, cache, choice, stores: [] })
+    const base = await openTaskBase({ disk, directory, cache, choice, stores: [], shadow: 'as-it-is' })
     try {
       const record = producer.id === 0 ? NOTHING : decodeCheckpoint(producer.checkpoint, producer.producer)
       const state = openTaskState({
@@ -116,8 +116,7 @@ export class StoppedJob {
       const retainer = new Retainer({
         task: producer.producer,
         disk,
-        directory,
-        ...keeperOf(disk, directory, base),
+        ...keeperOf(directory, base),
         settings: { intervalMs: 1, policy: KEEP_ALL },
         now: () => clock.now(),
         id: producer.id,
@@ -131,19 +130,8 @@ export class StoppedJob {
     }
   }
 
-  #checkRetaining(): void {
-    for (const { meta, retainer } of this.#tasks) {
-      if (!retainer.savepointsOnly) continue
-      throw new TidemarkError(
-        'ERR_CHECKPOINT_ENGINE',
-        `task ${meta.task} keeps its state in engine ${meta.engine}, which cannot keep a checkpoint: take a savepoint`,
-      )
-    }
-  }
-
-  /** Keeps the newest checkpoint of every task until it is deleted. ERR_CHECKPOINT_ENGINE. */
+  /** Keeps the newest checkpoint of every task until it is deleted. */
   async checkpoint(): Promise<CheckpointInfo> {
-    this.#checkRetaining()
     const atMs = this.#options.clock.now()
     const checkpoint = checkpointName(atMs)
     const tasks = []

@@ -1,3 +1,4 @@
+import { keepingDirectories } from '../checkpoint/kept-state.ts'
 import { verifyPlaces } from '../engines/verify-places.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import type { Finding, VerifyReport } from '../lsm/finding.ts'
@@ -93,9 +94,11 @@ function stateDirectories(
     const directory = `${path}/state/${name}`
     const info = tasks.get(directory)
     if (store !== undefined && info?.meta.stores.some((each) => each.name === store) !== true) continue
-    const there = disk.list(directory)
-    const sorted = there.includes(MANIFEST_NAME) || there.includes('retained') || there.some(isFileName)
-    if (sorted) found.push({ directory, task: info?.meta.task ?? null })
+    for (const place of keepingDirectories(directory)) {
+      const there = disk.list(place)
+      const sorted = there.includes(MANIFEST_NAME) || there.includes('retained') || there.some(isFileName)
+      if (sorted) found.push({ directory: place, task: info?.meta.task ?? null })
+    }
   }
   return found
 }

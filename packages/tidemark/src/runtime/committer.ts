@@ -209,10 +209,10 @@ export class Committer {
     if (!holdJournal) port.flushed(producer, state.flushedId)
   }
 
-  /** Writes all that is committed to the base; the checkpoint that the base has then. */
+  /** Writes all that is committed to the base, and a part of what else it has to write; the checkpoint that it has then. */
   *#flushAll(): Steps<number> {
     const { state } = this.#options
-    if (state.flushedId < state.id) yield* this.#flushing()
+    if (state.flushedId < state.id || state.mustFlush) yield* this.#flushing()
     return state.flushedId
   }
 

@@ -24,6 +24,7 @@ export async function flushTask(
     cache: new BlockCache({ capacityBytes: CACHE_BYTES }),
     choice: { engine: meta.engine, stores: {} },
     stores: [],
+    shadow: 'as-it-is',
   })
   let state: ReturnType<typeof openTaskState>
   try {

@@ -69,6 +69,7 @@ export function openBaseOfTask(environment: BaseEnvironment, index: number): Bas
     ...(settings.blockBytes === undefined ? {} : { blockBytes: settings.blockBytes }),
     choice: engineChoice(settings, specs),
     stores: specs.map(({ name }) => name),
+    shadow: settings.shadow ? 'follow' : 'on-request',
   })
 }
 
@@ -145,8 +146,7 @@ function openRetainer(
   return new Retainer({
     task: producer.producer,
     disk,
-    directory,
-    ...keeperOf(disk, directory, base),
+    ...keeperOf(directory, base),
     settings: settings.retention,
     now: () => clock.now(),
     monotonicMs: () => clock.monotonicMs(),

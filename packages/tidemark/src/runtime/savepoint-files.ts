@@ -8,7 +8,7 @@ import {
   type SavepointPart,
   writeSavepoint,
 } from '../checkpoint/savepoint-write.ts'
-import { keptState } from '../checkpoint/state-export.ts'
+import { keptState } from '../checkpoint/kept-state.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { EMPTY_MANIFEST } from '../lsm/manifest.ts'

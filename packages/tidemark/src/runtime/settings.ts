@@ -2,7 +2,7 @@ import type { StateCompression } from '../api/state-compression.ts'
 import type { RunOptions } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { RetentionSettings } from '../checkpoint/retainer.ts'
-import { DEFAULT_RETENTION } from '../checkpoint/retention.ts'
+import { DEFAULT_INTERVAL_MS, DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import { assertEngine, type Engine } from '../engines/registry.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { ContainerSettings } from './thread-messages.ts'
@@ -55,6 +55,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       statusIntervalMs: 100,
       seed: 1,
       retention: retentionSettings(options),
+      shadow: wantsShadow(options),
       holdJournal: options.checkpoint?.to !== undefined,
       lineage: 1,
     },
@@ -81,7 +82,14 @@ function retentionSettings({ checkpoint = {} }: RunOptions): RetentionSettings {
     whole('checkpoint.retain: periodMs', periodMs, 1, Number.MAX_SAFE_INTEGER)
     whole('checkpoint.retain: forMs', forMs, 1, Number.MAX_SAFE_INTEGER)
   }
-  return { intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? 60_000, 1, 2 ** 40), policy }
+  return { intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? DEFAULT_INTERVAL_MS, 1, 2 ** 40), policy }
+}
+
+/** Of engines that keep the newest state only the default policy keeps nothing: it would double what they write. */
+function wantsShadow({ checkpoint = {} }: RunOptions): boolean {
+  if (checkpoint.to !== undefined) return true
+  const isAsked = checkpoint.retain !== undefined || checkpoint.intervalMs !== undefined
+  return isAsked && (checkpoint.retain ?? DEFAULT_RETENTION).length > 0
 }
 
 function uploadSettings({ checkpoint = {} }: RunOptions): UploadSettings | null {

@@ -27,8 +27,8 @@ import { encodeCheckpoint } from '../checkpoint/record.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
-import { importFiles, keptInFiles } from '../engines/import-files.ts'
-import type { EngineChoice } from '../engines/placement.ts'
+import { importFiles } from '../engines/import-files.ts'
+import { type EngineChoice, keptInFiles, shadowDirectory } from '../engines/placement.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
@@ -48,6 +48,8 @@ export interface LineageOptions {
     existing: readonly StreamInfo[],
     lineage: number,
   ) => { readonly planned: Plan; readonly choice: EngineChoice }
+  /** Checkpoints are kept of engines too that need a shadow for it. */
+  readonly shadow: boolean
   /** Makes a name that is unique in the world. */
   readonly newId: () => string
   readonly failpoint: (name: RestoreFailpoint) => void
@@ -219,7 +221,7 @@ class StartFrom {
 
   /** Puts a task's state where the job's engines have it: as sorted files, or through these into other engines. */
   async #installState(task: SavepointTask, directory: string, id: number): Promise<void> {
-    const { disk, failpoint } = this.#options
+    const { disk, failpoint, shadow } = this.#options
     const choice = this.#choice
     // What an attempt that was cut off has left, whatever engines that was for.
     disk.host?.removeTree(directory)
@@ -230,7 +232,10 @@ class StartFrom {
     const cache = new BlockCache({ capacityBytes: IMPORT_CACHE_BYTES })
     const onBatch = (): void => failpoint('restore-after-batch')
     await importFiles({ disk, from, directory, cache, choice, stores, id, onBatch })
-    disk.host?.removeTree(from)
+    // The shadow of these engines, if they are to have one.
+    if (shadow) disk.rename(from, shadowDirectory(directory))
+    else disk.host?.removeTree(from)
+    disk.syncDirectory(directory)
   }
 
   /** Where an input begins: at home where it was at the cut, else at the beginning of a stream that is new. */

@@ -149,6 +149,7 @@ export class Supervisor {
         const planned = jobPlan(job, { existing, defaultPartitions: settings.partitions, lineage })
         return { planned, choice: engineChoice(settings.container, storeSpecs(planned.topology.nodes)) }
       },
+      shadow: settings.container.shadow,
       host,
       disk,
       clock,
@@ -236,6 +237,7 @@ export class Supervisor {
       job: this.plan.job,
       tasks: this.plan.tasks,
       lineage,
+      choice: engineChoice(this.#settings.container, storeSpecs(this.plan.topology.nodes)),
       uploads,
       retain: this.#settings.container.retention.policy,
       host: this.host,

@@ -52,7 +52,7 @@ export interface TaskOptions {
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly producer: ProducerState
   readonly state: TaskState
-  readonly retainer: Retainer | null
+  readonly retainer: Retainer
   /** The supervisor tells the log what it may forget. */
   readonly holdJournal?: boolean
   readonly port: LogPort
@@ -430,9 +430,9 @@ export class Task {
     this.#committer.wantFlush()
   }
 
-  /** Commits what is done by now and keeps it under a name. Rejects with ERR_CHECKPOINT_ENGINE. */
+  /** Commits what is done by now and keeps it under a name. */
   async retain(name: RetainedName): Promise<TaskCheckpoint> {
-    this.#checkRetaining(this.#options.retainer?.savepointsOnly !== true)
+    this.#checkRetaining()
     const { id, atMs, record } = await new Promise<RetainedRecord>((done) => {
       this.#committer.retain({ ...name, done })
     })
@@ -441,12 +441,12 @@ export class Task {
 
   /** Gives up what is kept under a name; true if there was something. */
   release(checkpoint: string): boolean {
-    return this.#options.retainer?.release(checkpoint) ?? false
+    return this.#options.retainer.release(checkpoint)
   }
 
   /** Comes to the cut of a savepoint and stands still there, with all of it committed and kept, until `resume`. */
   async stopAt(savepoint: string, cuts: Readonly<Record<string, readonly number[]>>): Promise<TaskCheckpoint> {
-    this.#checkRetaining(true)
+    this.#checkRetaining()
     return this.#barrier.begin(savepoint, cuts)
   }
 
@@ -454,13 +454,8 @@ export class Task {
     this.#barrier.end(savepoint)
   }
 
-  #checkRetaining(possible: boolean): void {
+  #checkRetaining(): void {
     if (this.#failed) throw new TidemarkError('ERR_RUN_ENDED', `${this.name} has failed`)
-    if (this.#options.retainer !== null && possible) return
-    throw new TidemarkError(
-      'ERR_CHECKPOINT_ENGINE',
-      `${this.name} keeps its state in an engine that cannot keep a checkpoint: take a savepoint, or choose engine lsm or memory`,
-    )
   }
 
   /** Nothing is uncommitted and nothing is under way. */

@@ -43,6 +43,8 @@ export interface ContainerSettings {
   readonly statusIntervalMs: number
   readonly seed: number
   readonly retention: RetentionSettings
+  /** Checkpoints are kept by a policy that was asked for, or elsewhere: also of engines that need a shadow for it. */
+  readonly shadow: boolean
   /** The journal keeps what was flushed until the supervisor says that it has been uploaded. */
   readonly holdJournal: boolean
   /** The number of the data directory's current lineage. */

@@ -10,6 +10,7 @@ import { TaskUploader, type UploadPart } from '../checkpoint/task-uploader.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { isTidemarkError, type TidemarkError } from '../errors/error.ts'
+import type { EngineChoice } from '../engines/placement.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import type { ProducerState } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
@@ -20,6 +21,7 @@ import type { ContainerGroup } from './container-group.ts'
 import { messageOf } from './handler-error.ts'
 import { stateDirectory } from './state-directory.ts'
 import { RestoreLog } from './restore-log.ts'
+import { TaskPlace } from './task-place.ts'
 
 /** Where checkpoints are kept beside the data directory, and how. */
 export interface UploadSettings {
@@ -36,6 +38,8 @@ export interface UploadsOptions {
   readonly job: string
   readonly tasks: number
   readonly lineage: Lineage
+  /** Which engines keep the tasks' stores. */
+  readonly choice: EngineChoice
   readonly retain: RetentionPolicy
   readonly uploads: UploadSettings
   readonly host: LogHost
@@ -44,14 +48,14 @@ export interface UploadsOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly failpoint: (name: string) => void
-  /** There is another owner, or the engine cannot: the run has to end. */
+  /** There is another owner, or damage: the run has to end. */
   readonly onFailed: (error: Error) => void
   readonly onWarning: (text: string) => void
 }
 
 const PROBE_CACHE_BYTES = 1024 * 1024
 /** These will not go away by themselves. */
-const FATAL = ['ERR_CHECKPOINT_FENCED', 'ERR_CHECKPOINT_ENGINE', 'ERR_CHECKPOINT_AHEAD', 'ERR_STATE_CORRUPT'] as const
+const FATAL = ['ERR_CHECKPOINT_FENCED', 'ERR_CHECKPOINT_AHEAD', 'ERR_STATE_CORRUPT'] as const
 /** These are mistakes in what was given, as long as nothing has ever been uploaded. */
 const FATAL_AT_FIRST = ['ERR_OBJECT_STORE_ACCESS', 'ERR_OBJECT_STORE_UNSAFE', 'ERR_DISK_ACCESS'] as const
 const WARN_EVERY_MS = 60_000
@@ -67,6 +71,7 @@ export class Uploads {
   readonly #options: UploadsOptions
   readonly #manager: ReturnType<typeof openCheckpointManager>
   readonly #uploaders: readonly TaskUploader[]
+  readonly #places: readonly TaskPlace[]
   readonly #stop = new AbortController()
   #loop: Promise<void> = Promise.resolve()
   /** Settles when the containers have answered. */
@@ -82,7 +87,7 @@ export class Uploads {
   /** Throws ERR_CHECKPOINT_TARGET, ERR_S3_MISSING. */
   constructor(options: UploadsOptions) {
     this.#options = options
-    const { uploads, job, lineage, disk, clock, random, retain, failpoint, tasks } = options
+    const { uploads, job, lineage, disk, clock, random, retain, failpoint, tasks, host, choice } = options
     this.#manager = openCheckpointManager({
       to: placeWithin(uploads.to, [job, lineage.id]),
       disk,
@@ -90,14 +95,16 @@ export class Uploads {
       random,
       failpoint: (name: ManagerStep) => failpoint(name),
     })
-    this.#uploaders = Array.from(
-      { length: tasks },
-      (_, task) =>
+    this.#places = Array.from({ length: tasks }, (_, task) => {
+      return new TaskPlace(disk, stateDirectory(host.directory, task, lineage.number), choice)
+    })
+    this.#uploaders = this.#places.map(
+      ({ files }, task) =>
         new TaskUploader({
           manager: this.#manager,
           task: String(task),
           disk,
-          directory: this.#directory(task),
+          directory: files,
           nowMs: () => clock.monotonicMs(),
           retain,
           pause,
@@ -105,9 +112,8 @@ export class Uploads {
     )
   }
 
-  #directory(task: number): string {
-    const { host, lineage } = this.#options
-    return stateDirectory(host.directory, task, lineage.number)
+  #place(task: number): TaskPlace {
+    return this.#places[task] as TaskPlace
   }
 
   status(): UploadStatus {
@@ -136,15 +142,16 @@ export class Uploads {
     const { disk, host, job, lineage, failpoint } = this.#options
     const producer = await host.producer(taskProducer(job, lineage.number, task))
     if (producer === undefined || producer.id === 0) return
-    const directory = this.#directory(task)
+    const place = this.#place(task)
     const why = this.#whyRestore(task, producer)
     if (why === null) return
     const restored = await restoreState({
       manager: this.#manager,
       task: String(task),
       disk,
-      directory,
+      directory: place.files,
       committedId: producer.id,
+      onWipe: () => place.removeEngines(),
       onBegin: () => log.begin(task, why),
       onProgress: (progress) => log.progress(task, progress),
       failpoint,
@@ -156,17 +163,21 @@ export class Uploads {
   /** Null when the state can be opened as it is. */
   #whyRestore(task: number, producer: ProducerState): string | null {
     const { disk, uploads } = this.#options
-    const directory = this.#directory(task)
-    if (isRestoreCutOff({ disk, directory, task: String(task) })) return 'a restore of it was cut off'
+    const place = this.#place(task)
+    const { directory, files } = place
+    if (isRestoreCutOff({ disk, directory: files, task: String(task) })) return 'a restore of it was cut off'
     try {
-      if (readManifest(disk, directory) === null) {
+      const manifest = readManifest(disk, files)
+      // Engines that have their state make their shadow again, and are filled from a shadow that is whole.
+      const missing = place.isShadowed ? (manifest?.id ?? 0) === 0 && !place.hasEngines : manifest === null
+      if (missing) {
         // A task that has never changed anything needs no files.
         const { lastDeltaId } = decodeCheckpoint(producer.checkpoint, producer.producer)
         return lastDeltaId === 0 ? null : 'its state files are missing'
       }
       openLsmBase({
         disk,
-        directory,
+        directory: files,
         cache: new BlockCache({ capacityBytes: PROBE_CACHE_BYTES }),
         readOnly: true,
       }).close()
@@ -182,11 +193,13 @@ export class Uploads {
   #noteDamage(error: Error): void {
     const { disk, uploads, onWarning } = this.#options
     for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-      const file = isTidemarkError(cause, 'ERR_STATE_CORRUPT') ? cause.details['file'] : undefined
+      if (!isTidemarkError(cause, 'ERR_STATE_CORRUPT')) continue
+      // Other engines know of no file, but of the directory that they have.
+      const file = cause.details['file'] ?? cause.details['path']
       if (typeof file !== 'string') continue
-      const task = this.#uploaders.findIndex((_, index) => file.startsWith(`${this.#directory(index)}/`))
+      const task = this.#places.findIndex(({ directory }) => file.startsWith(`${directory}/`))
       if (task === -1) continue
-      markDamaged(disk, this.#directory(task))
+      markDamaged(disk, this.#place(task).directory)
       const then = uploads.repair ? 'The next start restores it' : 'Start with checkpoint.repair to have it restored'
       onWarning(`the state of task ${task} is damaged. ${then} from ${uploads.to}.`)
     }
@@ -248,7 +261,7 @@ export class Uploads {
       const outcomes = await Promise.allSettled(
         kept.map(async ({ task, id, record }) => {
           if (id === 0 || id === this.#uploaders[task]?.uploadedId) return
-          await this.#upload(task, { id, record, manifest: readRetained(disk, this.#directory(task), id) })
+          await this.#upload(task, { id, record, manifest: readRetained(disk, this.#place(task).files, id) })
         }),
       )
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
@@ -315,7 +328,7 @@ export class Uploads {
     const { disk, host, job, lineage } = this.#options
     await inParallel([...this.#uploaders.keys()], async (task) => {
       const producer = await host.producer(taskProducer(job, lineage.number, task))
-      const manifest = readManifest(disk, this.#directory(task))
+      const manifest = readManifest(disk, this.#place(task).files)
       if (producer === undefined || producer.id === 0 || manifest === null) return
       const record = decodeCheckpoint(producer.checkpoint, producer.producer)
       // What a drain could not flush is in the journal.

@@ -14,6 +14,16 @@ export interface BaseStatistics {
   readonly iterators?: IteratorStatistics
   /** Of a base that is open for writing. */
   readonly writes?: WriteStatistics
+  /** The sorted files beside an engine that keeps the newest state only. */
+  readonly shadow?: ShadowStatistics
+}
+
+export interface ShadowStatistics {
+  readonly files: number
+  readonly bytes: number
+  /** It holds what the engine holds. */
+  readonly ready: boolean
+  readonly writes?: WriteStatistics
 }
 
 /** Files of at least 4^tier MiB and less than four times that; tier 0 has the smaller ones too. */

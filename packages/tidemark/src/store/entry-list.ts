@@ -62,6 +62,11 @@ class TwoLists implements SortedCursor {
     return true
   }
 
+  rewind(): void {
+    this.#atA = 0
+    this.#atB = 0
+  }
+
   #show({ key, hash, value }: ListedEntry): void {
     this.keyBytes = key
     this.keyEnd = key.length

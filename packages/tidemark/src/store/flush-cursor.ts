@@ -39,6 +39,10 @@ export class FlushCursor implements SortedCursor {
     return true
   }
 
+  rewind(): void {
+    this.#at = 0
+  }
+
   #showValue(entry: number, flags: number): void {
     this.present = (flags & DELETED) === 0
     this.valueStart = 0

@@ -190,6 +190,10 @@ export class GenerationBase implements Base {
     return this.#namesOf(store).every((name) => this.#base.dropsWindows?.(name) === true)
   }
 
+  hearsOfWindows(store: string): boolean {
+    return this.#base.hearsOfWindows?.(store) ?? false
+  }
+
   advance(time: BaseTime): void {
     this.#base.advance?.(time)
   }

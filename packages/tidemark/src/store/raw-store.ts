@@ -366,9 +366,10 @@ export class LayeredStore implements RawStore {
   }
 
   expireWindows(beforeEndMs: number): boolean {
-    if (this.#base.dropsWindows?.(this.#name) !== true) return false
+    const drops = this.#base.dropsWindows?.(this.#name) === true
+    if (!drops && this.#base.hearsOfWindows?.(this.#name) !== true) return false
     if (beforeEndMs > this.windowsExpiredMs) this.windowsExpiredMs = beforeEndMs
-    return true
+    return drops
   }
 
   get wantsPrefetch(): boolean {

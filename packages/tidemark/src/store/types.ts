@@ -273,6 +273,8 @@ export interface Base {
   expiredBefore?(store: string): number | null
   /** True if the base drops expired windows of a store by itself, as whole files, when `expire` has told it of them. */
   dropsWindows?(store: string): boolean
+  /** True if the base wants to be told by `expire` of windows that it does not drop by itself. */
+  hearsOfWindows?(store: string): boolean
   /** Before `write`: the time of that write's checkpoint, by which entries of stores with TTL may go. */
   advance?(time: BaseTime): void
   /** True when files pile up faster than they can be merged: the task is to take no messages. */
@@ -291,6 +293,8 @@ export interface SortedStore {
 
 export interface SortedCursor {
   next(): boolean
+  /** Back to before the first entry. Missing: the entries can be read once. */
+  rewind?(): void
   readonly keyBytes: Uint8Array
   readonly keyStart: number
   readonly keyEnd: number

@@ -73,14 +73,20 @@ export class ChangeCursor implements SortedCursor {
   valueBytes: Uint8Array = new Uint8Array(16)
   valueStart = 5
   valueEnd = 5
-  readonly #changes: Iterator<Change>
+  readonly #changes: Iterable<Change>
+  #left: Iterator<Change>
 
   constructor(changes: Iterable<Change>) {
-    this.#changes = changes[Symbol.iterator]()
+    this.#changes = changes
+    this.#left = changes[Symbol.iterator]()
+  }
+
+  rewind(): void {
+    this.#left = this.#changes[Symbol.iterator]()
   }
 
   next(): boolean {
-    const step = this.#changes.next()
+    const step = this.#left.next()
     if (step.done === true) return false
     const { key, value } = step.value
     if (this.keyBytes.length < key.length + 3) this.keyBytes = new Uint8Array(key.length + 3)
