@@ -1,7 +1,15 @@
-import { type LsmBase, openLsmBase } from '../lsm/lsm-base.ts'
-import type { Base, StoreDescriptor } from '../store/types.ts'
-import { copyStores } from './copy-stores.ts'
+import type { LsmBase } from '../lsm/lsm-base.ts'
+import { runWaiting } from '../lsm/open-files.ts'
+import type { Base } from '../store/types.ts'
 import { openEngine } from './engine.ts'
+import {
+  fillFromShadow,
+  type OpenedPart,
+  openShadow,
+  placeMissing,
+  type ShadowChoice,
+  shadowed,
+} from './open-shadow.ts'
 import { type OpenBaseOptions } from './registry.ts'
 import {
   assertSamePlace,
@@ -16,25 +24,17 @@ import {
   shadowDirectory,
   writePlaces,
 } from './placement.ts'
-import { hasShadow, isComplete } from './shadow-files.ts'
-import { ShadowedBase } from './shadowed-base.ts'
+import { hasShadow } from './shadow-files.ts'
 import { type BasePart, SplitBase } from './split-base.ts'
 
 /** The choice that a reader beside the owner has: none, it takes what is there. */
 const AS_THEY_ARE: EngineChoice = { engine: 'lsm', stores: {} }
 
-export interface TaskBaseOptions extends Omit<OpenBaseOptions, 'readOnly'> {
+export interface TaskBaseOptions extends Omit<OpenBaseOptions, 'readOnly'>, ShadowChoice {
   /** Which engine keeps which store. */
   readonly choice: EngineChoice
   /** Names of the stores that the task declares. */
   readonly stores: readonly string[]
-  /**
-   * Of a task that is not kept in its own sorted files alone: `follow`: checkpoints are kept by policy or elsewhere, so its
-   * shadow takes part in every write. `as-it-is`: it does if it has so far. Default: only when one is asked for.
-   */
-  readonly shadow?: 'follow' | 'as-it-is' | 'on-request'
-  /** Entries that are compared in one write, while a shadow is brought up (default 32768). */
-  readonly fillEntries?: number
 }
 
 /**
@@ -66,15 +66,24 @@ export function openTaskBase(options: TaskBaseOptions): Base | Promise<Base> {
     try {
       addUndeclared(parts, places, directory)
       if (!onlyFiles && hasShadow(disk, shadowDirectory(directory))) shadow = openShadow(options)
-      const empty = shadow === null || shadow.id === 0 ? [] : parts.filter(({ base }) => base.id === 0)
-      if (empty.length > 0) placeMissing(parts, places, (shadow as LsmBase).descriptors)
-      // Before the first write: whoever opens the directory later must find all parts of it.
-      if (!onlyFiles && !samePlaces(places, written)) writePlaces(disk, directory, places)
-      const base = joined(parts, places)
-      if (onlyFiles) return base
-      if (empty.length === 0) return shadowed(options, base, shadow)
-      const filled = fillFromShadow(options, empty, places, shadow as LsmBase)
-      return filled.then(() => shadowed(options, base, shadow)).catch(closing)
+      const added = addedParts(parts, written, hasFiles(disk, directory))
+      const isLost = ({ base }: OpenedPart): boolean => shadow !== null && shadow.id > 0 && base.id === 0
+      const lost = parts.filter((part) => isLost(part) && !added.includes(part))
+      if (lost.length > 0) placeMissing(parts, places, (shadow as unknown as LsmBase).descriptors)
+      const join = (): Base => {
+        // Before the first write: whoever opens the directory later must find all parts of it.
+        if (!onlyFiles && !samePlaces(places, written)) writePlaces(disk, directory, places)
+        return joined(parts, places)
+      }
+      if (onlyFiles) return join()
+      if (lost.length + added.length === 0) return shadowed(options, join(), shadow)
+      const bring = async (): Promise<Base> => {
+        await beginAdded(parts, added)
+        const base = join()
+        if (lost.length > 0) await fillFromShadow(options, lost, places, shadow as unknown as LsmBase)
+        return shadowed(options, base, shadow)
+      }
+      return bring().catch(closing)
     } catch (error) {
       return closing(error)
     }
@@ -82,65 +91,19 @@ export function openTaskBase(options: TaskBaseOptions): Base | Promise<Base> {
   return opened instanceof Promise ? opened.then(ready) : ready(opened)
 }
 
-function openShadow(options: TaskBaseOptions): LsmBase {
-  const { disk, cache, clock, compression, compactor, failpoint } = options
-  return openLsmBase({
-    disk,
-    directory: shadowDirectory(options.directory),
-    cache,
-    ...(clock === undefined ? {} : { clock }),
-    ...(compression === undefined ? {} : { compression }),
-    ...(compactor === undefined ? {} : { compactor }),
-    ...(failpoint === undefined ? {} : { failpoint }),
-  })
+/**
+ * Parts that the task had no store in before: nothing was ever written there, so that they are at the checkpoint that the
+ * others are at, and not at the beginning.
+ */
+function addedParts(parts: readonly OpenedPart[], written: Places | null, files: boolean): OpenedPart[] {
+  const before = new Set(written?.values() ?? (files ? [FILES_PLACE] : []))
+  return before.size === 0 ? [] : parts.filter(({ place, base }) => !before.has(place) && base.id === 0)
 }
 
-function shadowed(options: TaskBaseOptions, main: Base, shadow: LsmBase | null): Base {
-  const { disk, failpoint = () => {}, shadow: mode = 'on-request', fillEntries } = options
-  const takesPart = shadow !== null && shadow.id > 0 && isComplete(shadow, main)
-  return new ShadowedBase({
-    main,
-    disk,
-    directory: shadowDirectory(options.directory),
-    openShadow: () => openShadow(options),
-    shadow,
-    follow: mode === 'follow' || (mode === 'as-it-is' && takesPart),
-    ...(fillEntries === undefined ? {} : { fillEntries }),
-    failpoint,
-  })
-}
-
-/** Stores that only the shadow knows of: the engine of the job gets them, or any that the task has. */
-function placeMissing(
-  parts: readonly OpenedPart[],
-  places: Map<string, string>,
-  descriptors: readonly StoreDescriptor[],
-): void {
-  for (const { name, of } of descriptors) {
-    const place = places.get(name) ?? places.get(of ?? name) ?? (parts[0] as OpenedPart).place
-    places.set(name, place)
-  }
-}
-
-/** Engines that have nothing get what the shadow has of their stores: one that was lost, or all after a restore. */
-async function fillFromShadow(
-  options: TaskBaseOptions,
-  empty: readonly OpenedPart[],
-  places: Places,
-  shadow: LsmBase,
-): Promise<void> {
-  const { failpoint = () => {} } = options
-  for (const { place, base } of empty) {
-    const descriptors = shadow.descriptors.filter(({ name }) => places.get(name) === place)
-    await copyStores({
-      source: shadow,
-      target: base,
-      descriptors,
-      id: shadow.id,
-      onBatch: () => failpoint('shadow-after-import-batch'),
-      onEnding: () => failpoint('shadow-before-import-end'),
-    })
-  }
+/** Before it is written down where stores are: until then the part is new. */
+async function beginAdded(parts: readonly OpenedPart[], added: readonly OpenedPart[]): Promise<void> {
+  const id = Math.min(...parts.filter((part) => !added.includes(part)).map(({ base }) => base.id))
+  if (id > 0) for (const { base } of added) await runWaiting(base.write(id, [], []))
 }
 
 /**
@@ -154,11 +117,6 @@ export function openTaskBaseForReading(options: Omit<OpenBaseOptions, 'readOnly'
   const opened = openParts({ ...options, readOnly: true }, AS_THEY_ARE, used)
   const ready = (parts: readonly OpenedPart[]): Base => joined(parts, places)
   return opened instanceof Promise ? opened.then(ready) : ready(opened)
-}
-
-interface OpenedPart {
-  readonly place: string
-  readonly base: Base
 }
 
 /** All parts or none; without waiting when it is one part that needs none. */

@@ -82,7 +82,10 @@ function retentionSettings({ checkpoint = {} }: RunOptions): RetentionSettings {
     whole('checkpoint.retain: periodMs', periodMs, 1, Number.MAX_SAFE_INTEGER)
     whole('checkpoint.retain: forMs', forMs, 1, Number.MAX_SAFE_INTEGER)
   }
-  return { intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? DEFAULT_INTERVAL_MS, 1, 2 ** 40), policy }
+  return {
+    intervalMs: whole('checkpoint.intervalMs', checkpoint.intervalMs ?? DEFAULT_INTERVAL_MS, 1, 2 ** 40),
+    policy,
+  }
 }
 
 /** Of engines that keep the newest state only the default policy keeps nothing: it would double what they write. */

@@ -44,7 +44,7 @@ test('an engine is registered by name, and then opened by it', async () => {
 })
 
 test('names of ours, and names that cannot be directories, cannot be registered', () => {
-  for (const name of ['lsm', 'rocksdb', 'files', '', 'a/b', '..', 'Upper', '9lives']) {
+  for (const name of ['lsm', 'rocksdb', 'files', 'shadow', '', 'a/b', '..', 'Upper', '9lives']) {
     assert.throws(
       () => registerEngine({ name, open: (options) => openLsmBase(options) }),
       { code: 'ERR_ENGINE_NAME' },
@@ -75,6 +75,11 @@ for (const engine of NATIVE_ENGINES) {
       readonly devDependencies: Readonly<Record<string, string>>
     }
     assert.equal(manifest.devDependencies[BINDINGS[engine].name], BINDINGS[engine].version)
+  })
+
+  test(`${engine}: ERR_CHECKPOINT_ENGINE: it keeps the newest state only, a shadow beside it the rest`, async () => {
+    const options = { disk: nodeDisk, directory: places.place(), cache, readOnly: true, checkpoint: 3 }
+    await assert.rejects(Promise.resolve(openEngine(engine, options)), { code: 'ERR_CHECKPOINT_ENGINE', message: /3/ })
   })
 
   test(`${engine}: a simulated disk is refused`, async () => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
@@ -12,6 +11,7 @@ import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
 import { BaseModel } from '../../src/testing/base-model.ts'
 import { assertSame } from '../../src/testing/conformance-bench.ts'
 import { changesOf } from './fixtures/changes.ts'
+import { type Death, runUntilDeath, type Said } from './fixtures/run-until-death.ts'
 import { Places } from './places.ts'
 
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url))
@@ -22,48 +22,6 @@ const KILLED = ENGINES.filter((engine) => engine !== 'memory')
 
 const places = new Places()
 after(() => places.remove())
-
-/** How a child is to die: at a failpoint, at the so-manieth time it comes there, or so many ms after it is ready. */
-type Death = { readonly failpoint: string; readonly count: number } | { readonly afterMs: number }
-
-/** What a child had said when it was dead: the last checkpoint that it had ended, and the last that it had begun. */
-interface Said {
-  readonly ended: number
-  readonly begun: number
-}
-
-function runChild(engine: Engine, directory: string, death: Death): Promise<Said> {
-  const at = 'failpoint' in death ? [death.failpoint, String(death.count)] : []
-  const child = spawn(process.execPath, [CHILD, engine, directory, ...at], { stdio: ['ignore', 'pipe', 'pipe'] })
-  return new Promise((resolve, reject) => {
-    let said = ''
-    let failed = ''
-    let timer: NodeJS.Timeout | null = null
-    child.stdout.on('data', (data: Buffer) => {
-      said += data.toString()
-      if ('afterMs' in death && timer === null) timer = setTimeout(() => child.kill('SIGKILL'), death.afterMs)
-    })
-    child.stderr.on('data', (data: Buffer) => void (failed += data.toString()))
-    // A failpoint that is never reached must not hang the test, nor pass for one that was.
-    let late = false
-    const limit = setTimeout(() => {
-      late = true
-      child.kill('SIGKILL')
-    }, 60_000)
-    child.on('error', reject)
-    child.on('close', (_, signal) => {
-      clearTimeout(limit)
-      if (timer !== null) clearTimeout(timer)
-      if (late) return reject(new Error(`the child of ${engine} did not come to ${at.join(':')} in 60 s: ${said}`))
-      if (signal !== 'SIGKILL') return reject(new Error(`the child of ${engine} ended by itself: ${failed}`))
-      const last = (word: string): number =>
-        Number([...said.matchAll(new RegExp(`^${word} (\\d+)$`, 'gm'))].at(-1)?.[1])
-      const ended = last('end')
-      const ready = last('ready')
-      resolve({ ended: Number.isNaN(ended) ? ready : ended, begun: last('begin') })
-    })
-  })
-}
 
 /** Deaths at every failpoint of the engine, and at moments spread over some writes. */
 function deathsOf(engine: Engine): Death[] {
@@ -107,7 +65,7 @@ async function killAgainAndAgain(engine: Engine): Promise<void> {
   const model = new BaseModel()
   let id = 0
   for (const death of deathsOf(engine)) {
-    const said = await runChild(engine, directory, death)
+    const said = await runUntilDeath(CHILD, [engine, directory], death)
     id = await checkAfter(engine, directory, model, id, said)
   }
   assert.ok(id > 5, `${engine} got on between its deaths, to ${id}`)

@@ -195,7 +195,11 @@ export class ShadowWorld {
     await this.#open()
     await this.check()
     const shadow = shadowDirectory(STATE)
-    assert.deepEqual(recordIds(this.disk, shadow), retainedIds(this.disk, shadow), 'a record for each, and no other (K1)')
+    assert.deepEqual(
+      recordIds(this.disk, shadow),
+      retainedIds(this.disk, shadow),
+      'a record for each, and no other (K1)',
+    )
     if (!follow && retainedIds(this.disk, shadow).length === 0) {
       const left = this.disk.list(shadow).filter((name) => name !== 'retained')
       assert.deepEqual(left, [], 'nothing is left of a shadow that nobody needs')

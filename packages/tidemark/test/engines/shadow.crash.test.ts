@@ -43,23 +43,27 @@ async function cutOff(world: ShadowWorld, work: () => Promise<void>): Promise<bo
 describe('engines and their shadow, cut off', () => {
   it('between any two operations of the disk, with it kept up or not: task, shadow and what is kept are whole (C1, C5, C6, K1, K6)', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(round, { minLength: 1, maxLength: 14, size: 'max' }), fc.boolean(), async (rounds, first) => {
-        const world = await ShadowWorld.open(first)
-        for (const [index, { keys, waitMs, act: what, crashAfter, seed, follow, lost }] of rounds.entries()) {
-          world.write(index, keys)
-          // The log is not on this disk: what is committed stays.
-          await world.commit()
-          world.nowMs += waitMs
-          if (crashAfter !== null) world.disk.stopAfter(crashAfter)
-          const cut = await cutOff(world, () => act(world, what))
-          if (!cut && crashAfter === null) {
-            await world.check()
-            continue
+      fc.asyncProperty(
+        fc.array(round, { minLength: 1, maxLength: 14, size: 'max' }),
+        fc.boolean(),
+        async (rounds, first) => {
+          const world = await ShadowWorld.open(first)
+          for (const [index, { keys, waitMs, act: what, crashAfter, seed, follow, lost }] of rounds.entries()) {
+            world.write(index, keys)
+            // The log is not on this disk: what is committed stays.
+            await world.commit()
+            world.nowMs += waitMs
+            if (crashAfter !== null) world.disk.stopAfter(crashAfter)
+            const cut = await cutOff(world, () => act(world, what))
+            if (!cut && crashAfter === null) {
+              await world.check()
+              continue
+            }
+            // An engine that is gone is made again from a whole shadow.
+            await world.restart(seed, follow, lost)
           }
-          // An engine that is gone is made again from a whole shadow.
-          await world.restart(seed, follow, lost)
-        }
-      }),
+        },
+      ),
       { numRuns: 100 },
     )
   })
@@ -71,7 +75,10 @@ describe('engines and their shadow, cut off', () => {
         for (const after of [true, false]) {
           const world = await ShadowWorld.open(false)
           for (let i = 0; i < 6; i++) {
-            world.write(i, [1, 2, 3, 5, 8, 13, 21, 34, 55].map((key) => key + i))
+            world.write(
+              i,
+              [1, 2, 3, 5, 8, 13, 21, 34, 55].map((key) => key + i),
+            )
             await world.commit()
             await world.flush()
           }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { MemDisk } from '../../src/disk/mem-disk.ts'
+import { ShadowedBase } from '../../src/engines/shadowed-base.ts'
 import { SplitBase } from '../../src/engines/split-base.ts'
 import type { Base } from '../../src/store/types.ts'
 import { MapBase } from '../store/map-base.ts'
@@ -52,5 +54,25 @@ for (const member of members) {
     }
     const parts = member === 'keepsTogether' ? [] : [usedA, usedB]
     for (const used of parts) assert.ok(used.has(member), `${member} of a part is not asked`)
+  })
+}
+
+for (const member of members) {
+  test(`a base with a shadow passes \`${member}\` on to its engine`, () => {
+    const used = new Set<string>()
+    const shadowed = new ShadowedBase({
+      main: noting(used),
+      disk: new MemDisk(),
+      directory: '/state/0/shadow',
+      openShadow: () => assert.fail('nobody asked for it'),
+      shadow: null,
+      follow: false,
+      failpoint: () => {},
+    })
+    assert.ok(member in shadowed, `ShadowedBase has no ${member}`)
+    const value = (shadowed as unknown as Record<string, unknown>)[member]
+    if (typeof value === 'function') value.call(shadowed, 'a', 'a')
+    // Its shadow is told of windows, whatever the engine wants.
+    if (member !== 'hearsOfWindows') assert.ok(used.has(member), `${member} of the engine is not asked`)
   })
 }

@@ -6,6 +6,7 @@ import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { openTaskBase, openTaskBaseForReading } from '../../src/engines/open-task-base.ts'
 import type { EngineChoice } from '../../src/engines/placement.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
+import { runToEnd } from '../../src/lsm/open-files.ts'
 import { bytes } from '../../src/serde/bytes.ts'
 import { string } from '../../src/serde/string.ts'
 import { KeyValueStore } from '../../src/store/kv-store.ts'
@@ -142,6 +143,39 @@ test('a job that kept all in files is not given another engine for a store that 
   assert.ok(!existsSync(join(place, 'ENGINES')))
   await assert.rejects(Promise.resolve(open(place, SPLIT)), { code: 'ERR_ENGINE_CHANGED', message: /store b/ })
   ;(await open(place, { engine: 'memory', stores: {} })).close()
+})
+
+test('C1: a store that is added in an engine that the task had none in: the others go on where they are', async () => {
+  for (const before of [
+    { engine: 'lsm', stores: {} },
+    { engine: 'rocksdb', stores: {} },
+  ]) {
+    const place = places.place()
+    const options = { disk: nodeDisk, directory: place, cache }
+    const specs = SPECS.slice(0, 2)
+    const base = await openTaskBase({ ...options, choice: before, stores: ['a', 'b'] })
+    const state = openTaskState({ task: 'job/0', specs, base, deltas: [], id: 0 })
+    store(state, 'a').put('key', Buffer.from('one'))
+    const frozen = state.freeze(1)
+    runToEnd(state.delta(frozen))
+    await settle(state.commit(frozen))
+    await settle(state.flush())
+    state.close()
+    // The log has forgotten the delta by now.
+    const task = new Task()
+    task.committed = 1
+    const choice = { engine: before.engine, stores: { c: 'lmdb' } }
+    const later = task.state(await openTaskBase({ ...options, choice, stores: ['a', 'b', 'c'] }))
+    assert.equal(later.flushedId, 1)
+    assert.deepEqual(values(later), ['one', '', ''])
+    await task.commit(later, 'two')
+    await settle(later.flush())
+    later.close()
+    const last = task.state(await openTaskBase({ ...options, choice, stores: ['a', 'b', 'c'] }))
+    assert.equal(last.flushedId, 2)
+    assert.deepEqual(values(last), ['two', 'two', 'two'])
+    last.close()
+  }
 })
 
 test('a store that is not declared any more stays in its engine', async () => {

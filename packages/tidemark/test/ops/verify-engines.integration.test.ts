@@ -31,15 +31,16 @@ const job = defineJob('words', {
 async function made(
   engine: string,
   name: string = engine,
+  count = 2000,
 ): Promise<{ readonly data: string; readonly savepoint: string }> {
   const data = join(root, name)
   const savepoint = join(root, `${name}-savepoint`)
   const file = join(root, `${name}.jsonl`)
   const row = (i: number): string => JSON.stringify({ word: `word ${i}`, text: `${i} `.repeat(100) })
-  writeFileSync(file, Array.from({ length: 2000 }, (_, i) => `${row(i)}\n`).join(''))
+  writeFileSync(file, Array.from({ length: count }, (_, i) => `${row(i)}\n`).join(''))
   const inputs = { words: [{ path: file, follow: true }] }
   const app = await run(job, { dataDir: data, engine, partitions: 1, inputs, commit: { intervalMs: 50 } })
-  while (app.progress().records < 2000 || app.progress().lag > 0) await new Promise((done) => setTimeout(done, 5))
+  while (app.progress().records < count || app.progress().lag > 0) await new Promise((done) => setTimeout(done, 5))
   await app.savepoint({ to: savepoint })
   await app.drain()
   return { data, savepoint }
@@ -145,9 +146,9 @@ test('S4: a savepoint is verified: every byte of its files, its manifests and it
   assert.ok(none.tasks.some(({ what }) => what.includes('is missing')))
   const description = await damaged('description', (copy) => flip(join(copy, 'savepoint')))
   assert.equal(description.damages, 1)
+  const { savepoint: foreign } = await made('lsm', 'foreign', 100)
   const other = await damaged('other', (copy) => {
     // A whole state, but another one than the savepoint is of.
-    const foreign = join(root, 'rocksdb-savepoint')
     rmSync(join(copy, 'tasks/0'), { recursive: true })
     cpSync(join(foreign, 'tasks/0'), join(copy, 'tasks/0'), { recursive: true })
   })

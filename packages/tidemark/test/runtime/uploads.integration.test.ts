@@ -154,12 +154,6 @@ describe('checkpoints kept in a directory', () => {
     const settings = { ...options('bad-place', half), checkpoint: { to: 'ftp://somewhere' } }
     await assert.rejects(run(JOB, settings), { code: 'ERR_CHECKPOINT_TARGET' })
   })
-
-  it('an engine that cannot: ERR_CHECKPOINT_ENGINE', async () => {
-    const to = pathToFileURL(join(root, 'place-engine')).href
-    const app = await run(JOB, { ...options('engine', half), engine: 'leveldb', checkpoint: { to } })
-    await assert.rejects(app.done, { code: 'ERR_CHECKPOINT_ENGINE' })
-  })
 })
 
 describe('checkpoints kept in S3', { skip: NO_S3 }, () => {
