@@ -66,6 +66,15 @@ export interface TaskStateMetrics {
     /** Bytes written for each byte flushed. */
     readonly writeAmplification: number
   } | null
+  /** The sorted files beside an engine that keeps the newest state only, if there are any. */
+  readonly shadow: {
+    readonly files: number
+    readonly bytes: number
+    readonly flushedBytes: number
+    readonly compactedBytes: number
+    /** It holds what the engine holds: checkpoints can be kept. */
+    readonly ready: boolean
+  } | null
 }
 
 /** What the state of a running job holds, by task, and who uses memory, against the bounds of all containers together. */

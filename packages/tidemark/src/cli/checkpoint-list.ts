@@ -1,4 +1,6 @@
+import { keepingDirectories } from '../checkpoint/kept-state.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
+import { directoryOf, readPlaces } from '../engines/placement.ts'
 import { type JobCheckpoint, listCheckpoints as retainedCheckpoints, type RetainedPart } from '../ops/checkpoints.ts'
 import { type DataDir, openDataDir, type TaskInfo } from '../ops/data-dir.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
@@ -100,7 +102,6 @@ async function printRetained(retained: readonly JobCheckpoint[], now: number, { 
 function row(data: DataDir, task: TaskInfo): CheckpointRow {
   const { producer, meta, checkpoint } = task
   const directory = data.stateDirectory(meta)
-  const files = nodeDisk.list(directory).filter((name) => name !== 'retained')
   const inputs = Object.entries(checkpoint?.inputs ?? {})
   return {
     task: meta.task,
@@ -108,12 +109,21 @@ function row(data: DataDir, task: TaskInfo): CheckpointRow {
     epoch: producer.epoch,
     atMs: checkpoint?.atMs ?? null,
     flushedId: producer.flushedId,
-    fileBytes: files.reduce((sum, name) => sum + sizeOf(`${directory}/${name}`), 0),
+    fileBytes: stateBytes(directory),
     journalBytes: data.view
       .deltas(producer.producer, producer.flushedId)
       .reduce((sum, delta) => sum + delta.bytes.length, 0),
     positions: Object.fromEntries(inputs.map(([stream, input]) => [stream, input.position])),
   }
+}
+
+/** What the newest state of a task takes, in its own files, in other engines and in their shadow. */
+function stateBytes(directory: string): number {
+  const places = [...new Set(readPlaces(nodeDisk, directory)?.values())].map((place) => directoryOf(directory, place))
+  const directories = new Set([...keepingDirectories(directory), ...places])
+  const paths = [...directories].flatMap((each) => nodeDisk.list(each).map((name) => `${each}/${name}`))
+  const files = paths.filter((path) => !directories.has(path) && !path.endsWith('/retained'))
+  return files.reduce((sum, path) => sum + sizeOf(path), 0)
 }
 
 /** A file that the running job has just removed counts for nothing. */

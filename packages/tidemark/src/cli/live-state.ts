@@ -1,4 +1,4 @@
-import type { StateMetrics } from '../api/state-metrics.ts'
+import type { StateMetrics, TaskStateMetrics } from '../api/state-metrics.ts'
 import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
@@ -46,13 +46,31 @@ export function liveTables({ tasks, memory }: StateMetrics): Table[] {
     writes === null ? '-' : `${writes.writeAmplification.toFixed(2)}x`,
     formatCount(stalls) + (writes?.stalled === true ? ' (now)' : ''),
   ])
+  const shadows = tasks.flatMap(({ task, shadow }) => (shadow === null ? [] : [{ task, ...shadow }]))
   return [
     { columns: titles.map((title) => ({ title, align: 'right' as const })), cells },
     {
       columns: [{ title: 'memory' }, { title: 'used', align: 'right' }, { title: 'bound', align: 'right' }],
       cells: memory.map(({ what, bytes, limitBytes }) => [what, formatBytes(bytes), formatBytes(limitBytes)]),
     },
+    ...(shadows.length === 0 ? [] : [shadowTable(shadows)]),
   ]
+}
+
+/** The sorted files beside engines that keep the newest state only. */
+function shadowTable(shadows: readonly (NonNullable<TaskStateMetrics['shadow']> & { readonly task: number })[]): Table {
+  const titles = ['task', 'shadow files', 'size', 'flushed', 'merged', 'state']
+  return {
+    columns: titles.map((title) => ({ title, align: 'right' as const })),
+    cells: shadows.map(({ task, files, bytes, flushedBytes, compactedBytes, ready }) => [
+      String(task),
+      formatCount(files),
+      formatBytes(bytes),
+      formatBytes(flushedBytes),
+      formatBytes(compactedBytes),
+      ready ? 'whole' : 'being made',
+    ]),
+  }
 }
 
 function share(ratio: number): string {

@@ -1,4 +1,5 @@
 import type { MemoryUse, StateMetrics, StateSummary, TaskStateMetrics } from '../api/state-metrics.ts'
+import type { BaseStatistics } from '../store/base-statistics.ts'
 import type { StateStatistics } from '../store/types.ts'
 import type { Task } from './task.ts'
 import type { ContainerSettings } from './thread-messages.ts'
@@ -69,6 +70,19 @@ function taskMetrics(task: Task, statistics: StateStatistics): TaskStateMetrics 
             ),
             ...pick(writes, 'writeAmplification'),
           },
+    shadow: shadowMetrics(base),
+  }
+}
+
+function shadowMetrics({ shadow }: BaseStatistics): TaskStateMetrics['shadow'] {
+  if (shadow === undefined) return null
+  const { files, bytes, ready, writes } = shadow
+  return {
+    files,
+    bytes,
+    ready,
+    flushedBytes: writes?.flushedBytes ?? 0,
+    compactedBytes: writes?.compactedBytes ?? 0,
   }
 }
 
