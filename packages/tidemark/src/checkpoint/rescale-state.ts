@@ -1,233 +1,243 @@
 import type { Disk } from '../disk/disk.ts'
-import { TidemarkError } from '../errors/error.ts'
 import type { BlockCache } from '../lsm/block-cache.ts'
-import { exportBase } from '../lsm/export-base.ts'
-import { dataShape } from '../store/descriptor.ts'
-import type { BaseStatistics } from '../store/base-statistics.ts'
-import type { Base, BaseIterator, ByteRange, Steps, StoreDescriptor } from '../store/types.ts'
-import { cannotMove, type OwnerOf, ownerOf } from './rescale-owner.ts'
+import { EntryBatch } from '../lsm/entry-batch.ts'
+import { windowEndOf } from '../lsm/expiry.ts'
+import { type LsmBase, openLsmBase } from '../lsm/lsm-base.ts'
+import { readDeadline } from '../serde/time-bytes.ts'
+import { storeOf } from '../store/generations.ts'
+import type { BaseIterator, Steps, StoreDescriptor } from '../store/types.ts'
+import { cannotMove, EVERY_TASK, plainRule, type StoreRule } from './rescale-owner.ts'
+import { type MovedStore, movedStores, type OldState } from './rescale-plan.ts'
 
 export interface RescaleStateOptions {
   readonly disk: Disk
-  /** The state of each old task, in the order of tasks; only read, and not written by others meanwhile. */
-  readonly sources: readonly Base[]
+  /** The state of each old task, in the order of tasks. */
+  readonly states: readonly OldState[]
   /** A directory without state for each new task, absolute. */
   readonly directories: readonly string[]
   /** The checkpoint that each new state is that of. */
   readonly id: number
   readonly cache: BlockCache
+  /** Where keys belong; by default as far as that is known without the job's code. */
+  readonly ruleOf?: (store: StoreDescriptor) => StoreRule
+  /** Told now and then how many entries more were read. */
+  readonly onRead?: (entries: number) => void
+  /** Entries that are held in memory before they are written, bytes (default 32 MiB). */
+  readonly batchBytes?: number
 }
 
+const BATCH_BYTES = 32 * 1024 * 1024
+const STEP_ENTRIES = 1024
+const ALL = { from: null, to: null, reverse: false, limit: Number.POSITIVE_INFINITY } as const
+
 /**
- * Writes the state of `sources.length` tasks as that of `directories.length` tasks, in steps and in bounded memory: each
- * entry goes, as it is, to the task that its key belongs to. What is then in a directory is opened by `openLsmBase`; one
- * that was cut off has id 0. ERR_STORE_RESCALE, before anything is written, for a store that cannot be moved, and at an
- * entry that is not in the task that its key belongs to. Errors as `exportBase`.
+ * Writes the state of N tasks as that of M tasks, in steps and in bounded memory: each entry is read once and goes, as it
+ * is, to the task that its key belongs to. What has ended in its old task by the clock of that, and windows that have
+ * expired there, are left behind: the new tasks' clocks may be earlier. What is then in a directory is opened by
+ * `openLsmBase`; one that was cut off has id 0.
+ *
+ * ERR_STORE_RESCALE, before anything is written, for a store that cannot be moved, and at an entry that is not in the task
+ * that its key belongs to. Errors of the bases.
  */
-export function* rescaleState({ disk, sources, directories, id, cache }: RescaleStateOptions): Steps {
-  const descriptors = commonDescriptors(sources)
-  const owners = new Map<string, OwnerOf>()
-  for (const store of descriptors) owners.set(store.name, ownerOf(store))
-  for (const [task, directory] of directories.entries()) {
-    const base = new RescaledBase({ sources, descriptors, owners, id, task, tasks: directories.length })
-    yield* exportBase({ disk, base, directory, cache })
+export function* rescaleState(options: RescaleStateOptions): Steps {
+  const { disk, states, directories, id, cache, onRead = () => {}, batchBytes = BATCH_BYTES } = options
+  const ruleOf = options.ruleOf ?? ((store) => plainRule(store, states.length, directories.length))
+  const stores = movedStores(states, ruleOf)
+  const descriptors = stores.map(({ descriptor }) => descriptor)
+  const targets: LsmBase[] = []
+  try {
+    for (const directory of directories) targets.push(openLsmBase({ disk, directory, cache }))
+    for (const store of stores) yield* new Move(store, targets, descriptors, batchBytes, onRead).run()
+    for (const store of stores) expire(store, targets)
+    for (const target of targets) yield* target.write(id, descriptors, [])
+  } finally {
+    for (const target of targets) target.close()
   }
 }
 
-/**
- * Every store that a task has, once. A store of the runtime's own that is empty in all tasks is left out. ERR_STORE_RESCALE
- * if two tasks have it in different forms.
- */
-function commonDescriptors(sources: readonly Base[]): StoreDescriptor[] {
-  const found = new Map<string, StoreDescriptor>()
-  for (const { descriptors } of sources) {
-    for (const store of descriptors) {
-      const other = found.get(store.name)
-      if (other === undefined) found.set(store.name, store)
-      else if (!sameForm(other, store)) {
-        throw cannotMove(
-          store.of ?? store.name,
-          `its tasks have it in two forms, ${dataShape(other)} and ${dataShape(store)}`,
-          'Run the job with its present code until all tasks have committed, then take another savepoint',
-        )
-      }
-    }
+/** The least of all tasks: nothing goes that one of them still shows. Not known if one does not know it. */
+function expire({ sources, descriptor }: MovedStore, targets: readonly LsmBase[]): void {
+  const ends = sources.map(({ state, name }) => state.base.expiredBefore?.(name) ?? Number.NEGATIVE_INFINITY)
+  const least = Math.min(...ends)
+  if (Number.isFinite(least)) for (const target of targets) target.expire(descriptor.name, least)
+}
+
+/** One store on its way. */
+class Move {
+  readonly #store: MovedStore
+  readonly #targets: readonly LsmBase[]
+  readonly #descriptors: readonly StoreDescriptor[]
+  readonly #batchBytes: number
+  readonly #onRead: (entries: number) => void
+  readonly #batches: EntryBatch[]
+  #heldBytes = 0
+
+  constructor(
+    store: MovedStore,
+    targets: readonly LsmBase[],
+    descriptors: readonly StoreDescriptor[],
+    batchBytes: number,
+    onRead: (entries: number) => void,
+  ) {
+    this.#store = store
+    this.#targets = targets
+    this.#descriptors = descriptors
+    this.#batchBytes = batchBytes
+    this.#onRead = onRead
+    this.#batches = targets.map(() => new EntryBatch())
   }
-  return [...found.values()].filter(({ name, of }) => !(of ?? name).startsWith('$') || sources.some(holds(name)))
-}
 
-function sameForm(a: StoreDescriptor, b: StoreDescriptor): boolean {
-  return (
-    dataShape(a) === dataShape(b) && a.of === b.of && (a.partitionBy ?? 'identity') === (b.partitionBy ?? 'identity')
-  )
-}
-
-const FIRST: ByteRange = { from: null, to: null, reverse: false, limit: 1 }
-
-function holds(store: string): (base: Base) => boolean {
-  return (base) => {
-    if (!base.descriptors.some(({ name }) => name === store)) return false
-    const entries = base.scan(store, FIRST)
+  *run(): Steps {
+    const entries = new MergedEntries(this.#store)
     try {
-      return entries.next()
+      let count = 0
+      while (entries.next()) {
+        this.#add(entries)
+        if (this.#heldBytes >= this.#batchBytes) yield* this.#write(this.#largest())
+        if (++count % STEP_ENTRIES !== 0) continue
+        this.#onRead(STEP_ENTRIES)
+        yield
+      }
+      this.#onRead(count % STEP_ENTRIES)
+      for (const task of this.#targets.keys()) yield* this.#write(task)
     } finally {
       entries.close()
     }
   }
-}
 
-interface Share {
-  readonly sources: readonly Base[]
-  readonly descriptors: readonly StoreDescriptor[]
-  readonly owners: ReadonlyMap<string, OwnerOf>
-  readonly id: number
-  readonly task: number
-  readonly tasks: number
-}
-
-/** What one new task has of the old ones: as much of a base as an export needs. */
-class RescaledBase implements Base {
-  readonly id: number
-  readonly descriptors: readonly StoreDescriptor[]
-  readonly valueBytes: Uint8Array = new Uint8Array(0)
-  readonly valueStart = 0
-  readonly valueEnd = 0
-  readonly #share: Share
-
-  constructor(share: Share) {
-    this.#share = share
-    this.id = share.id
-    this.descriptors = share.descriptors
+  #add(entries: MergedEntries): void {
+    if (entries.owner === EVERY_TASK) {
+      for (let task = 0; task < this.#store.after; task++) this.#put(task, entries.current)
+    } else this.#put(entries.owner, entries.current)
   }
 
-  scan(store: string, range: ByteRange): BaseIterator {
-    const cursors: BaseIterator[] = []
+  #put(task: number, entry: BaseIterator): void {
+    const batch = this.#batches[task] as EntryBatch
+    const before = batch.sizeBytes
+    batch.add(entry)
+    this.#heldBytes += batch.sizeBytes - before
+  }
+
+  #largest(): number {
+    let largest = 0
+    for (const [task, { sizeBytes }] of this.#batches.entries()) {
+      if (sizeBytes > (this.#batches[largest] as EntryBatch).sizeBytes) largest = task
+    }
+    return largest
+  }
+
+  /** As the state of no checkpoint, until all is there. */
+  *#write(task: number): Steps {
+    const batch = this.#batches[task] as EntryBatch
+    if (batch.count === 0) return
+    const target = this.#targets[task] as LsmBase
+    this.#batches[task] = new EntryBatch()
+    this.#heldBytes -= batch.sizeBytes
+    const { name } = this.#store.descriptor
+    yield* target.write(target.id, this.#descriptors, [{ name, count: batch.count, cursor: batch }])
+  }
+}
+
+interface OpenSource {
+  readonly task: number
+  readonly entries: BaseIterator
+  /** Values with a deadline up to this have ended; null: the store has no TTL. */
+  readonly endedMs: number | null
+  /** Windows that end up to this have expired; null: none is known to have. */
+  readonly expiredMs: number | null
+  owner: number
+}
+
+/** The entries of all old tasks that are still there, in the order of their keys. */
+class MergedEntries {
+  readonly #store: MovedStore
+  readonly #sources: OpenSource[] = []
+  /** Those that stand at an entry. */
+  readonly #standing = new Set<OpenSource>()
+  #at: OpenSource | null = null
+
+  constructor(store: MovedStore) {
+    this.#store = store
     try {
-      const having: number[] = []
-      for (const [task, source] of this.#share.sources.entries()) {
-        if (!source.descriptors.some(({ name }) => name === store)) continue
-        cursors.push(source.scan(store, range))
-        having.push(task)
-      }
-      return new OwnEntries(store, cursors, having, this.#share)
+      for (const source of store.sources) this.#sources.push(openSource(store.descriptor, source))
+      for (const source of this.#sources) this.#advance(source)
     } catch (error) {
-      for (const cursor of cursors) cursor.close()
+      this.close()
       throw error
     }
   }
 
-  /** The least of all tasks: nothing goes that one of them still shows. Null if one knows of none. */
-  expiredBefore(store: string): number | null {
-    let least: number | null = null
-    for (const source of this.#share.sources) {
-      if (!source.descriptors.some(({ name }) => name === store)) continue
-      const expiredMs = source.expiredBefore?.(store) ?? null
-      if (expiredMs === null) return null
-      least = least === null ? expiredMs : Math.min(least, expiredMs)
-    }
-    return least
+  get current(): BaseIterator {
+    return (this.#at as OpenSource).entries
   }
 
-  approximateCount(store: string): number {
-    let count = 0
-    for (const source of this.#share.sources) count += source.approximateCount(store)
-    return Math.ceil(count / this.#share.tasks)
-  }
-
-  get(): 0 | 1 | 2 {
-    throw onlyScanned()
-  }
-
-  write(): Steps {
-    throw onlyScanned()
-  }
-
-  statistics(): BaseStatistics {
-    throw onlyScanned()
-  }
-
-  close(): void {
-    // The sources are whoever's opened them.
-  }
-}
-
-function onlyScanned(): TidemarkError {
-  return new TidemarkError('ERR_INVARIANT', 'a rescaled state is only scanned')
-}
-
-/** Entries of all old tasks in the order of their keys, those of one new task only. */
-class OwnEntries implements BaseIterator {
-  readonly #store: string
-  readonly #cursors: readonly BaseIterator[]
-  readonly #oldTasks: readonly number[]
-  readonly #share: Share
-  readonly #owner: OwnerOf
-  /** The cursors that stand at an entry; `#at` is the one with the least key. */
-  readonly #open = new Set<number>()
-  #at = -1
-
-  constructor(store: string, cursors: readonly BaseIterator[], oldTasks: readonly number[], share: Share) {
-    this.#store = store
-    this.#cursors = cursors
-    this.#oldTasks = oldTasks
-    this.#share = share
-    this.#owner = share.owners.get(store) as OwnerOf
-    for (const at of cursors.keys()) this.#advance(at)
+  get owner(): number {
+    return (this.#at as OpenSource).owner
   }
 
   next(): boolean {
-    if (this.#at >= 0) this.#advance(this.#at)
-    this.#at = -1
-    for (const at of this.#open) {
-      if (this.#at < 0 || Buffer.compare(this.#entry(at).key, this.#entry(this.#at).key) < 0) this.#at = at
+    const last = this.#at
+    if (last?.owner === EVERY_TASK) this.#passSame(last.entries.key.slice())
+    else if (last !== null) this.#advance(last)
+    this.#at = null
+    for (const source of this.#standing) {
+      if (this.#at === null || Buffer.compare(source.entries.key, this.#at.entries.key) < 0) this.#at = source
     }
-    return this.#at >= 0
+    return this.#at !== null
   }
 
-  /** Moves a cursor to its next entry of this task. */
-  #advance(at: number): void {
-    const cursor = this.#entry(at)
-    const { sources, task, tasks } = this.#share
-    while (cursor.next()) {
-      const { key } = cursor
-      const before = this.#owner(key, sources.length)
+  /** What several tasks have said of themselves is one entry. */
+  #passSame(key: Uint8Array): void {
+    for (const source of [...this.#standing]) {
+      if (Buffer.compare(source.entries.key, key) === 0) this.#advance(source)
+    }
+  }
+
+  /** Moves a source to its next entry that has not ended. */
+  #advance(source: OpenSource): void {
+    const { entries, task } = source
+    const { owner, before, after, descriptor } = this.#store
+    while (entries.next()) {
+      if (hasEnded(source, descriptor)) continue
+      const was = owner(entries.key, before)
       // Two tasks with an entry of the same key would become one: nothing is guessed.
-      if (before !== this.#oldTasks[at]) {
-        throw cannotMove(
-          this.#store,
-          `task ${this.#oldTasks[at]} of ${sources.length} holds a key that belongs to task ${before}`,
-          'Its keys are not those of the messages: say by partitionBy what they are, and take another savepoint',
-        )
-      }
-      if (this.#owner(key, tasks) === task) {
-        this.#open.add(at)
-        return
-      }
+      if (was !== task && was !== EVERY_TASK) throw misplaced(descriptor, task, was, before)
+      source.owner = was === EVERY_TASK ? EVERY_TASK : owner(entries.key, after)
+      this.#standing.add(source)
+      return
     }
-    this.#open.delete(at)
-  }
-
-  #entry(at: number): BaseIterator {
-    return this.#cursors[at] as BaseIterator
-  }
-
-  get key(): Uint8Array {
-    return this.#entry(this.#at).key
-  }
-
-  get valueBytes(): Uint8Array {
-    return this.#entry(this.#at).valueBytes
-  }
-
-  get valueStart(): number {
-    return this.#entry(this.#at).valueStart
-  }
-
-  get valueEnd(): number {
-    return this.#entry(this.#at).valueEnd
+    this.#standing.delete(source)
   }
 
   close(): void {
-    for (const cursor of this.#cursors) cursor.close()
+    for (const { entries } of this.#sources) entries.close()
   }
+}
+
+function openSource(descriptor: StoreDescriptor, { state, name }: MovedStore['sources'][number]): OpenSource {
+  const { base, clock, task } = state
+  const { ttl = null } = descriptor
+  const eventMs = clock.events?.[storeOf(descriptor)] ?? clock.eventMs
+  const nowMs = ttl?.time === 'event' ? eventMs : clock.processingMs
+  return {
+    task,
+    entries: base.scan(name, ALL),
+    endedMs: ttl === null ? null : nowMs,
+    expiredMs: descriptor.kind === 'windows' ? (base.expiredBefore?.(name) ?? null) : null,
+    owner: 0,
+  }
+}
+
+function hasEnded({ entries, endedMs, expiredMs }: OpenSource, { windowSizeMs }: StoreDescriptor): boolean {
+  const { key } = entries
+  if (expiredMs !== null && windowEndOf(key, key.length, windowSizeMs) <= expiredMs) return true
+  return endedMs !== null && readDeadline(entries.valueBytes, entries.valueStart) <= endedMs
+}
+
+function misplaced(store: StoreDescriptor, task: number, owner: number, tasks: number): Error {
+  return cannotMove(
+    storeOf(store),
+    `task ${task} of ${tasks} holds a key that belongs to task ${owner}`,
+    'Its keys are not those of the messages: say by partitionBy what they are, and take another savepoint',
+  )
 }

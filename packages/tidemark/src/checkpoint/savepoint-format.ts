@@ -28,6 +28,8 @@ export interface Savepoint {
   readonly streams: readonly SavepointStream[]
   /** How far outside sources were read: all that they had given by then is processed. */
   readonly sources: readonly SavepointSource[]
+  /** Of one that was made of another with another number of tasks: which, and how many it had. */
+  readonly rescaled?: { readonly from: string; readonly tasks: number }
 }
 
 export interface SavepointTask {

@@ -1,6 +1,6 @@
 import type { Disk } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { decodeManifest, isFileName, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
+import { decodeManifest, isFileName, type Manifest, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
 import type { ObjectStore } from './object-store.ts'
 import { damagedFile } from './framed-file.ts'
 import type { CheckpointRecord } from './record.ts'
@@ -50,6 +50,16 @@ export async function installTask(
   for (const name of disk.list(directory)) {
     if (isFileName(name) || name === MANIFEST_NAME) disk.remove(`${directory}/${name}`)
   }
+  const manifest = await readTaskManifest(blobs, task)
+  for (const file of manifest.files) {
+    await blobs.fetch(taskPrefix(task.task) + file.name, `${directory}/${file.name}`)
+  }
+  disk.syncDirectory(directory)
+  writeManifestNow(disk, directory, { ...manifest, id })
+}
+
+/** The manifest of a task in a savepoint. ERR_CHECKPOINT_CORRUPT, also if it names files that the savepoint does not list. */
+export async function readTaskManifest(blobs: ObjectStore, task: SavepointTask): Promise<Manifest> {
   const name = taskPrefix(task.task) + TASK_MANIFEST
   const bytes = await blobs.get(name)
   if (bytes === null) throw damagedFile(`${blobs.where}/${name}`, 'it is missing')
@@ -59,10 +69,8 @@ export async function installTask(
     if (listed.get(file.name)?.checksum !== file.checksum) {
       throw damagedFile(`${blobs.where}/${name}`, `it names ${file.name}, which the savepoint does not list`)
     }
-    await blobs.fetch(taskPrefix(task.task) + file.name, `${directory}/${file.name}`)
   }
-  disk.syncDirectory(directory)
-  writeManifestNow(disk, directory, { ...manifest, id })
+  return manifest
 }
 
 /** Where a stream's partitions begin for the new lineage. */

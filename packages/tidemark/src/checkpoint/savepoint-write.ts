@@ -40,16 +40,16 @@ export interface SavepointWritten {
 
 /** ERR_SAVEPOINT_EXISTS unless nothing is there yet. */
 export async function checkVacant(blobs: ObjectStore): Promise<void> {
-  if ((await blobs.list('')).length === 0) return
-  throw new TidemarkError('ERR_SAVEPOINT_EXISTS', `${blobs.where} is not empty: write the savepoint somewhere else.`, {
-    details: { directory: blobs.where },
+  if ((await blobs.list('')).length > 0) throw notVacant(blobs)
+}
+
+export function notVacant({ where }: ObjectStore): TidemarkError {
+  return new TidemarkError('ERR_SAVEPOINT_EXISTS', `${where} is not empty: write the savepoint somewhere else.`, {
+    details: { directory: where },
   })
 }
 
-/**
- * Writes a savepoint: files first, then each task's manifest, then the description, which makes it complete: before that
- * there is no savepoint, whatever a crash leaves. Errors of the store; ERR_SAVEPOINT_EXISTS.
- */
+/** As `writeSavepointFiles`, where nothing is yet: ERR_SAVEPOINT_EXISTS. */
 export async function writeSavepoint(
   blobs: ObjectStore,
   description: Omit<Savepoint, 'tasks'>,
@@ -57,6 +57,19 @@ export async function writeSavepoint(
   failpoint: (name: SavepointFailpoint) => void,
 ): Promise<SavepointWritten> {
   await checkVacant(blobs)
+  return writeSavepointFiles(blobs, description, parts, failpoint)
+}
+
+/**
+ * Writes a savepoint: files first, then each task's manifest, then the description, which makes it complete: before that
+ * there is no savepoint, whatever a crash leaves. Errors of the store.
+ */
+export async function writeSavepointFiles(
+  blobs: ObjectStore,
+  description: Omit<Savepoint, 'tasks'>,
+  parts: readonly SavepointPart[],
+  failpoint: (name: SavepointFailpoint) => void,
+): Promise<SavepointWritten> {
   failpoint('savepoint-before-files')
   let files = 0
   let bytes = 0

@@ -57,7 +57,7 @@ function streamsInto(nodes: readonly TopologyNode[], store: string): ReadonlySet
 }
 
 /** The stream that a node's records come from: the stage's own. */
-function streamInto(nodes: readonly TopologyNode[], id: number): string {
+export function streamInto(nodes: readonly TopologyNode[], id: number): string {
   let node = nodes[id] as TopologyNode
   while (node.op !== 'source' && node.op !== 'repartition')
     node = nodes[(node as { input: number }).input] as TopologyNode

@@ -63,13 +63,17 @@ export function inputsOf(planned: Plan, streams: ReadonlyMap<string, StreamInfo>
 }
 
 /** Tasks that write an intermediate stream: those that own a partition of what flows into it. */
-function producersOf(planned: Plan, name: string, streams: ReadonlyMap<string, StreamInfo>): number {
+export function producersOf(
+  planned: Plan,
+  name: string,
+  streams: ReadonlyMap<string, Pick<StreamInfo, 'partitions'>>,
+): number {
   const { nodes } = planned.topology
   let node: TopologyNode | undefined = nodes.find((n) => n.op === 'repartition' && n.stream.name === name)
   while (node !== undefined && 'input' in node) {
     node = nodes[node.input]
     if (node?.op === 'source' || node?.op === 'repartition')
-      return (streams.get(node.stream.name) as StreamInfo).partitions
+      return (streams.get(node.stream.name) as Pick<StreamInfo, 'partitions'>).partitions
   }
   return 0
 }

@@ -19,10 +19,28 @@ function described(name: string, kind: StoreKind, more: Partial<StoreDescriptor>
   return { name, kind, ...serdes, retentionMs: null, windowSizeMs: kind === 'windows' ? 10 : null, ...more }
 }
 
-const DESCRIPTORS: readonly StoreDescriptor[] = KINDS.map((kind) => described(kind, kind))
+/** Stores of each kind, named by it, and those that the runtime keeps for windows and for timers. */
+const STORES: readonly StoreDescriptor[] = [
+  ...KINDS.map((kind) => described(kind, kind)),
+  described('$pending.windows', 'kv'),
+  described('$timers.step', 'kv'),
+]
+
+/** What a job would say: timers are of the keys of messages. */
+const ruleFor = (before: number, after: number) => () => ({ before, after, messageKey: null })
+
+function timed(head: string, n: number, user: Uint8Array): Uint8Array {
+  const time = Buffer.alloc(8)
+  time.writeBigInt64BE(BigInt(n * 256) ^ -0x8000_0000_0000_0000n)
+  return Uint8Array.from([...Buffer.from(head), ...time, ...user])
+}
 
 /** The encoded key of the n-th entry of a user's key. */
-function encoded(kind: StoreKind, user: Uint8Array, n: number): Uint8Array {
+function encoded({ name, kind }: StoreDescriptor, user: Uint8Array, n: number): Uint8Array {
+  if (name === '$pending.windows') return timed('', n, user)
+  if (name === '$timers.step') {
+    return n === 0 ? Uint8Array.from([...Buffer.from('kidle\0'), ...user]) : timed('tidle\0', n, user)
+  }
   if (kind === 'kv' || kind === 'counter') return user
   if (kind === 'set') {
     const keys = new SetKeys(kind)
@@ -42,8 +60,10 @@ type Users = ReadonlyMap<string, Uint8Array>
 
 function usersOf(keys: readonly Uint8Array[]): Users {
   const users = new Map<string, Uint8Array>()
-  for (const kind of KINDS) {
-    for (const user of keys) for (let n = 0; n < 3; n++) users.set(`${kind} ${hexOf(encoded(kind, user, n))}`, user)
+  for (const store of STORES) {
+    for (const user of keys) {
+      for (let n = 0; n < 3; n++) users.set(`${store.name} ${hexOf(encoded(store, user, n))}`, user)
+    }
   }
   return users
 }
@@ -63,13 +83,13 @@ function makeState(disk: Disk, tasks: number, keys: readonly Uint8Array[]): void
   const bases = openAll(disk, 'old', tasks)
   for (const [task, base] of bases.entries()) {
     const own = keys.filter((user) => partitionOf(murmur2(user), tasks) === task)
-    const stores = KINDS.map((kind) => {
+    const stores = STORES.map((store) => {
       const changes = own.flatMap((user) =>
-        [0, 1, 2].map((n): Change => ({ key: encoded(kind, user, n), value: new Uint8Array([n, ...user]) })),
+        [0, 1, 2].map((n): Change => ({ key: encoded(store, user, n), value: new Uint8Array([n, ...user]) })),
       )
-      return sortedStore(kind, changes)
+      return sortedStore(store.name, changes)
     })
-    steps(base.write(7, DESCRIPTORS, stores))
+    steps(base.write(7, STORES, stores))
   }
   closeAll(bases)
 }
@@ -78,7 +98,10 @@ function rescale(disk: Disk, from: string, before: number, to: string, after: nu
   const sources = openAll(disk, from, before, true)
   const directories = Array.from({ length: after }, (_, task) => `/${to}/${task}`)
   try {
-    steps(rescaleState({ disk, sources, directories, id: 9, cache: newCache() }))
+    const states = sources.map((base, task) => ({ task, base, clock: { processingMs: null, eventMs: null } }))
+    const ruleOf = ruleFor(before, after)
+    // Small batches, so that there are many, and merges of what they make.
+    steps(rescaleState({ disk, states, directories, id: 9, cache: newCache(), ruleOf, batchBytes: 2000 }))
   } finally {
     closeAll(sources)
   }
@@ -87,7 +110,7 @@ function rescale(disk: Disk, from: string, before: number, to: string, after: nu
 /** What each task holds, by store. */
 function contents(disk: Disk, prefix: string, tasks: number): HexEntries[][] {
   const bases = openAll(disk, prefix, tasks, true)
-  const found = bases.map((base) => KINDS.map((kind) => scanBase(base, kind, EVERYTHING)))
+  const found = bases.map((base) => STORES.map(({ name }) => scanBase(base, name, EVERYTHING)))
   closeAll(bases)
   return found
 }
@@ -109,14 +132,14 @@ test('R1: every entry of every kind is in the one task its key belongs to, none 
     rescale(disk, 'old', before, 'new', after)
     const now = contents(disk, 'new', after)
     const users = usersOf(keys)
-    for (const [store, kind] of KINDS.entries()) {
+    for (const [store, { name }] of STORES.entries()) {
       assert.equal(union(old, store).length, new Set(union(old, store).map(([key]) => key)).size)
       assert.deepEqual(union(now, store), union(old, store))
       for (const [task, stores] of now.entries()) {
         for (const [key] of stores[store] as HexEntries) {
-          const user = users.get(`${kind} ${key}`)
-          assert.ok(user !== undefined, `${kind} has a key that was never written: ${key}`)
-          assert.equal(partitionOf(murmur2(user), after), task, `${kind} ${key}`)
+          const user = users.get(`${name} ${key}`)
+          assert.ok(user !== undefined, `${name} has a key that was never written: ${key}`)
+          assert.equal(partitionOf(murmur2(user), after), task, `${name} ${key}`)
         }
       }
     }

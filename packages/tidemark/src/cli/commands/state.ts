@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addDataCommand, type CliContext } from '../context.ts'
+import { addDataCommand, type CliContext, examples, type Options } from '../context.ts'
 
 const KEY_NOTE = `
 A key is given as text for string stores and as JSON for all others (5, [1,"a"], {"id":7}). A window is given by its start,
@@ -62,6 +62,7 @@ export function addState(program: Command, context: CliContext): void {
   })
   addDiff(state, context)
   addDrop(state, context)
+  addRescale(state, context)
   addStats(state, context)
   addVerify(state, context)
 }
@@ -78,6 +79,40 @@ A store that is taken out of a job keeps its data until it is dropped. Retained 
       const { dropState } = await import('../checkpoint-commands.ts')
       await dropState(store as string, options, context)
     },
+  })
+}
+
+function addRescale(state: Command, context: CliContext): void {
+  const command = state
+    .command('rescale')
+    .description('make a savepoint with another number of tasks out of one, to go on with more or fewer')
+    .argument('<savepoint>', 'the savepoint: its directory, or an s3:// place; it is only read')
+  command.option('--tasks <n>', 'how many tasks the new one has')
+  command.option('--to <place>', 'where to write it: a new directory, or an s3:// place')
+  command.option('--job <file>', 'the job module: needed for partitionBy functions, timers, and uneven streams')
+  command.option(
+    '--work <dir>',
+    'where files are kept on their way to s3:// (default: the directory for temporary files)',
+  )
+  command.option('--json', 'machine-readable output; errors too, as one JSON object on standard error')
+  examples(command, [
+    'tidemark state rescale /safe/before --tasks 8 --to /safe/before-8',
+    'tidemark state rescale /safe/before --tasks 8 --to /safe/before-8 --job visits.job.ts --json',
+    'tidemark run visits.job.ts --from /safe/before-8 --data-dir ./data-8',
+  ])
+  command.addHelpText(
+    'after',
+    `
+Every key's state, its open windows and its timers go to the task that the key belongs to among so many tasks; streams that
+had a partition for each task have as many partitions then. With --job the plan for it is checked. What is written is complete
+in itself; cut off, it is no savepoint, and the same command begins anew. Start it in a new data directory. With --json one
+object: {"savepoint","directory","tasks","from":{"savepoint","directory","tasks"},"files","bytes","streams":[{"name","before",
+"after"}]}. Exit codes: 0 done; 1 a store cannot be moved (ERR_STORE_RESCALE); 2 wrong flags, another job, or --to is not
+empty; 5 the savepoint is damaged.`,
+  )
+  command.action(async (savepoint: string, options: Options) => {
+    const { rescaleState } = await import('../state-rescale-command.ts')
+    await rescaleState(savepoint, options, context)
   })
 }
 
