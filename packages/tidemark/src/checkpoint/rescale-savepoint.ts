@@ -181,6 +181,16 @@ function describe(savepoint: Savepoint, { inputs, tasks }: RescaleLayout): Omit<
       ...stream,
       partitions: partitions.get(stream.name) ?? stream.partitions,
     })),
-    rescaled: { from: savepoint.id, tasks: old.length },
+    rescaled: { savepoint: savepoint.id, tasks: old.length, cut: savepoint.rescaled?.cut ?? cutOf(savepoint) },
   }
+}
+
+/** Where the cut is in the streams of the data directory that the savepoint was taken of. */
+function cutOf({ streams, tasks }: Savepoint): Record<string, number[]> {
+  const cut: Record<string, number[]> = {}
+  for (const { name, kind, partitions } of streams) {
+    if (kind !== 'user' || !tasks.some(({ record }) => name in record.inputs)) continue
+    cut[name] = tasks.slice(0, partitions).map(({ record }) => record.inputs[name]?.position ?? 0)
+  }
+  return cut
 }

@@ -28,8 +28,16 @@ export interface Savepoint {
   readonly streams: readonly SavepointStream[]
   /** How far outside sources were read: all that they had given by then is processed. */
   readonly sources: readonly SavepointSource[]
-  /** Of one that was made of another with another number of tasks: which, and how many it had. */
-  readonly rescaled?: { readonly from: string; readonly tasks: number }
+  /** Of one that was made of another with another number of tasks. */
+  readonly rescaled?: RescaledFrom
+}
+
+export interface RescaledFrom {
+  /** The savepoint that it was made of, and how many tasks that had. */
+  readonly savepoint: string
+  readonly tasks: number
+  /** By source stream, for each partition that it has where the job ran: the offset of the cut. */
+  readonly cut: Readonly<Record<string, readonly number[]>>
 }
 
 export interface SavepointTask {

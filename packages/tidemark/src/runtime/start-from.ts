@@ -115,7 +115,8 @@ class StartFrom {
     }
     await checkSavepointFiles(this.#blobs, savepoint)
     const home = current !== null && savepoint.lineage.dataId === this.#file?.dataId
-    if (!home) await this.#checkUnused(savepoint)
+    if (home) await this.#checkHome(savepoint)
+    else await this.#checkUnused(savepoint)
     const older = this.#file?.older ?? []
     const number = home ? 1 + Math.max(current.number, ...older.map((each) => each.number)) : 1
     await this.#checkPlan(savepoint, number)
@@ -162,6 +163,36 @@ class StartFrom {
       throw mismatch(savepoint, `it has ${savepoint.tasks.length} tasks, and the job would have ${planned.tasks} now`)
     }
     this.#choice = choice
+  }
+
+  /**
+   * Where the job has run, its source streams have the partitions that they had, and may hold records behind the cut: for
+   * these the savepoint has the state of no task.
+   */
+  async #checkHome(savepoint: Savepoint): Promise<void> {
+    const { host } = this.#options
+    const there = await host.streams()
+    const other = savepoint.streams.find(({ kind, name, partitions }) => {
+      const stream = there.find((each) => each.name === name)
+      return kind === 'user' && stream !== undefined && stream.partitions !== partitions
+    })
+    if (savepoint.rescaled === undefined || other === undefined) return
+    let behind = ''
+    for (const [name, cut] of Object.entries(savepoint.rescaled.cut)) {
+      const stream = there.find((each) => each.name === name)
+      if (stream === undefined) continue
+      const left = cut.map((offset, partition) => host.offsets.end(stream.slot + partition) - offset)
+      const records = left.reduce((sum, count) => sum + Math.max(0, count), 0)
+      if (records > 0)
+        behind += ` Behind its cut, ${name} has ${records} records here (from offsets ${cut.join(', ')}).`
+    }
+    const was = there.find((each) => each.name === other.name)?.partitions
+    throw mismatch(
+      savepoint,
+      `it was made for ${savepoint.tasks.length} tasks, and the streams of ${host.directory} keep the partitions that they have ` +
+        `(${other.name}: ${was}, not ${other.partitions}). Start it in a new data directory: --data-dir. Files are read on there ` +
+        `from the cut.${behind}${behind === '' ? '' : ' What of these came from no file is copied there by tidemark streams read and write: see docs/guide/checkpoints.md'}`,
+    )
   }
 
   /** A savepoint of another data directory starts one that the job has not run on. */

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { nodeDisk } from '../../src/disk/node-disk.ts'
+import { type App, type Job, rescaleSavepoint, run, type RunOptions, type SavepointInfo } from '../../src/index.ts'
+import { openDataDir } from '../../src/ops/data-dir.ts'
+import { StreamRead } from '../../src/ops/read-stream.ts'
+import { verifySavepoint } from '../../src/ops/verify-savepoint.ts'
+import { until } from '../until.ts'
+import { readResults } from './fixtures/crash-harness.ts'
+import kinds, { LATER_MS, STORES, type Visit, visits } from './fixtures-rescale/kinds.job.ts'
+import { assertBatch, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
+import stages from './fixtures-savepoint/stages.job.ts'
+
+after(() => rmSync(root, { recursive: true, force: true }))
+
+/** Results go by the keys, whatever the number of tasks: values of a stream's records, in any order. */
+function multiset(dataDir: string, stream: string): string[] {
+  const data = openDataDir(dataDir, nodeDisk)
+  if (!data.streams().some(({ name }) => name === stream)) return []
+  const read = new StreamRead(data, stream)
+  const found = [...read.read()].map(({ key, value }) => JSON.stringify([key, value]))
+  read.close()
+  return found.toSorted()
+}
+
+async function rescaled(job: Job, from: string, tasks: number, name: string): Promise<string> {
+  const made = await rescaleSavepoint(from, { tasks, to: join(root, name), job })
+  assert.deepEqual([made.tasks, made.directory], [tasks, join(root, name)])
+  assert.equal((await verifySavepoint(nodeDisk, made.directory)).damages, 0)
+  assert.deepEqual(readdirSync(made.directory).toSorted(), ['savepoint', 'tasks'], 'nothing else is left')
+  return made.directory
+}
+
+describe('a pipeline of three stages with windows, from files (R1, R3)', () => {
+  const LIST = makeSales(6000)
+  const PART = 3500
+  const growing = salesFile('growing', LIST.slice(0, PART))
+  let taken: SavepointInfo
+
+  function settings(name: string, more: RunOptions = {}): RunOptions {
+    return { ...options(name, growing), containers: 0, ...more }
+  }
+
+  before(async () => {
+    const inputs = { sales: [{ path: growing, follow: true }] }
+    const app = await run(stages, settings('four', { inputs }))
+    await until('some records', () => app.progress().records > 1500)
+    taken = await app.savepoint({ to: join(root, 'of-four') })
+    await app.drain()
+    writeFileSync(growing, readFileSync(salesFile('whole', LIST)))
+  })
+
+  for (const tasks of [7, 2, 1, 4]) {
+    it(`4 tasks to ${tasks}: the results of a plain loop, byte for byte`, async () => {
+      const from = await rescaled(stages, taken.directory, tasks, `to-${tasks}`)
+      const summary = await (await run(stages, settings(`at-${tasks}`, { from }))).done
+      assert.equal(summary.tasks, tasks)
+      assert.ok(summary.records > 0 && summary.records < LIST.length, `${summary.records} records came after it`)
+      assert.equal(summary.late, 0)
+      await assertBatch(`at-${tasks}`, LIST, `with ${tasks} tasks`)
+      // It runs on in that number.
+      const again = await (await run(stages, settings(`at-${tasks}`))).done
+      assert.deepEqual([again.tasks, again.records], [tasks, 0])
+      await assertBatch(`at-${tasks}`, LIST, 'again')
+    })
+  }
+
+  it('to 3 and back to 4 is the same state', async () => {
+    const there = await rescaled(stages, taken.directory, 3, 'to-3')
+    const back = await rescaled(stages, there, 4, 'back-to-4')
+    await (await run(stages, settings('at-4-again', { from: back }))).done
+    await assertBatch('at-4-again', LIST, 'there and back')
+  })
+
+  it('of native engines, to another one', async () => {
+    const inputs = { sales: [{ path: growing, follow: true }] }
+    const app = await run(stages, settings('rocks', { inputs, engine: 'rocksdb', partitions: 3 }))
+    await until('some records', () => app.progress().records > 1500)
+    const { directory } = await app.savepoint({ to: join(root, 'of-rocks') })
+    await app.drain()
+    const from = await rescaled(stages, directory, 5, 'of-rocks-to-5')
+    await (await run(stages, settings('at-lmdb', { from, engine: 'lmdb' }))).done
+    await assertBatch('at-lmdb', LIST, 'rocksdb with 3 tasks to lmdb with 5')
+  })
+
+  it('of a job that had come to its end: what comes more is not late, though one task is ahead of the others', async () => {
+    const part = salesFile('ended', LIST.slice(0, PART))
+    const ended = { ...settings('ended'), inputs: { sales: [{ path: part }] } }
+    await (await run(stages, ended)).done
+    const app = await run(stages, { ...ended, inputs: { sales: [{ path: part, follow: true }] } })
+    const { directory } = await app.savepoint({ to: join(root, 'of-ended') })
+    await app.drain()
+    const from = await rescaled(stages, directory, 6, 'of-ended-to-6')
+    writeFileSync(part, readFileSync(growing))
+    const summary = await (await run(stages, { ...ended, dataDir: join(root, 'at-6'), from })).done
+    assert.equal(summary.late, 0)
+    const { stores } = await readResults(join(root, 'at-6'), ['per-item', 'per-shop-hour'], [])
+    const { stores: whole } = await readResults(join(root, 'at-4'), ['per-item', 'per-shop-hour'], [])
+    assert.deepEqual(stores, whole)
+  })
+
+  it('the savepoint that it was made of is only read', async () => {
+    assert.equal((await verifySavepoint(nodeDisk, taken.directory)).damages, 0)
+    await (await run(stages, settings('at-first', { from: taken.directory }))).done
+    await assertBatch('at-first', LIST, 'from the first one')
+  })
+})
+
+const USERS = Array.from({ length: 23 }, (_, i) => `user-${i}`)
+
+/** In order of time; at the end each user comes once more, late enough for every timer. */
+function makeVisits(): (Visit & { readonly user: string })[] {
+  const found = Array.from({ length: 460 }, (_, i) => ({
+    // They come one after the other, so that their timers do.
+    user: USERS[(i * 7) % Math.min(USERS.length, 1 + Math.floor(i / 15))] as string,
+    page: `/${(i * 7) % 5}`,
+    at: i * 120_000,
+  }))
+  const lastMs = 460 * 120_000 + 2 * LATER_MS
+  return [...found, ...USERS.map((user, i) => ({ user, page: '/last', at: lastMs + i }))]
+}
+
+describe('a task with stores of every kind, timers, and keys by a function (R1, R3)', () => {
+  const VISITS = makeVisits()
+  const PART = 200
+
+  function settings(name: string, more: RunOptions = {}): RunOptions {
+    return {
+      dataDir: join(root, name),
+      containers: 0,
+      partitions: 3,
+      commit: { intervalMs: 20 },
+      recentMaxBytes: 4096,
+      ...more,
+    }
+  }
+
+  async function send(app: App, list: readonly (Visit & { readonly user: string })[]): Promise<void> {
+    const before = app.progress().records
+    for (const { user, page, at } of list) await app.send(visits, { key: user, value: { page, at } })
+    await until('the visits', () => app.progress().records === before + list.length && app.progress().lag === 0)
+  }
+
+  /** Until every user's timer has fired. */
+  async function finish(app: App, name: string, before: readonly string[]): Promise<string[]> {
+    const all = (): string[] => [...before, ...multiset(join(root, name), 'welcomes')].toSorted()
+    await until('the timers', () => all().length >= USERS.length)
+    await app.drain()
+    return all()
+  }
+
+  it('3 tasks to 5, 2 and 1: stores as those of one task, and every timer has fired once', async () => {
+    const one = await run(kinds, settings('kinds-1', { partitions: 1 }))
+    await send(one, VISITS)
+    const expected = await finish(one, 'kinds-1', [])
+    const { stores: expectedStores } = await readResults(join(root, 'kinds-1'), STORES, [])
+
+    const first = await run(kinds, settings('kinds-3'))
+    await send(first, VISITS.slice(0, PART))
+    const taken = await first.savepoint({ to: join(root, 'kinds-savepoint') })
+    await first.drain()
+    const fired = multiset(join(root, 'kinds-3'), 'welcomes')
+    assert.ok(fired.length > 0 && fired.length < USERS.length, `${fired.length} timers had fired`)
+
+    for (const tasks of [5, 2, 1]) {
+      const name = `kinds-to-${tasks}`
+      const from = await rescaled(kinds, taken.directory, tasks, `${name}-savepoint`)
+      const app = await run(kinds, settings(name, { from, development: true }))
+      await send(app, VISITS.slice(PART))
+      assert.deepEqual(await finish(app, name, fired), expected, `timers with ${tasks} tasks`)
+      const { stores } = await readResults(join(root, name), STORES, [])
+      assert.deepEqual(stores, expectedStores, `stores with ${tasks} tasks`)
+      assert.equal(openDataDir(join(root, name), nodeDisk).tasks().length, tasks)
+    }
+  })
+
+  it('without the job it is refused, and nothing is left: ERR_STORE_RESCALE', async () => {
+    const to = join(root, 'kinds-refused')
+    const made = rescaleSavepoint(join(root, 'kinds-savepoint'), { tasks: 2, to })
+    await assert.rejects(made, { code: 'ERR_STORE_RESCALE', message: /--job/ })
+    assert.deepEqual(existsSync(to) ? readdirSync(to) : [], [])
+  })
+})
