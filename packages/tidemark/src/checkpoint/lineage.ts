@@ -15,6 +15,17 @@ export interface Lineage {
   readonly from: LineageOrigin | null
   /** When it began, ms since 1970. */
   readonly atMs: number
+  /**
+   * Since a start from a savepoint that was rescaled where the job had run: its state has another number of partitions than
+   * the streams it reads, and repartitions are between them.
+   */
+  readonly keyed?: KeyedPartitions | undefined
+}
+
+export interface KeyedPartitions {
+  /** Of the widest streams, and of the state that goes by their keys. */
+  readonly before: number
+  readonly after: number
 }
 
 export interface LineageOrigin {

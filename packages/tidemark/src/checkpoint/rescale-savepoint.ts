@@ -177,10 +177,11 @@ function describe(savepoint: Savepoint, { inputs, tasks }: RescaleLayout): Omit<
   return {
     ...rest,
     id: `${savepoint.id.replace(/-tasks-\d+$/, '')}-tasks-${tasks}`,
-    streams: savepoint.streams.map((stream) => ({
-      ...stream,
-      partitions: partitions.get(stream.name) ?? stream.partitions,
-    })),
+    lineage: { ...savepoint.lineage, keyed: undefined },
+    // Repartitions that were needed only where the job has run are not there any more.
+    streams: savepoint.streams
+      .filter(({ kind, name }) => kind === 'user' || partitions.has(name))
+      .map((stream) => ({ ...stream, partitions: partitions.get(stream.name) ?? stream.partitions })),
     rescaled: { savepoint: savepoint.id, tasks: old.length, cut: savepoint.rescaled?.cut ?? cutOf(savepoint) },
   }
 }

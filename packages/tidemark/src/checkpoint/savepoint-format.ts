@@ -3,7 +3,7 @@ import type { StreamSpec } from '../log/types.ts'
 import type { StoreDescriptor } from '../store/types.ts'
 import type { ObjectStore } from './object-store.ts'
 import { decodeFramed, encodeFramed, type FrameKind } from './framed-file.ts'
-import { plannedStream } from './lineage.ts'
+import { type KeyedPartitions, plannedStream } from './lineage.ts'
 import type { CheckpointRecord } from './record.ts'
 
 /** The blob that makes a savepoint complete: written last. */
@@ -20,7 +20,7 @@ export interface Savepoint {
   readonly atMs: number
   readonly planHash: string
   /** The history that it is a moment of, and the data directory of that. */
-  readonly lineage: { readonly id: string; readonly number: number; readonly dataId: string }
+  readonly lineage: SavepointLineage
   /** Stores that the job declared, operators' own ones (names with `$`) left out. */
   readonly stores: readonly StoreDescriptor[]
   readonly tasks: readonly SavepointTask[]
@@ -30,6 +30,14 @@ export interface Savepoint {
   readonly sources: readonly SavepointSource[]
   /** Of one that was made of another with another number of tasks. */
   readonly rescaled?: RescaledFrom
+}
+
+export interface SavepointLineage {
+  readonly id: string
+  readonly number: number
+  readonly dataId: string
+  /** As Lineage has it. */
+  readonly keyed?: KeyedPartitions | undefined
 }
 
 export interface RescaledFrom {

@@ -7,6 +7,7 @@ import { showValue } from '../serde/hex.ts'
 import { insertRepartitions } from './insert-repartitions.ts'
 import { NameTable } from './name-table.ts'
 import { planHash } from './plan-hash.ts'
+import { type Keyed, keyedWidth, repartitionSources } from './repartition-sources.ts'
 import { resolveStores } from './resolve-stores.ts'
 import type { RepartitionNode, TaskNode, Topology } from './topology.ts'
 
@@ -17,6 +18,8 @@ export interface PlanOptions {
   readonly defaultPartitions?: number
   /** Where outputs go besides the log, by stream name. */
   readonly outputs?: Readonly<Record<string, readonly OutputSpec[]>>
+  /** State that goes by the keys of streams has another number of partitions than they have. */
+  readonly keyed?: Keyed
 }
 
 /** How a job runs: what the topology means for streams, tasks and state. Pure data, but for the user's functions. */
@@ -83,11 +86,11 @@ const DEFAULT_PARTITIONS = 4
  * retention, and says what holds for each output. Pure. Errors: ERR_JOB_DUPLICATE, ERR_JOB_RETENTION, ERR_OPTION.
  */
 export function plan(topology: Topology, options: PlanOptions = {}): Plan {
-  const full = resolveStores(insertRepartitions(topology))
+  const declared = resolveStores(insertRepartitions(topology))
+  const inputs = unique(inputsOf(declared)).map((stream) => planned(declared.job, stream, options))
+  const full = options.keyed === undefined ? declared : repartitionSources(declared, widthsOf(inputs, options.keyed))
   new NameTable(full.job).addTopology(full)
-  const inputStreams = unique(inputsOf(full))
-  const inputs = inputStreams.map((stream) => planned(full.job, stream, options))
-  const widest = Math.max(...inputs.map((input) => input.partitions))
+  const widest = options.keyed?.after ?? Math.max(...inputs.map((input) => input.partitions))
   const intermediates = full.nodes
     .filter((node): node is RepartitionNode => node.op === 'repartition')
     .map(({ stream }) => ({
@@ -99,15 +102,21 @@ export function plan(topology: Topology, options: PlanOptions = {}): Plan {
   return Object.freeze({
     job: full.job,
     topology: full,
-    tasks: Math.max(widest, ...intermediates.map((stream) => stream.partitions)),
+    tasks: Math.max(...[...inputs, ...intermediates].map((stream) => stream.partitions)),
     inputs,
     intermediates,
     outputs,
     stores: storesOf(full),
     tables: tablesOf(full),
-    warnings: [...partitionWarnings(full, inputs), ...loopWarnings(inputs, outputs)],
-    hash: planHash(full),
+    warnings: [...partitionWarnings(declared, inputs), ...loopWarnings(inputs, outputs)],
+    hash: planHash(declared),
   })
+}
+
+/** The inputs whose state has another number of partitions, and which. */
+function widthsOf(inputs: readonly PlannedStream[], keyed: Keyed): Map<string, number> {
+  const widths = inputs.map(({ name, partitions }) => ({ name, partitions, width: keyedWidth(partitions, keyed) }))
+  return new Map(widths.filter(({ partitions, width }) => width !== partitions).map(({ name, width }) => [name, width]))
 }
 
 function planned(job: string, stream: StreamDef<unknown, unknown>, options: PlanOptions): PlannedStream {

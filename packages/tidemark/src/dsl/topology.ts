@@ -82,6 +82,8 @@ export interface RepartitionNode extends NodeBase {
   readonly input: number
   readonly stream: StreamDef<unknown, unknown>
   readonly raw: boolean
+  /** Records go through as they came: with their headers, and those without a key too. */
+  readonly whole?: boolean
 }
 
 export interface WindowSpec {

@@ -5,6 +5,7 @@ import type { RescaleLayout } from '../checkpoint/rescale-savepoint.ts'
 import type { Savepoint, SavepointStream } from '../checkpoint/savepoint-format.ts'
 import { mismatch } from '../checkpoint/savepoint-restore.ts'
 import type { Plan } from '../dsl/plan.ts'
+import { type Keyed, keyedWidth } from '../dsl/repartition-sources.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { MAX_SLOTS } from '../log/embedded/shared-offsets.ts'
 import type { StreamInfo } from '../log/types.ts'
@@ -68,12 +69,13 @@ function layoutOfJob(savepoint: Savepoint, tasks: number, job: Job): RescaleLayo
   if (job.name !== savepoint.job) {
     throw mismatch(savepoint, `this is job ${job.name}. Name the module of the job that the savepoint is of`)
   }
-  const before = planWith(job, savepoint.streams, savepoint.tasks.length)
+  const before = planWith(job, savepoint.streams, savepoint.tasks.length, savepoint.lineage.keyed)
   assertPlan(savepoint, before)
   const inputs = new Set(before.inputs.map(({ name }) => name))
+  const widest = Math.max(...before.inputs.map(({ partitions }) => partitions))
   const streams = savepoint.streams
     .filter(({ kind }) => kind === 'user')
-    .map((stream) => (inputs.has(stream.name) ? { ...stream, partitions: widened(stream, savepoint, tasks) } : stream))
+    .map((stream) => (inputs.has(stream.name) ? { ...stream, partitions: widened(stream, widest, tasks) } : stream))
   const after = planWith(job, streams, tasks)
   if (after.tasks !== tasks) {
     const widest = after.inputs.find(({ partitions }) => partitions === after.tasks)
@@ -84,13 +86,18 @@ function layoutOfJob(savepoint: Savepoint, tasks: number, job: Job): RescaleLayo
   return { tasks, inputs: layout, ruleOf: jobRules(before, after, savepoint.tasks.length, tasks) }
 }
 
-function widened({ partitions }: SavepointStream, { tasks }: Savepoint, after: number): number {
-  return partitions === tasks.length ? after : Math.min(partitions, after)
+function widened({ partitions }: SavepointStream, widest: number, after: number): number {
+  return keyedWidth(partitions, { before: widest, after })
 }
 
-function planWith(job: Job, streams: readonly SavepointStream[], defaultPartitions: number): Plan {
+function planWith(
+  job: Job,
+  streams: readonly SavepointStream[],
+  defaultPartitions: number,
+  keyed?: Keyed | undefined,
+): Plan {
   const existing = streams.map((stream): StreamInfo => ({ ...stream, id: -1, slot: -1 }))
-  return jobPlan(job, { existing, defaultPartitions })
+  return jobPlan(job, { existing, defaultPartitions, keyed })
 }
 
 /** The job as it is now would go on with the savepoint as it is. */
@@ -99,7 +106,7 @@ function assertPlan(savepoint: Savepoint, { tasks }: Plan): void {
   throw mismatch(savepoint, `it has ${savepoint.tasks.length} tasks, and the job would have ${tasks} now`)
 }
 
-/** Of the streams that the savepoint knows: those that are new have nothing in it. */
+/** Of the streams that the savepoint knows, and that are there then: those that are new have nothing in it. */
 function rescaledInputs(savepoint: Savepoint, before: Plan, after: Plan): RescaledInput[] {
   const known = new Set(savepoint.streams.map(({ name }) => name))
   const partitionsOf = (plan: Plan): Map<string, { readonly partitions: number }> =>
@@ -107,8 +114,8 @@ function rescaledInputs(savepoint: Savepoint, before: Plan, after: Plan): Rescal
   const [old, now] = [partitionsOf(before), partitionsOf(after)]
   const intermediates = new Set(before.intermediates.map(({ name }) => name))
   return [...old].flatMap(([name, { partitions }]): RescaledInput[] => {
-    if (!known.has(name)) return []
-    const to = now.get(name)?.partitions ?? partitions
+    const to = now.get(name)?.partitions
+    if (!known.has(name) || to === undefined) return []
     const producers = intermediates.has(name)
       ? { before: producersOf(before, name, old), after: producersOf(after, name, now) }
       : null

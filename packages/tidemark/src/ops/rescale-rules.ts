@@ -34,22 +34,28 @@ export function jobRules(
   tasksBefore: number,
   tasksAfter: number,
 ): (store: StoreDescriptor) => StoreRule {
-  const owners = new Map<string, Owner>()
-  for (const node of before.topology.nodes) for (const owner of ownersOf(before, node)) add(owners, owner)
+  const owners = ownersIn(before)
+  const later = ownersIn(after)
   return (descriptor) => {
     const name = storeOf(descriptor)
     const owner = owners.get(name)
-    if (owner === undefined) return ruleOfRemoved(descriptor, before, tasksBefore, tasksAfter)
+    const then = later.get(name)?.streams[0]
+    if (owner === undefined || then === undefined) return ruleOfRemoved(descriptor, before, tasksBefore, tasksAfter)
     if (owner.partitionBy === 'opaque') throw opaque(name)
-    const [first] = owner.streams
     const was = new Set(owner.streams.map((stream) => partitionsOf(before, stream)))
-    if (was.size !== 1 || first === undefined) {
+    const [width] = was
+    if (was.size !== 1 || width === undefined) {
       throw cannotMove(name, 'the inputs of its task have different numbers of partitions', 'Give them the same number')
     }
     if (tasksBefore === 1 && owner.messageKey === null) assertKeysTell(descriptor, owner.keySerdes)
-    const partitions = { before: partitionsOf(before, first), after: partitionsOf(after, first) }
-    return { ...partitions, messageKey: owner.messageKey }
+    return { before: width, after: partitionsOf(after, then), messageKey: owner.messageKey }
   }
+}
+
+function ownersIn(plan: Plan): Map<string, Owner> {
+  const owners = new Map<string, Owner>()
+  for (const node of plan.topology.nodes) for (const owner of ownersOf(plan, node)) add(owners, owner)
+  return owners
 }
 
 /** The step that a store is of. */

@@ -244,6 +244,7 @@ export class StoppedJob {
         id: lineage?.current?.id ?? '',
         number,
         dataId: lineage?.dataId ?? '',
+        keyed: lineage?.current?.keyed,
       },
       stores,
       streams: this.#log.streams().filter(mine),

@@ -128,6 +128,7 @@ class Compiler {
       key: node.stream.key,
       value: node.stream.value,
       raw: node.raw,
+      whole: node.whole === true,
       producer: scope.task,
       producers: producers(node.stream.name),
       sent: sent[node.stream.name] ?? null,

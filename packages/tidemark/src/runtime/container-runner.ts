@@ -139,6 +139,7 @@ function prepare(options: RunnerOptions): Prepared {
     existing: options.streams,
     defaultPartitions: settings.partitions,
     lineage: settings.lineage,
+    keyed: settings.keyed,
   })
   if (plan.tasks !== settings.tasks) {
     throw new TidemarkError(

@@ -2,6 +2,7 @@ import type { OutputSpec } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import { type Plan, plan } from '../dsl/plan.ts'
 import { lineageStream, plannedStream } from '../checkpoint/lineage.ts'
+import type { Keyed } from '../dsl/repartition-sources.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import type { StreamInfo, StreamSpec } from '../log/types.ts'
 import type { StreamDef } from '../api/stream.ts'
@@ -16,19 +17,22 @@ export function jobPlan(
     readonly outputs?: Readonly<Record<string, readonly OutputSpec[]>>
     /** The number of the current lineage (default 1). */
     readonly lineage?: number
+    /** Of the lineage. */
+    readonly keyed?: Keyed | undefined
   },
 ): Plan {
   const { lineage = 1 } = options
   const partitions: Record<string, number> = {}
-  for (const { name, partitions: count } of options.existing) partitions[name] = count
-  // The plan knows its intermediate streams by names without a lineage.
-  for (const { name, partitions: count } of options.existing) {
-    if (lineage > 1 && name === lineageStream(plannedStream(name), lineage)) partitions[plannedStream(name)] = count
+  for (const { name, kind, partitions: count } of options.existing) {
+    // The plan knows its intermediate streams by names without a lineage; those of other lineages are none of its own.
+    if (kind === 'user') partitions[name] = count
+    else if (name === lineageStream(plannedStream(name), lineage)) partitions[plannedStream(name)] = count
   }
   const planned = plan(job.topology, {
     partitions,
     defaultPartitions: options.defaultPartitions,
     ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
+    ...(options.keyed === undefined ? {} : { keyed: options.keyed }),
   })
   return lineage === 1 ? planned : inLineage(planned, lineage)
 }
@@ -39,9 +43,15 @@ function inLineage(planned: Plan, lineage: number): Plan {
     ...stream,
     name: lineageStream(stream.name, lineage),
   })
-  const nodes = planned.topology.nodes.map((node) =>
-    node.op === 'repartition' ? { ...node, stream: renamed(node.stream) } : node,
-  )
+  const between = new Set(planned.intermediates.map(({ name }) => name))
+  const nodes = planned.topology.nodes.map((node) => {
+    if (node.op === 'repartition') return { ...node, stream: renamed(node.stream) }
+    if (node.op !== 'task') return node
+    const inputs = Object.entries(node.task.inputs).map(([name, stream]) => {
+      return [name, between.has(stream.name) ? renamed(stream) : stream] as const
+    })
+    return { ...node, task: { ...node.task, inputs: Object.fromEntries(inputs) } }
+  })
   const intermediates = planned.intermediates.map((each) => {
     const stream = renamed(each.stream)
     return { ...each, name: stream.name, stream }

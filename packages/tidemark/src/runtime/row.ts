@@ -172,6 +172,12 @@ export class Row {
     )
   }
 
+  /** The record's headers, if it has some and the row has not waited. */
+  get headers(): HeaderList | null {
+    const { cursor } = this
+    return cursor === null || cursor.headerCount === 0 ? null : cursor.headers()
+  }
+
   /** What an operator with several successors saves and puts back between them. */
   save(into: RowSave): void {
     into.keyDecoded = this.keyDecoded

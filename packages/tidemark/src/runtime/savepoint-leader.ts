@@ -187,7 +187,12 @@ export class SavepointLeader {
       atMs,
       job: plan.job,
       planHash: plan.hash,
-      lineage: { id: lineage.id, number: lineage.number, dataId: readLineage(disk, host.directory)?.dataId ?? '' },
+      lineage: {
+        id: lineage.id,
+        number: lineage.number,
+        dataId: readLineage(disk, host.directory)?.dataId ?? '',
+        keyed: lineage.keyed,
+      },
       stores: storeSpecs(plan.topology.nodes)
         .filter((spec) => !spec.name.startsWith('$'))
         .map((spec) => describe(spec)),

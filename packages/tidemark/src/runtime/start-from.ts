@@ -1,6 +1,7 @@
 import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { openSavepointStore } from '../checkpoint/open-store.ts'
 import {
+  type KeyedPartitions,
   type Lineage,
   type LineageFile,
   lineageStream,
@@ -10,6 +11,7 @@ import {
   taskProducer,
   writeLineage,
 } from '../checkpoint/lineage.ts'
+import { type HomeStream, homeRecords } from '../checkpoint/rescale-home.ts'
 import {
   readSavepoint,
   type Savepoint,
@@ -34,6 +36,7 @@ import type { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { CommitResult, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
+import { producersOf } from './job-plan.ts'
 import { stateDirectory } from './state-directory.ts'
 
 export interface LineageOptions {
@@ -47,6 +50,7 @@ export interface LineageOptions {
   readonly planFor: (
     existing: readonly StreamInfo[],
     lineage: number,
+    keyed: KeyedPartitions | undefined,
   ) => { readonly planned: Plan; readonly choice: EngineChoice }
   /** Checkpoints are kept of engines too that need a shadow for it. */
   readonly shadow: boolean
@@ -115,18 +119,18 @@ class StartFrom {
     }
     await checkSavepointFiles(this.#blobs, savepoint)
     const home = current !== null && savepoint.lineage.dataId === this.#file?.dataId
-    if (home) await this.#checkHome(savepoint)
-    else await this.#checkUnused(savepoint)
+    if (!home) await this.#checkUnused(savepoint)
     const older = this.#file?.older ?? []
     const number = home ? 1 + Math.max(current.number, ...older.map((each) => each.number)) : 1
-    await this.#checkPlan(savepoint, number)
+    const keyed = keyedPartitions(savepoint, home)
+    const planned = await this.#checkPlan(savepoint, { lineage: number, home, keyed })
     const origin = { savepoint: savepoint.id, lineage: savepoint.lineage.id }
-    const next: Lineage = { id: newId(), number, from: origin, atMs: clock.now() }
+    const next: Lineage = { id: newId(), number, from: origin, atMs: clock.now(), keyed }
     const dataId = this.#file?.dataId ?? newId()
     failpoint('restore-before-pending')
     writeLineage(disk, host.directory, { dataId, current, pending: next, older })
     failpoint('restore-after-pending')
-    await this.#install(savepoint, number, home)
+    await this.#install(savepoint, planned, number, home)
     failpoint('restore-before-lineage')
     const left = current === null ? older : [...older, current]
     writeLineage(disk, host.directory, { dataId, current: next, pending: null, older: left })
@@ -145,54 +149,32 @@ class StartFrom {
   }
 
   /** Each key must come to the task that has its state. */
-  async #checkPlan(savepoint: Savepoint, lineage: number): Promise<void> {
+  async #checkPlan(
+    savepoint: Savepoint,
+    to: { readonly lineage: number; readonly home: boolean; readonly keyed: KeyedPartitions | undefined },
+  ): Promise<Plan> {
     const { host, planFor } = this.#options
+    const { rescaled } = savepoint
     const there = await host.streams()
     const names = new Set(there.map(({ name }) => name))
     const coming = savepoint.streams
       .filter(({ kind, name }) => kind === 'user' && !names.has(name))
       .map((stream): StreamInfo => ({ ...stream, id: -1, slot: -1 }))
-    const { planned, choice } = planFor([...there, ...coming], lineage)
+    const { planned, choice } = planFor([...there, ...coming], to.lineage, to.keyed)
     const partitions = new Map(savepoint.streams.map((stream) => [stream.name, stream.partitions]))
+    // Where the job has run, source streams are as they were before the savepoint was rescaled.
+    if (to.home) for (const [name, cut] of Object.entries(rescaled?.cut ?? {})) partitions.set(name, cut.length)
     for (const { name, partitions: count } of [...planned.inputs, ...planned.intermediates]) {
       const before = partitions.get(plannedStream(name)) ?? count
       if (count === before) continue
       throw mismatch(savepoint, `stream ${name} has ${before} partitions in it, and would have ${count} now`)
     }
-    if (planned.tasks !== savepoint.tasks.length) {
+    const most = to.keyed === undefined ? [] : planned.inputs.map((input) => input.partitions)
+    if (planned.tasks !== Math.max(savepoint.tasks.length, ...most)) {
       throw mismatch(savepoint, `it has ${savepoint.tasks.length} tasks, and the job would have ${planned.tasks} now`)
     }
     this.#choice = choice
-  }
-
-  /**
-   * Where the job has run, its source streams have the partitions that they had, and may hold records behind the cut: for
-   * these the savepoint has the state of no task.
-   */
-  async #checkHome(savepoint: Savepoint): Promise<void> {
-    const { host } = this.#options
-    const there = await host.streams()
-    const other = savepoint.streams.find(({ kind, name, partitions }) => {
-      const stream = there.find((each) => each.name === name)
-      return kind === 'user' && stream !== undefined && stream.partitions !== partitions
-    })
-    if (savepoint.rescaled === undefined || other === undefined) return
-    let behind = ''
-    for (const [name, cut] of Object.entries(savepoint.rescaled.cut)) {
-      const stream = there.find((each) => each.name === name)
-      if (stream === undefined) continue
-      const left = cut.map((offset, partition) => host.offsets.end(stream.slot + partition) - offset)
-      const records = left.reduce((sum, count) => sum + Math.max(0, count), 0)
-      if (records > 0)
-        behind += ` Behind its cut, ${name} has ${records} records here (from offsets ${cut.join(', ')}).`
-    }
-    const was = there.find((each) => each.name === other.name)?.partitions
-    throw mismatch(
-      savepoint,
-      `it was made for ${savepoint.tasks.length} tasks, and the streams of ${host.directory} keep the partitions that they have ` +
-        `(${other.name}: ${was}, not ${other.partitions}). Start it in a new data directory: --data-dir. Files are read on there ` +
-        `from the cut.${behind}${behind === '' ? '' : ' What of these came from no file is copied there by tidemark streams read and write: see docs/guide/checkpoints.md'}`,
-    )
+    return planned
   }
 
   /** A savepoint of another data directory starts one that the job has not run on. */
@@ -209,15 +191,18 @@ class StartFrom {
     )
   }
 
-  async #install(savepoint: Savepoint, lineage: number, home: boolean): Promise<void> {
+  async #install(savepoint: Savepoint, planned: Plan, lineage: number, home: boolean): Promise<void> {
     const { host, failpoint } = this.#options
     if (!home) for (const spec of savepoint.streams) if (spec.kind === 'user') await host.createStream(spec)
     const streams = new Map((await host.streams()).map((stream) => [stream.name, stream]))
     failpoint('restore-after-streams')
     const port = new ThreadLogPort(host.port())
     try {
-      for (const task of savepoint.tasks) {
-        if (task.checkpointId > 0) await this.#installTask(savepoint, task, { lineage, home, streams, port })
+      const between = new Set(planned.intermediates.map(({ name }) => plannedStream(name)))
+      for (const { name, kind } of savepoint.streams) if (kind === 'intermediate') between.add(name)
+      for (const task of home ? homeTasks(savepoint, planned) : savepoint.tasks) {
+        const to = { lineage, home, streams, port, between, tasks: planned.tasks }
+        if (task.checkpointId > 0) await this.#installTask(savepoint, task, to)
         failpoint('restore-after-task')
       }
       // At home the sources have gone on since, and what they gave is in the streams.
@@ -234,19 +219,24 @@ class StartFrom {
     const meta = JSON.stringify({
       job,
       task: task.task,
-      tasks: savepoint.tasks.length,
+      tasks: to.tasks,
       stores: savepoint.stores,
       planHash: savepoint.planHash,
       engine: this.#choice.engine,
     })
     const { producer, epoch, id } = await host.claim(taskProducer(job, lineage, task.task), meta)
     const next = id + 1
-    await this.#installState(task, stateDirectory(host.directory, task.task, lineage), next)
+    const directory = stateDirectory(host.directory, task.task, lineage)
+    // One that has only source streams, because the state is of fewer tasks, begins without state.
+    const stateless = task.task >= savepoint.tasks.length
+    if (stateless) this.#options.disk.host?.removeTree(directory)
+    else await this.#installState(task, directory, next)
     failpoint('restore-after-files')
-    const record = restoredRecord(task.record, next, {
-      streamName: (name) => (isIntermediate(savepoint, name) ? lineageStream(name, lineage) : name),
+    const restored = restoredRecord(task.record, next, {
+      streamName: (name) => (to.between.has(name) ? lineageStream(name, lineage) : name),
       position: (name, atCut) => this.#position(savepoint, name, task.task, atCut, to),
     })
+    const record = stateless ? { ...restored, lastDeltaId: 0 } : restored
     await this.#commit(port, { producer, epoch, id: next, checkpoint: encodeCheckpoint(record) })
   }
 
@@ -273,7 +263,7 @@ class StartFrom {
   #position(savepoint: Savepoint, name: string, task: number, atCut: number, to: Target): number {
     const { offsets } = this.#options.host
     const stream = to.streams.get(name)
-    if (stream === undefined || isIntermediate(savepoint, name)) return 0
+    if (stream === undefined || to.between.has(name)) return 0
     const start = offsets.start(stream.slot + task)
     if (!to.home) return start
     if (atCut >= start) return atCut
@@ -309,9 +299,40 @@ interface Target {
   readonly home: boolean
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly port: ThreadLogPort
+  /** Intermediate streams, by the plan's names. */
+  readonly between: ReadonlySet<string>
+  /** How many the job has. */
+  readonly tasks: number
 }
 
-/** By the plan's name. */
-function isIntermediate(savepoint: Savepoint, name: string): boolean {
-  return savepoint.streams.some((stream) => stream.kind === 'intermediate' && stream.name === name)
+/**
+ * Where the job has run, its source streams keep their partitions: state of another number of tasks is reached through
+ * repartitions there. So it is, too, for whoever starts from a savepoint of such a lineage.
+ */
+function keyedPartitions({ rescaled, tasks, lineage }: Savepoint, home: boolean): KeyedPartitions | undefined {
+  if (rescaled === undefined) return lineage.keyed
+  if (!home) return undefined
+  const before = Math.max(1, ...Object.values(rescaled.cut).map((cut) => cut.length))
+  return before === tasks.length ? undefined : { before, after: tasks.length }
+}
+
+/** The tasks as they begin where the job has run. */
+function homeTasks(savepoint: Savepoint, planned: Plan): SavepointTask[] {
+  const { rescaled, tasks } = savepoint
+  if (rescaled === undefined) return [...tasks]
+  const own = new Map([...planned.inputs, ...planned.intermediates].map((stream) => [stream.name, stream]))
+  const streams = [...own.values()].map(({ name, partitions }): HomeStream => {
+    const node = planned.topology.nodes.find((each) => each.op === 'repartition' && each.stream.name === name)
+    const producers = node === undefined ? null : producersOf(planned, name, own)
+    const from = node?.op === 'repartition' && node.whole === true ? planned.topology.nodes[node.input] : undefined
+    const behind = from?.op === 'source' ? from.stream.name : null
+    return { name: plannedStream(name), partitions, producers, behind }
+  })
+  const id = Math.max(...tasks.map(({ checkpointId }) => checkpointId))
+  return homeRecords(tasks, rescaled, streams).map((record, task) => ({
+    task,
+    checkpointId: id,
+    record,
+    files: tasks[task]?.files ?? [],
+  }))
 }

@@ -122,6 +122,7 @@ export class Supervisor {
         existing,
         defaultPartitions: settings.partitions,
         lineage: lineage.number,
+        keyed: lineage.keyed,
         ...(options.run.outputs === undefined ? {} : { outputs: options.run.outputs }),
       })
       checkNames(planned, options.run)
@@ -145,8 +146,8 @@ export class Supervisor {
     return chooseLineage({
       job: job.name,
       from: run.from ?? null,
-      planFor: (existing, lineage) => {
-        const planned = jobPlan(job, { existing, defaultPartitions: settings.partitions, lineage })
+      planFor: (existing, lineage, keyed) => {
+        const planned = jobPlan(job, { existing, defaultPartitions: settings.partitions, lineage, keyed })
         return { planned, choice: engineChoice(settings.container, storeSpecs(planned.topology.nodes)) }
       },
       shadow: settings.container.shadow,
@@ -168,7 +169,7 @@ export class Supervisor {
     lineage: Lineage,
     uploads: typeof Uploads | null,
   ) {
-    const settings = { ...given, container: { ...given.container, lineage: lineage.number } }
+    const settings = { ...given, container: { ...given.container, lineage: lineage.number, keyed: lineage.keyed } }
     this.#options = options
     this.#settings = settings
     this.host = host

@@ -6,6 +6,7 @@ import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { CheckpointRecord } from '../checkpoint/record.ts'
 import type { RetainedName } from '../checkpoint/retained-record.ts'
 import type { RetentionSettings } from '../checkpoint/retainer.ts'
+import type { Keyed } from '../dsl/repartition-sources.ts'
 import type { Engine } from '../engines/registry.ts'
 import type { WireError } from '../errors/error.ts'
 import type { LogPortInit } from '../log/embedded/thread-log-port.ts'
@@ -49,6 +50,8 @@ export interface ContainerSettings {
   readonly holdJournal: boolean
   /** The number of the data directory's current lineage. */
   readonly lineage: number
+  /** Of the lineage. */
+  readonly keyed?: Keyed | undefined
 }
 
 export interface ContainerInit {

@@ -5,6 +5,7 @@ import { murmur2, partitionOf } from '../../hash/murmur2.ts'
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { OutputStream } from '../output-buffer.ts'
+import type { HeaderList } from '../message.ts'
 import type { Row } from '../row.ts'
 import { Operator } from './operator.ts'
 
@@ -48,7 +49,7 @@ class RowAppender {
   }
 
   /** Appends the row. `asIs`: the value's own bytes will do. */
-  append(row: Row, partition: number, asIs: boolean): void {
+  append(row: Row, partition: number, asIs: boolean, headers: HeaderList | null = null): void {
     const { output } = this
     const { timestamp, keyBytes, keyStart, keyEnd } = row
     if (asIs) {
@@ -61,7 +62,7 @@ class RowAppender {
         row.valueBytes,
         row.valueStart,
         row.valueEnd,
-        null,
+        headers,
       )
     } else if (row.value === null || row.value === undefined) {
       output.append(partition, timestamp, keyBytes, keyStart, keyEnd, EMPTY, 0, -1, null)
@@ -100,6 +101,7 @@ export class RepartitionOperator extends Operator {
   readonly #output: OutputStream
   readonly #rows: RowAppender
   readonly #raw: boolean
+  readonly #whole: boolean
   readonly #producer: number
   readonly #producers: number
   readonly #dropped: () => void
@@ -115,6 +117,7 @@ export class RepartitionOperator extends Operator {
     readonly key: Serde<unknown>
     readonly value: Serde<unknown>
     readonly raw: boolean
+    readonly whole?: boolean
     readonly producer: number
     readonly producers: number
     readonly sent: ProducerMark | null
@@ -124,6 +127,7 @@ export class RepartitionOperator extends Operator {
     this.#output = options.output
     this.#rows = new RowAppender(options.output, options.key, options.value)
     this.#raw = options.raw
+    this.#whole = options.whole ?? false
     this.#producer = options.producer
     this.#producers = options.producers
     this.#dropped = options.dropped
@@ -140,6 +144,10 @@ export class RepartitionOperator extends Operator {
 
   override process(row: Row): void {
     this.#kind = 'watermark'
+    if (this.#whole) {
+      this.#pass(row)
+      return
+    }
     if (!row.hasKey) {
       // As in Kafka Streams: a record without a key belongs to no task. It is counted, not passed on.
       this.#dropped()
@@ -148,6 +156,13 @@ export class RepartitionOperator extends Operator {
     const partition = this.#rows.partitionOfKey(row)
     this.#data = true
     this.#rows.append(row, partition, this.#raw && row.valueIsRaw)
+  }
+
+  /** The record as it came. Where it has no key, any task may have it. */
+  #pass(row: Row): void {
+    const partition = row.hasKey ? this.#rows.partitionOfKey(row) : this.#producer % this.#output.info.partitions
+    this.#data = true
+    this.#rows.append(row, partition, true, row.headers)
   }
 
   override advance(watermarkMs: number): void {
