@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { RESCALE_FAILPOINTS } from '../../src/checkpoint/rescale-savepoint.ts'
@@ -90,10 +90,8 @@ describe('kill -9 while a savepoint is rescaled (R4)', () => {
     const from = join(root, 'for-start')
     assert.equal((await rescale(SAVEPOINT, 6, from)).code, 0)
     for (const [name, point] of [
-      ['started-files', 'restore-after-files'],
       ['started-batch', 'restore-after-batch'],
       ['started-task', 'restore-after-task'],
-      ['started-lineage', 'restore-before-lineage'],
     ] as const) {
       const settings = startFrom(from, name, point === 'restore-after-batch' ? { engine: 'leveldb' } : {})
       const killed = await runChild(JOB, settings, { failpoint: `${point}:1` })
@@ -109,10 +107,7 @@ describe('kill -9 while a savepoint is rescaled (R4)', () => {
 describe('a damaged savepoint is not rescaled (R4)', () => {
   it('a flipped bit, a missing file: it is named, exit code 5, and nothing is left', async () => {
     const directory = join(root, 'damaged')
-    const app = await run(stages, { ...options('for-damage', file), containers: 0 })
-    await app.done
-    const stopped = await runScript(BIN, ['savepoint', '--data-dir', join(root, 'for-damage'), '--to', directory], '')
-    assert.equal(stopped.code, 0, stopped.stderr)
+    cpSync(SAVEPOINT, directory, { recursive: true })
     const tasks = readdirSync(join(directory, 'tasks')).map((task) => join(directory, 'tasks', task))
     const [victim] = tasks.flatMap((task) =>
       readdirSync(task)
@@ -165,14 +160,22 @@ describe('tidemark state rescale', () => {
     assert.match((await call('--help')).stdout, /tidemark state rescale \/safe\/before --tasks 8/)
     assert.equal(existsSync(to), false)
   })
+})
 
-  it('at home it is refused, with the way out: ERR_SAVEPOINT_MISMATCH', async () => {
-    const start = run(stages, { ...startFrom(join(root, 'said'), 'four'), containers: 0 })
-    await assert.rejects(start, {
-      code: 'ERR_SAVEPOINT_MISMATCH',
-      message: /new data directory.*Behind its cut, sales has/,
-    })
-    await finish(options('four', file))
-    await assertBatch('four', LIST, 'the job goes on as it was')
+describe('kill -9 while a job starts from a rescaled savepoint where it has run (K5, R5)', () => {
+  it('the old lineage goes on, or the new one does', async () => {
+    const from = join(root, 'for-home')
+    assert.equal((await rescale(SAVEPOINT, 6, from)).code, 0)
+    const home = options('four', file)
+    for (const point of ['restore-after-task', 'restore-before-lineage']) {
+      const killed = await runChild(JOB, { ...home, from }, { failpoint: `${point}:1` })
+      assert.equal(killed.signal, 'SIGKILL', `${point} was not passed: ${killed.stderr}`)
+      await finish(home)
+      await assertBatch('four', LIST, `the old lineage after ${point}`)
+    }
+    await finish({ ...home, from })
+    await assertBatch('four', LIST, 'the new lineage')
+    await finish(home)
+    await assertBatch('four', LIST, 'once more')
   })
 })
