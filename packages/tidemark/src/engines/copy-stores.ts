@@ -1,6 +1,6 @@
 import { runWaiting } from '../lsm/open-files.ts'
 import type { Base, SortedStore, StoreDescriptor } from '../store/types.ts'
-import { ListedCursor } from './listed-cursor.ts'
+import { ListedCursor } from '../lsm/listed-cursor.ts'
 
 const ALL = { from: null, to: null, reverse: false, limit: Number.POSITIVE_INFINITY } as const
 /** Of one write: an engine may hold all of it in memory until the end. */

@@ -1,6 +1,6 @@
 import type { LsmBase } from '../lsm/lsm-base.ts'
 import type { Base, BaseIterator, Steps, StoreDescriptor } from '../store/types.ts'
-import { ListedCursor } from './listed-cursor.ts'
+import { ListedCursor } from '../lsm/listed-cursor.ts'
 
 /** Of one batch: entries that are looked at, and bytes of changes with what they cost in memory. */
 export const FILL_ENTRIES: number = 32 * 1024
