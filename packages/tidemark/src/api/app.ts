@@ -105,6 +105,8 @@ export interface RunOptions {
   readonly cacheBytes?: number
   /** Committed changes that a task holds in memory before it writes them to a file, bytes (default 16 MiB). */
   readonly recentMaxBytes?: number
+  /** Largest value of a store, encoded, bytes (default 16 MiB, at most 256 MiB): ERR_VALUE_TOO_LARGE. */
+  readonly maxValueBytes?: number
   /**
    * Bytes per second that merges of state files may write, all tasks of the node together (default 128 MiB; 0: no
    * limit). When merging falls far behind, its tasks take no messages until it has caught up.

@@ -12,6 +12,7 @@ import { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { GuardedStore } from '../runtime/guarded-store.ts'
+import { MOST_VALUE_BYTES, whole } from '../runtime/settings.ts'
 import { stateDirectory } from '../runtime/state-directory.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
 import { describe } from '../store/descriptor.ts'
@@ -31,6 +32,7 @@ export async function openAlone<K, V>(options: OpenStoreOptions<K, V>): Promise<
       ? null
       : positiveDurationMs(options.checkpointEvery, `store ${spec.name}, checkpointEvery`)
   assertEngine(options.engine ?? 'lsm', `store ${spec.name}`)
+  assertSizes(options, spec.name)
   const host = await LogHost.start({ directory: options.dir, job: jobOf(spec.name) })
   const port = new ThreadLogPort(host.port())
   const close = async (): Promise<void> => {
@@ -54,6 +56,13 @@ export async function openAlone<K, V>(options: OpenStoreOptions<K, V>): Promise<
     await close().catch(() => undefined)
     throw error
   }
+}
+
+function assertSizes(options: Pick<OpenStoreOptions<never, never>, 'cacheBytes' | 'recentMaxBytes' | 'maxValueBytes'>, name: string): void {
+  const { cacheBytes = 0, recentMaxBytes = 1, maxValueBytes = 1 } = options
+  whole(`store ${name}, cacheBytes`, cacheBytes, 0, 2 ** 40)
+  whole(`store ${name}, recentMaxBytes`, recentMaxBytes, 1, 2 ** 30)
+  whole(`store ${name}, maxValueBytes`, maxValueBytes, 1, MOST_VALUE_BYTES)
 }
 
 /** The log knows a store alone as the only task of a job that no job can be named as. */

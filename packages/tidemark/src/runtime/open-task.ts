@@ -96,6 +96,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
       nowMs: () => clock.monotonicMs(),
       cache: environment.cache,
       flushThresholdBytes: settings.recentMaxBytes,
+      limits: { maxValueBytes: settings.maxValueBytes },
       onWarning: (line) => environment.log('warn', line),
     })
     retainer = openRetainer(environment, grant, directory, base)

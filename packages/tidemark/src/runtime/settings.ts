@@ -9,6 +9,8 @@ import type { ContainerSettings } from './thread-messages.ts'
 import type { UploadSettings } from './uploads.ts'
 
 const MIB = 1024 * 1024
+/** Above it a commit with a few values would be more than the journal takes in one transaction. */
+export const MOST_VALUE_BYTES: number = 256 * MIB
 
 /** Options of a run with every default filled in. */
 export interface RunSettings {
@@ -45,6 +47,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       timing,
       onError: options.onError ?? 'fail',
       recentMaxBytes: whole('recentMaxBytes', options.recentMaxBytes ?? 16 * MIB, 1, 1024 * MIB),
+      maxValueBytes: whole('maxValueBytes', options.maxValueBytes ?? 16 * MIB, 1, MOST_VALUE_BYTES),
       outputMaxBytes: 16 * MIB,
       memtableMaxBytes: 64 * MIB,
       cacheBytes: whole('cacheBytes', options.cacheBytes ?? 128 * MIB, MIB, 1024 * 1024 * MIB),
@@ -129,7 +132,8 @@ function blockBytesOf({ blockBytes }: RunOptions): { readonly blockBytes?: numbe
   return blockBytes === undefined ? {} : { blockBytes: whole('blockBytes', blockBytes, 1024, 256 * 1024) }
 }
 
-function whole(name: string, value: number, least: number, most: number): number {
+/** The value, if it is a whole number in this range: ERR_OPTION. */
+export function whole(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
   throw new TidemarkError(
     'ERR_OPTION',

@@ -35,6 +35,7 @@ export interface ContainerSettings {
   readonly timing: CommitTiming
   readonly onError: ErrorPolicy
   readonly recentMaxBytes: number
+  readonly maxValueBytes: number
   readonly outputMaxBytes: number
   readonly memtableMaxBytes: number
   readonly cacheBytes: number

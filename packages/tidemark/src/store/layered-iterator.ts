@@ -25,6 +25,8 @@ export class IteratorSources {
   openedMs = 0
   /** Closed because it was open for so long; 0: it was not. */
   expiredAfterMs = 0
+  /** Closed because the state was; what is below may be gone. */
+  closedWithState = false
   #open = true
 
   constructor(cursors: readonly LayerCursor[], base: BaseIterator) {
@@ -99,6 +101,7 @@ export class LayeredIterator implements RawIterator {
       if (this.#takeSource(first)) return true
     }
     if (this.sources.expiredAfterMs > 0) throw this.#expired()
+    if (this.sources.closedWithState) throw this.#stateClosed()
     this.close()
     return false
   }
@@ -110,6 +113,15 @@ export class LayeredIterator implements RawIterator {
       `an iterator over store ${this.#store} was open for more than ${ageMs} ms and has been closed, since it keeps old ` +
         'values in memory and files on disk. Read it to its end sooner, or in several ranges',
       { details: { store: this.#store, ageMs } },
+    )
+  }
+
+  #stateClosed(): TidemarkError {
+    return new TidemarkError(
+      'ERR_STORE_CLOSED',
+      `an iterator over store ${this.#store} was used after the store had been closed: there may be more entries. ` +
+        'Read it to its end before',
+      { details: { store: this.#store } },
     )
   }
 

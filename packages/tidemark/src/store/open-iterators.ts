@@ -69,6 +69,14 @@ export class OpenIterators {
     this.#count--
   }
 
+  /** The state is closed: all of them are, and their next use says so. */
+  close(): void {
+    for (let old = this.#oldest; old !== null; old = this.#oldest) {
+      old.closedWithState = true
+      old.close()
+    }
+  }
+
   /** Closes those that have been open for too long; their next use says so. */
   expire(): void {
     this.#nowMs = this.#now()

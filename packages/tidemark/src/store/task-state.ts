@@ -284,6 +284,7 @@ export class LayeredState implements TaskState {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#context.iterators.close()
     for (const store of this.#stores) this.#context.cache.leave(store.clean)
     this.#context.base.close()
   }

@@ -44,6 +44,13 @@ test('what was checkpointed is there again, what was closed too; ranges go both 
   assert.equal(store.approximateCount(), 2)
 })
 
+test('sizes that cannot be are refused before anything is made: ERR_OPTION', async () => {
+  for (const [option, value] of Object.entries({ cacheBytes: -1, recentMaxBytes: 0, maxValueBytes: 2 ** 40 })) {
+    await assert.rejects(open('sizes', { [option]: value }), { code: 'ERR_OPTION', message: new RegExp(option) })
+  }
+  assert.equal(readdirSync(root).includes('sizes'), false)
+})
+
 test('checkpoints that are asked for during one share the next', async () => {
   await using store = await open('shared')
   const asked: Promise<void>[] = []

@@ -106,6 +106,19 @@ test('an iterator that was dropped is reported in development, and what it pinne
   assert.equal(harness.base.openScans, 0)
 })
 
+test('an iterator of a state that was closed says so, and does not end as if there were no more: ERR_STORE_CLOSED', () => {
+  const { harness, store } = filled()
+  const begun = store.entries()
+  begun.next()
+  const untouched = store.entries({ reverse: true })
+  const read = store.entries()
+  show(read)
+  harness.state.close()
+  for (const open of [begun, untouched]) assert.throws(() => open.next(), { code: 'ERR_STORE_CLOSED', message: /numbers/ })
+  assert.equal(read.next().done, true)
+  assert.equal(harness.base.openScans, 0)
+})
+
 test('a task has a bounded number of open iterators: one more is ERR_TOO_MANY_ITERATORS', () => {
   const { store } = filled({ iterators: { most: 3 } })
   const open = [store.entries(), store.entries(), store.entries()]

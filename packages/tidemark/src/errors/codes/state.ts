@@ -102,7 +102,7 @@ export const STATE_ERRORS = {
     domain: 'state',
     retry: 'never',
     exit: EXIT.failed,
-    about: 'A store that was opened alone was used after it had been closed. Open it again.',
+    about: 'A store that was opened alone, or an iterator, was used after the store had been closed. Open it again.',
   },
   ERR_STORE_PARTITION: {
     domain: 'state',
