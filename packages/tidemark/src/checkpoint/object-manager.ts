@@ -115,8 +115,9 @@ export class ObjectCheckpointManager implements CheckpointManager {
     if (epoch === 0 || epoch !== expected.epoch || (previous?.id ?? 0) !== expected.previousId) {
       throw fenced(task, `epoch ${epoch} and checkpoint ${previous?.id ?? 0} are the newest`, expected)
     }
-    if (draft.id <= expected.previousId) {
-      throw new TidemarkError('ERR_INVARIANT', `${task}: checkpoint ${draft.id} comes after ${expected.previousId}`)
+    if (!Number.isSafeInteger(draft.id) || draft.id <= expected.previousId) {
+      const message = `task ${task}: checkpoint ${draft.id} cannot follow ${expected.previousId}: ids are whole numbers that grow`
+      throw new TidemarkError('ERR_OPTION', message, { details: { task, checkpoint: draft.id } })
     }
     await this.#expectFiles(folder, draft.files, previous)
     const listed = new Set(draft.files.map((file) => file.name))

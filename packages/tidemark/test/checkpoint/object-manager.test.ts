@@ -67,8 +67,10 @@ describe('createCheckpoint', () => {
     const { manager } = makeSetting()
     const { epoch } = await manager.claim(TASK)
     await commit(manager, { epoch, previousId: 0 })
-    const draft = { id: 1, files: [], record: bytesOf('') }
-    await assert.rejects(manager.createCheckpoint(TASK, draft, { epoch, previousId: 1 }), { code: 'ERR_INVARIANT' })
+    for (const id of [1, 0, 1.5, Number.NaN]) {
+      const draft = { id, files: [], record: bytesOf('') }
+      await assert.rejects(manager.createCheckpoint(TASK, draft, { epoch, previousId: 1 }), { code: 'ERR_OPTION' })
+    }
   })
 
   test('refuses to list a file that is missing or has another size', async () => {
