@@ -5,6 +5,7 @@ import { ByteWriter } from '../serde/byte-writer.ts'
 import { showValue } from '../serde/hex.ts'
 import { Batches } from './batches.ts'
 import { Calls } from './calls.ts'
+import { RemoteValues } from './remote-values.ts'
 import { newCounters, type RemoteCounters, type TableClient, type Waiter } from './table-client.ts'
 import { ValueCache } from './value-cache.ts'
 
@@ -42,6 +43,7 @@ export class RemoteClient implements TableClient {
   readonly #options: RemoteClientOptions
   readonly #driver: RemoteDriver
   readonly #cache: ValueCache | null
+  readonly #values: RemoteValues
   readonly #calls: Calls
   readonly #reads: Batches<Load>
   readonly #writes: Batches<Write>
@@ -57,6 +59,7 @@ export class RemoteClient implements TableClient {
     const { table, clock, random, tasks, log } = options
     const { policy } = table
     this.#driver = table.open({ clock, random, log })
+    this.#values = new RemoteValues(table)
     this.#cache = policy.cache === null ? null : new ValueCache(policy.cache)
     this.#calls = new Calls({ table: table.name, policy, clock, random, counters: this.counters, tasks })
     const { maxKeys, maxDelayMs, concurrency } = policy
@@ -81,7 +84,7 @@ export class RemoteClient implements TableClient {
     }
     if (this.#cache !== null && this.#cache.get(id, this.#options.clock.monotonicMs(), this.#found)) {
       this.counters.hits++
-      return waiter.settle(this.#found.value)
+      return waiter.settle(this.#values.expose(this.#found.value))
     }
     const load = this.#loads.get(id)
     if (load !== undefined) {
@@ -102,7 +105,7 @@ export class RemoteClient implements TableClient {
       const values = await this.#calls.run('read', keys.length, (signal) => this.#driver.read(keys, { signal }))
       const nowMs = clock.monotonicMs()
       loads.forEach((load, i) => {
-        const value = values[i] ?? undefined
+        const value = this.#taken(values[i] ?? undefined)
         this.#over(load)
         if (value instanceof Error) {
           const error = this.#failed(load, value)
@@ -110,13 +113,23 @@ export class RemoteClient implements TableClient {
           return
         }
         if (!load.stale) this.#cache?.set(load.id, value, this.#sizeOf(load.id, value), nowMs)
-        for (const waiter of load.waiters) waiter.settle(value)
+        for (const waiter of load.waiters) waiter.settle(this.#values.expose(value))
       })
     } catch (error) {
       for (const load of loads) {
         this.#over(load)
         for (const waiter of load.waiters) waiter.fail(error as Error)
       }
+    }
+  }
+
+  /** What is kept of an answer; an error for one that the serde cannot hold: the failure of its key alone. */
+  #taken(answer: unknown): unknown {
+    if (answer === undefined || answer instanceof Error) return answer
+    try {
+      return this.#values.admit(answer)
+    } catch (error) {
+      return error
     }
   }
 
@@ -137,7 +150,7 @@ export class RemoteClient implements TableClient {
     if (value === null || value === undefined) {
       throw new TidemarkError('ERR_NULL_VALUE', `${this.#what}: put was given no value; delete removes a key`)
     }
-    return this.#change(key, value)
+    return this.#change(key, this.#values.admit(value))
   }
 
   async delete(key: unknown): Promise<void> {
@@ -225,9 +238,6 @@ export class RemoteClient implements TableClient {
 
   #sizeOf(id: string, value: unknown): number {
     if (value === undefined || this.#options.table.policy.cache?.maxBytes === Number.POSITIVE_INFINITY) return id.length
-    const writer = this.#writer
-    writer.reset()
-    this.#options.table.value.write(value, writer)
-    return id.length + writer.position
+    return id.length + this.#values.sizeOf(value)
   }
 }

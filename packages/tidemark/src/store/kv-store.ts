@@ -1,6 +1,6 @@
 import { TidemarkError } from '../errors/error.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
-import { deepThaw } from './deep-freeze.ts'
+import { deepThaw } from '../serde/deep-freeze.ts'
 import { KeyEncoder } from './key-encoder.ts'
 import { prefixEnd } from './prefix.ts'
 import { StoreIterator } from './store-iterator.ts'

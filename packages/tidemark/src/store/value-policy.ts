@@ -4,7 +4,7 @@ import type { Discipline, Serde } from '../serde/serde.ts'
 import { readDeadline } from '../serde/time-bytes.ts'
 import { ENCODED, TIMED } from './entry-flags.ts'
 import { DEADLINE_BYTES, writeDeadline } from './deadline.ts'
-import { deepFreeze } from './deep-freeze.ts'
+import { deepFreeze } from '../serde/deep-freeze.ts'
 import type { StoreSpec } from './types.ts'
 
 const NUMBER_BYTES = 8

@@ -3,6 +3,7 @@ import { eraseTable } from '../api/remote-table.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
+import { RemoteValues } from '../remote/remote-values.ts'
 import { newCounters, type RemoteCounters, type TableClient } from '../remote/table-client.ts'
 
 /**
@@ -27,10 +28,12 @@ interface Entry {
 export class FakeTable implements TestTable<unknown, unknown> {
   readonly #table: AnyRemoteTable
   readonly #entries = new Map<string, Entry>()
+  readonly #values: RemoteValues
   #error: Error | null = null
 
   constructor(table: AnyRemoteTable) {
     this.#table = table
+    this.#values = new RemoteValues(eraseTable(table))
   }
 
   /** What the tasks have of it. */
@@ -86,11 +89,12 @@ export class FakeTable implements TestTable<unknown, unknown> {
     const writer = new ByteWriter(64)
     const serde = eraseTable(this.#table).value
     serde.write(value, writer)
-    this.#entries.set(this.#idOf(key), { key, value: serde.read(writer.bytes, 0, writer.position) })
+    const there = serde.read(writer.copy(), 0, writer.position)
+    this.#entries.set(this.#idOf(key), { key, value: this.#values.admit(there) })
   }
 
   get(key: unknown): never {
-    return this.#entries.get(this.#idOf(key))?.value as never
+    return this.#values.expose(this.#entries.get(this.#idOf(key))?.value) as never
   }
 
   entries(): never[] {

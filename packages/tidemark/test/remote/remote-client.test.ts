@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { remoteTable } from '../../src/api/remote-table.ts'
+import { eraseTable, remoteTable } from '../../src/api/remote-table.ts'
+import { ManualClock } from '../../src/clock/clock.ts'
 import { TidemarkError } from '../../src/errors/error.ts'
+import { RemoteClient } from '../../src/remote/remote-client.ts'
+import { bytes } from '../../src/serde/bytes.ts'
+import { json } from '../../src/serde/json.ts'
+import type { Serde } from '../../src/serde/serde.ts'
 import { string } from '../../src/serde/string.ts'
 import { uint } from '../../src/serde/uint.ts'
 import { clientOf, get, ticks, whileMoving } from './support.ts'
@@ -296,4 +301,57 @@ test('options are checked by name', () => {
   }
   assert.throws(() => remoteTable('users', { ...base, cache: { ttl: 'soon' as never } }), { code: 'ERR_DURATION' })
   assert.throws(() => remoteTable('a/b', base), { code: 'ERR_NAME' })
+})
+
+test('a value is frozen or a copy, as in stores: nobody changes what the cache holds or what a call is to send', async () => {
+  const sent: unknown[] = []
+  const open = <V>(value: Serde<V>, read: (keys: readonly string[]) => Promise<Map<string, V>>): RemoteClient => {
+    const write = async (entries: readonly { readonly value: unknown }[]): Promise<void> => {
+      sent.push(...entries.map((entry) => structuredClone(entry.value)))
+    }
+    const table = remoteTable('t', { key: string(), value, read, write, cache: { maxBytes: 10_000 } })
+    const more = { clock: new ManualClock(), random: () => 0, tasks: 1, log: () => {} }
+    return new RemoteClient({ table: eraseTable(table), ...more })
+  }
+  const objects = open(json<{ n: number[] }>(), async (keys) => new Map(keys.map((key) => [key, { n: [1] }])))
+  const [one, joined] = (await Promise.all([get(objects, 'a'), get(objects, 'a')])) as { n: number[] }[]
+  assert.throws(() => one?.n.push(2), TypeError)
+  assert.deepEqual([joined, await get(objects, 'a')], [{ n: [1] }, { n: [1] }])
+  const mine = { n: [5] }
+  const put = objects.put('a', mine)
+  assert.throws(() => mine.n.push(6), TypeError)
+  await put
+
+  const blobs = open(bytes(), async (keys) => new Map(keys.map((key) => [key, Uint8Array.of(1)])))
+  const [first, second] = (await Promise.all([get(blobs, 'a'), get(blobs, 'a')])) as Uint8Array[]
+  first?.fill(7)
+  assert.deepEqual([second, await get(blobs, 'a')], [Uint8Array.of(1), Uint8Array.of(1)])
+  const given = Uint8Array.of(8)
+  const done = blobs.put('a', given)
+  given.fill(9)
+  await done
+  assert.deepEqual([sent, await get(blobs, 'a')], [[{ n: [5] }, Uint8Array.of(8)], Uint8Array.of(8)])
+})
+
+test('a value that the serde cannot hold fails its put, in the handler, or its key alone: ERR_SERDE', async () => {
+  const table = remoteTable('t', {
+    key: string(),
+    value: uint(),
+    cache: { maxBytes: 1000 },
+    read: async (keys) => new Map(keys.map((key) => [key, key === 'bad' ? -1 : 1])),
+    write: async () => {},
+  })
+  const client = new RemoteClient({
+    table: eraseTable(table),
+    clock: new ManualClock(),
+    random: () => 0,
+    tasks: 1,
+    log: () => {},
+  })
+  await assert.rejects(client.put('a', -1), { code: 'ERR_SERDE', message: /table t/ })
+  const [good, bad] = await Promise.allSettled([get(client, 'good'), get(client, 'bad')])
+  assert.equal(good.status === 'fulfilled' && good.value, 1)
+  assert.equal(bad.status === 'rejected' && (bad.reason as TidemarkError).code, 'ERR_SERDE')
+  await client.put('a', 2)
+  assert.equal(await get(client, 'a'), 2)
 })

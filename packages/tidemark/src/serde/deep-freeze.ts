@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
-import { className } from '../serde/hex.ts'
+import { className } from './hex.ts'
 
 const NODE_BYTES = 24
 const MEMBER_BYTES = 16
