@@ -1,7 +1,12 @@
 import { keepingDirectories } from '../checkpoint/kept-state.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { directoryOf, readPlaces } from '../engines/placement.ts'
-import { type JobCheckpoint, listCheckpoints as retainedCheckpoints, type RetainedPart } from '../ops/checkpoints.ts'
+import {
+  flushedIdOf,
+  type JobCheckpoint,
+  listCheckpoints as retainedCheckpoints,
+  type RetainedPart,
+} from '../ops/checkpoints.ts'
 import { type DataDir, openDataDir, type TaskInfo } from '../ops/data-dir.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { formatBytes, formatCount, formatSpan, toJson } from './format.ts'
@@ -102,17 +107,16 @@ async function printRetained(retained: readonly JobCheckpoint[], now: number, { 
 function row(data: DataDir, task: TaskInfo): CheckpointRow {
   const { producer, meta, checkpoint } = task
   const directory = data.stateDirectory(meta)
+  const flushedId = flushedIdOf(data, task)
   const inputs = Object.entries(checkpoint?.inputs ?? {})
   return {
     task: meta.task,
     id: producer.id,
     epoch: producer.epoch,
     atMs: checkpoint?.atMs ?? null,
-    flushedId: producer.flushedId,
+    flushedId,
     fileBytes: stateBytes(directory),
-    journalBytes: data.view
-      .deltas(producer.producer, producer.flushedId)
-      .reduce((sum, delta) => sum + delta.bytes.length, 0),
+    journalBytes: data.view.deltas(producer.producer, flushedId).reduce((sum, delta) => sum + delta.bytes.length, 0),
     positions: Object.fromEntries(inputs.map(([stream, input]) => [stream, input.position])),
   }
 }

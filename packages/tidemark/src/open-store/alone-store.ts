@@ -58,7 +58,10 @@ export async function openAlone<K, V>(options: OpenStoreOptions<K, V>): Promise<
   }
 }
 
-function assertSizes(options: Pick<OpenStoreOptions<never, never>, 'cacheBytes' | 'recentMaxBytes' | 'maxValueBytes'>, name: string): void {
+function assertSizes(
+  options: Pick<OpenStoreOptions<never, never>, 'cacheBytes' | 'recentMaxBytes' | 'maxValueBytes'>,
+  name: string,
+): void {
   const { cacheBytes = 0, recentMaxBytes = 1, maxValueBytes = 1 } = options
   whole(`store ${name}, cacheBytes`, cacheBytes, 0, 2 ** 40)
   whole(`store ${name}, recentMaxBytes`, recentMaxBytes, 1, 2 ** 30)

@@ -1,4 +1,5 @@
 import { checkpointNameMs } from '../checkpoint/checkpoint-name.ts'
+import { keepingDirectories } from '../checkpoint/kept-state.ts'
 import {
   changesSince,
   listRetained,
@@ -7,7 +8,7 @@ import {
   type RetainedKind,
 } from '../checkpoint/retained-record.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
-import type { FileEntry } from '../lsm/manifest.ts'
+import { type FileEntry, type Manifest, readManifest } from '../lsm/manifest.ts'
 import type { DataDir, TaskInfo } from './data-dir.ts'
 import { nearest } from './nearest.ts'
 
@@ -64,16 +65,34 @@ function history(data: DataDir, { meta }: TaskInfo): RetainedCheckpoint[] {
   }
 }
 
+/** Up to which commit a task's state is in files. What the log knows of it may be older: it is told now and then. */
+export function flushedIdOf(data: DataDir, { meta, producer }: TaskInfo): number {
+  return Math.max(producer.flushedId, manifestOf(data, data.stateDirectory(meta))?.id ?? 0)
+}
+
+/** Null for an engine without one, and for one that is damaged: `state verify` tells of that, a list goes without. */
+function manifestOf(data: DataDir, directory: string): Manifest | null {
+  try {
+    return readManifest(data.disk, directory)
+  } catch (error) {
+    if (isTidemarkError(error)) return null
+    throw error
+  }
+}
+
 /** The retained checkpoints of the job, oldest first. Errors as `histories`. */
 export function listCheckpoints(data: DataDir): JobCheckpoint[] {
   const found = new Map<string, { kind: RetainedKind; atMs: number; parts: RetainedPart[] }>()
   for (const { task, retained } of histories(data)) {
+    // What is kept is in the shadow where there is one, and files of the two may have the same names.
+    const [own, shadow] = keepingDirectories(data.stateDirectory(task.meta)).map((each) => manifestOf(data, each))
+    const now = (shadow ?? own)?.files ?? []
     for (const [index, each] of retained.entries()) {
       for (const { checkpoint, kind } of each.names) {
         if (kind === 'savepoint') continue
         const atMs = checkpointNameMs(checkpoint) ?? each.atMs
         const entry = found.get(checkpoint) ?? { kind, atMs, parts: [] }
-        entry.parts.push({ ...part(retained, index), task: task.meta.task, kind })
+        entry.parts.push({ ...part(retained, index, now), task: task.meta.task, kind })
         found.set(checkpoint, entry)
       }
     }
@@ -83,15 +102,21 @@ export function listCheckpoints(data: DataDir): JobCheckpoint[] {
     .sort((a, b) => a.atMs - b.atMs)
 }
 
-function part(retained: readonly RetainedCheckpoint[], index: number): Omit<RetainedPart, 'kind' | 'task'> {
+/** `now`: the files of the task's state as it is. */
+function part(
+  retained: readonly RetainedCheckpoint[],
+  index: number,
+  now: readonly FileEntry[],
+): Omit<RetainedPart, 'kind' | 'task'> {
   const record = retained[index] as RetainedCheckpoint
   const { id, atMs, manifest } = record
   const { commits, changedBytes } = changesSince(record, retained[index - 1])
   const before = new Set(retained[index - 1]?.manifest.files.map(({ name }) => name))
   const added = manifest.files.filter(({ name }) => !before.has(name))
-  const others = new Set(
-    retained.flatMap((other, at) => (at === index ? [] : other.manifest.files.map(({ name }) => name))),
-  )
+  const others = new Set(now.map(({ name }) => name))
+  for (const [at, other] of retained.entries()) {
+    if (at !== index) for (const { name } of other.manifest.files) others.add(name)
+  }
   return {
     id,
     atMs,

@@ -146,7 +146,11 @@ export const CRASH_CASES: Readonly<Record<string, CaseBody>> = {
       assert.equal(reader.id, id)
       assertDescriptors(reader, DESCRIPTORS)
       assertSame(reader, model, 'beside the owner')
-      await assert.rejects(async () => settle(reader.write(id + 1, [], [])), Error, 'a readOnly base that is written to throws')
+      await assert.rejects(
+        async () => settle(reader.write(id + 1, [], [])),
+        Error,
+        'a readOnly base that is written to throws',
+      )
       const seen = model.copy()
       await write(base, model, id, [{ key: bytesOf(`more ${id}`), value: bytesOf('x') }])
       assert.deepEqual(scanBase(reader, 'b'), seen.scan('b'))

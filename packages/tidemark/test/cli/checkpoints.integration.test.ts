@@ -101,6 +101,11 @@ describe('checkpoints, time travel and savepoints from the command line', () => 
     const rows = lines(await tidemark(['checkpoint', 'list', '--json'], { cwd }))
     const parts = rows.filter((row) => row['checkpoint'] === kept)
     assert.ok(parts.length > 0 && parts.every((row) => row['kind'] === 'manual' && (row['files'] as number) >= 1))
+    // The state is what the newest is made of: deleting that frees nothing. A drained job has all of it in files.
+    const newest = rows.filter((row) => row['checkpoint'] === later)
+    assert.ok(newest.length > 0 && newest.every((row) => (row['bytes'] as number) > 0 && row['ownBytes'] === 0))
+    const tasks = rows.filter((row) => row['checkpoint'] === undefined)
+    assert.ok(tasks.length === 2 && tasks.every((row) => row['flushedId'] === row['id'] && row['journalBytes'] === 0))
     const shown = await tidemark(['checkpoint', 'list'], { cwd })
     assert.match(shown.out, /retained +kept by +age/)
     assert.ok(shown.out.includes(kept) && shown.out.includes(later))
