@@ -107,7 +107,7 @@ function viewOf(name: string, options: PastStoreOptions, when: string, tasks: re
         readingSpec(descriptor, options.rawValues === true, written),
       ]
       const state = openTaskState({ task: `task ${task}`, specs, base, deltas: [], id, clock: clockOf(record) })
-      opened.push({ task, state, store: state.store(name) })
+      opened.push({ task, state, store: state.store(name), record })
     }
     complete = true
     return new StoreView(descriptor, opened)

@@ -1,4 +1,5 @@
 import type { StoreEntry, StoreMoment } from '../api/app.ts'
+import type { CheckpointRecord } from '../checkpoint/record.ts'
 import { murmur2, partitionOf } from '../hash/murmur2.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Serde } from '../serde/serde.ts'
@@ -15,6 +16,8 @@ export interface TaskStore {
   readonly task: number
   readonly state: TaskState
   readonly store: RawStore
+  /** What the commit that is read says of it: positions and watermarks of the task's inputs. Null: nothing. */
+  readonly record: CheckpointRecord | null
 }
 
 /** Which entries a scan gives. Keys are values of the store's key serde; `prefix` is of their encoded bytes. */
@@ -39,6 +42,8 @@ export interface RawEntry {
 
 interface Cursor {
   readonly entries: RawIterator
+  /** Windows that end up to this have expired in this task. */
+  readonly expiredMs: number
   more: boolean
 }
 
@@ -51,6 +56,8 @@ export class StoreView {
   readonly keySerde: Serde<unknown>
   readonly #tasks: readonly TaskStore[]
   readonly #decoder: EntryDecoder
+  /** Where entries have windows. */
+  readonly #windows: WindowKeys | null
   /** Makes what the entries of a user's key begin with, in stores of several for each. */
   readonly #prefixes: WindowKeys | null
 
@@ -62,6 +69,8 @@ export class StoreView {
       specWithSerdes(descriptor, serdeOrBytes),
       tasks.map(({ store }) => store),
     )
+    const { kind, name, windowSizeMs } = descriptor
+    this.#windows = kind === 'windows' || kind === 'session' ? new WindowKeys(name, windowSizeMs) : null
     this.#prefixes = hasSuffix(descriptor.kind) ? new WindowKeys(descriptor.name, descriptor.windowSizeMs) : null
   }
 
@@ -110,16 +119,17 @@ export class StoreView {
     const limit = options.limit ?? Number.POSITIVE_INFINITY
     const cursors: Cursor[] = []
     try {
-      for (const { store } of this.#tasks) {
+      for (const { store, record } of this.#tasks) {
         const entries = store.rangeCommitted({ ...range, reverse, limit: Number.POSITIVE_INFINITY })
-        cursors.push({ entries, more: entries.next() })
+        const expiredMs = expiredWindowsMs(this.descriptor, store, record)
+        cursors.push({ entries, expiredMs, more: entries.next() })
       }
       let given = 0
       while (given < limit) {
         const next = first(cursors, reverse)
         if (next === null) return
         const { key, value } = next.entries
-        if (!this.#decoder.isHead(key)) {
+        if (!this.#decoder.isHead(key) && !this.#isExpired(key, next.expiredMs)) {
           given++
           yield { key, value }
         }
@@ -128,6 +138,10 @@ export class StoreView {
     } finally {
       for (const { entries } of cursors) entries.close()
     }
+  }
+
+  #isExpired(key: Uint8Array, expiredMs: number): boolean {
+    return this.#windows !== null && this.#windows.endOf(key) <= expiredMs
   }
 
   close(): void {
@@ -174,6 +188,18 @@ export class StoreView {
     const owner = partitionOf(murmur2(bytes), this.#tasks.length)
     return [...this.#tasks].sort((a, b) => Number(b.task === owner) - Number(a.task === owner))
   }
+}
+
+/**
+ * Up to which end windows have expired as of a commit: as the files say, and by the least watermark of the task's inputs.
+ * That is never ahead of the one that the job goes by, which leaves out inputs that are idle.
+ */
+function expiredWindowsMs({ retentionMs }: StoreDescriptor, store: RawStore, record: CheckpointRecord | null): number {
+  if (retentionMs === null) return Number.NEGATIVE_INFINITY
+  const inputs = Object.values(record?.inputs ?? {})
+  const watermarkMs = Math.min(...inputs.map((input) => input.watermarkMs ?? Number.NEGATIVE_INFINITY))
+  const byInputs = inputs.length === 0 ? Number.NEGATIVE_INFINITY : watermarkMs - retentionMs
+  return Math.max(byInputs, store.windowsExpiredMs ?? Number.NEGATIVE_INFINITY)
 }
 
 /** A prefix of a user's key as window keys write it (see WindowKeys). */

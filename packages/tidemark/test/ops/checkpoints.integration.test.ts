@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { type App, defineJob, kv, run, stream, string, uint } from '../../src/index.ts'
+import { type App, defineJob, kv, run, session, stream, string, uint, windows } from '../../src/index.ts'
 import { listCheckpoints } from '../../src/ops/checkpoints.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { storeAtCheckpoint } from '../../src/ops/past-store.ts'
@@ -99,6 +99,49 @@ test('entries with a time to live are read by the clock of the checkpoint', asyn
   data.refresh()
   assert.deepEqual(Object.keys(read(await data.store('recent'))), ['b'])
   assert.deepEqual(read(storeAtCheckpoint(data, 'recent', checkpoint)), { a: 1 })
+})
+
+test('tools see no window or session that has expired by the commit they read, be it in a file, in memory or deleted', async () => {
+  const hour = 3_600_000
+  const timed = stream('timed', { key: string(), value: uint(), time: (at) => at })
+  const perHour = windows('per-hour', { key: string(), value: uint(), retention: '1h' })
+  const stays = session('stays', { key: string(), value: uint(), gap: '1m', retention: '1h' })
+  const windowed = defineJob('windowed', {
+    inputs: { timed },
+    stores: { perHour, stays },
+    task: {
+      timed({ key, value }, { stores }) {
+        const start = value - (value % hour)
+        stores.perHour.put(key, { start, end: start + hour }, value)
+        stores.stays.merge(key, value, (parts) => parts.length)
+      },
+    },
+  })
+  for (const engine of ['lsm', 'leveldb']) {
+    const dataDir = join(root, `windowed-${engine}`)
+    const app = await run(windowed, { dataDir, partitions: 1, containers: 0, engine, commit: { intervalMs: 5 } })
+    const put = async (key: string, value: number): Promise<void> => {
+      await app.send(timed, { key, value })
+      await until(key, async () => (await app.store(perHour).get(key, { start: value - (value % hour) })) === value)
+    }
+    await put('a', 10 * hour)
+    const kept = engine === 'lsm' ? (await app.checkpoint()).checkpoint : null
+    await put('b', 13 * hour)
+    const seen = async (store: typeof perHour | typeof stays): Promise<string[]> => {
+      const keys: string[] = []
+      for await (const { key } of app.store(store).scan()) keys.push(key)
+      return keys
+    }
+    const data = openDataDir(dataDir, nodeDisk)
+    for (const store of [perHour, stays]) {
+      assert.deepEqual(await seen(store), ['b'], `${engine}, the job`)
+      assert.deepEqual(Object.keys(read(await data.store(store.name))), ['b'], `${engine}, a tool beside it`)
+      if (kept !== null) assert.deepEqual(Object.keys(read(storeAtCheckpoint(data, store.name, kept))), ['a'])
+    }
+    await app.drain()
+    data.refresh()
+    for (const { name } of [perHour, stays]) assert.deepEqual(Object.keys(read(await data.store(name))), ['b'])
+  }
 })
 
 test('ERR_CHECKPOINT_NOT_FOUND and ERR_UNKNOWN_STORE say what there is', async () => {
