@@ -22,6 +22,8 @@ export interface CheckpointRecord {
   readonly atMs: number
   /** The newest checkpoint that changed state (this one or an earlier one): restore knows by it that no delta is missing. */
   readonly lastDeltaId: number
+  /** Bytes of all deltas since the first commit: what changed between two checkpoints. */
+  readonly changedBytes?: number
   /** By stream name. */
   readonly inputs: Readonly<Record<string, InputPosition>>
   /** What time it was for entries with a TTL. */

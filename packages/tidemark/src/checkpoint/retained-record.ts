@@ -23,12 +23,6 @@ export interface RetainedRecord {
   readonly id: number
   /** When it was retained, ms since 1970. */
   readonly atMs: number
-  /** Since the one that was retained before, which may be gone by now: commits, and the bytes of their changes. */
-  readonly commits: number
-  readonly changedBytes: number
-  /** The same since the task's first, so that differences stay right whatever is given up. Older records lack them. */
-  readonly totalCommits?: number
-  readonly totalChangedBytes?: number
   /** Positions, marks and clock of the same freeze (C2). */
   readonly record: CheckpointRecord
 }
@@ -88,19 +82,15 @@ export function listRetained(disk: Disk, directory: string): RetainedCheckpoint[
 }
 
 /**
- * Commits and bytes of changes of `record` since `before`, an older one of the same task, or since the first that the task
- * knew of when there is none. A record of an older version knows only of those since the one that stood before it then.
+ * Commits and bytes of changes of `record` since `before`, an older one of the same task, or since the task's first commit
+ * when there is none: whatever was retained between and is given up by now, and whenever the job was started again.
  */
 export function changesSince(
-  record: RetainedRecord,
-  before: RetainedRecord | undefined,
+  { id, record }: Pick<RetainedRecord, 'id' | 'record'>,
+  before: Pick<RetainedRecord, 'id' | 'record'> | undefined,
 ): { readonly commits: number; readonly changedBytes: number } {
-  const { commits, changedBytes, totalCommits, totalChangedBytes } = record
-  if (totalCommits === undefined || totalChangedBytes === undefined) return { commits, changedBytes }
-  if (before === undefined) return { commits: totalCommits, changedBytes: totalChangedBytes }
-  const { totalCommits: commitsBefore, totalChangedBytes: bytesBefore } = before
-  if (commitsBefore === undefined || bytesBefore === undefined) return { commits, changedBytes }
-  return { commits: totalCommits - commitsBefore, changedBytes: totalChangedBytes - bytesBefore }
+  const changedBytes = (record.changedBytes ?? 0) - (before?.record.changedBytes ?? 0)
+  return { commits: id - (before?.id ?? 0), changedBytes }
 }
 
 /** The moments that the names of a retained checkpoint stand for, ms since 1970. */

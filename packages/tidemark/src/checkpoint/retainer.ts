@@ -105,15 +105,13 @@ export class Retainer {
   #active = false
   #period: number
   #steady: SteadyClock
-  #commits = 0
-  #changedBytes = 0
-  /** Up to the one that was retained last, which may be given up by now. */
-  #totalCommits = 0
-  #totalChangedBytes = 0
+  /** Of the checkpoint that was kept last, or that this started from: without a later commit the policy has no turn. */
+  #keptId: number
 
   constructor(options: RetainerOptions) {
     this.#options = options
     this.#newestId = options.id
+    this.#keptId = options.id
     this.#records.set(options.id, options.record)
     this.#steady = new SteadyClock(options)
     this.#period = this.#periodOf(this.#steady.now())
@@ -130,9 +128,6 @@ export class Retainer {
       if (record === null) this.#giveUp(id)
       else this.#known.push(record)
     }
-    const newest = this.#known.at(-1)
-    this.#totalCommits = newest?.totalCommits ?? newest?.commits ?? 0
-    this.#totalChangedBytes = newest?.totalChangedBytes ?? newest?.changedBytes ?? 0
     for (const record of this.#known) this.#rename(record, (name) => name.kind !== 'savepoint')
     for (const moment of this.#known.flatMap(momentsOf)) {
       this.#period = Math.max(this.#period, this.#periodOf(moment))
@@ -160,12 +155,10 @@ export class Retainer {
   }
 
   /** Commit `id` was decided. */
-  committed(id: number, record: Uint8Array, changedBytes: number): void {
+  committed(id: number, record: Uint8Array): void {
     if (!this.#active) this.#records.clear()
     this.#records.set(id, record)
     this.#newestId = id
-    this.#commits++
-    this.#changedBytes += changedBytes
   }
 
   /** True when `steps` has something to do. Cheap: asked at every turn of the loop. */
@@ -180,7 +173,7 @@ export class Retainer {
 
   get #policyDue(): boolean {
     const { base, onRequestOnly, settings } = this.#options
-    if (onRequestOnly === true || settings.policy.length === 0 || this.#commits === 0) return false
+    if (onRequestOnly === true || settings.policy.length === 0 || this.#newestId === this.#keptId) return false
     if (base.ready === false) return false
     return this.#periodOf(this.#steady.now()) > this.#period
   }
@@ -227,11 +220,7 @@ export class Retainer {
     const bytes = this.#records.get(id)
     invariant(bytes !== undefined, `the record of checkpoint ${id} of ${this.#options.task} is known`)
     const record = id === 0 ? { ...NOTHING, atMs } : decodeCheckpoint(bytes, this.#options.task)
-    const commits = this.#commits
-    const changedBytes = this.#changedBytes
-    const totalCommits = this.#totalCommits + commits
-    const totalChangedBytes = this.#totalChangedBytes + changedBytes
-    return { names: [name], id, atMs, commits, changedBytes, totalCommits, totalChangedBytes, record }
+    return { names: [name], id, atMs, record }
   }
 
   *#keep(record: RetainedRecord): Steps {
@@ -242,11 +231,7 @@ export class Retainer {
     failpoint('retain-before-manifest')
     if (!this.#known.some(({ id }) => id === record.id)) {
       base.retain(record.id, record.atMs)
-      // Commits that were decided since the record was made are of the next one.
-      this.#commits -= record.commits
-      this.#changedBytes -= record.changedBytes
-      this.#totalCommits += record.commits
-      this.#totalChangedBytes += record.changedBytes
+      this.#keptId = record.id
     }
     failpoint('retain-after-manifest')
     this.#known = [...this.#known.filter(({ id }) => id !== record.id), record].sort((a, b) => a.id - b.id)

@@ -95,6 +95,7 @@ export function restoredRecord(record: CheckpointRecord, id: number, to: Restore
     ...record,
     // Without its files the state would be empty: this makes that an error.
     lastDeltaId: id,
+    changedBytes: 0,
     inputs: Object.fromEntries(inputs),
     sent: renamed(record.sent, to.streamName),
   }

@@ -15,8 +15,8 @@ import type { FrozenState, Steps, TaskState } from '../store/types.ts'
 /** What a task fixes at freeze, beside its memtables. */
 export interface Sealed {
   readonly appends: Transaction['appends']
-  /** Made after the delta is encoded, since it says whether there is one. */
-  checkpoint(lastDeltaId: number): Uint8Array
+  /** Made once, after the delta is encoded: it says whether there is one, and its size. */
+  checkpoint(lastDeltaId: number, deltaBytes: number): Uint8Array
 }
 
 export interface CommitterOptions {
@@ -71,8 +71,8 @@ export class Committer {
   #sealed: Sealed | null = null
   #delta: Uint8Array | null = null
   #lastDeltaId: number
-  /** The encoded record of the commit in flight, and the size of its delta. */
-  #record: { readonly bytes: Uint8Array; readonly deltaBytes: number } | null = null
+  /** The encoded record of the commit in flight. */
+  #record: Uint8Array | null = null
   #flushWanted = false
   /** A commit was asked for when none could begin. */
   #requested = false
@@ -274,9 +274,9 @@ export class Committer {
   #decide(): void {
     const { failpoint, port, producer, epoch } = this.#options
     const sealed = this.#sealed as Sealed
-    const checkpoint = sealed.checkpoint(this.#lastDeltaId)
+    const checkpoint = sealed.checkpoint(this.#lastDeltaId, this.#delta?.length ?? 0)
     // A copy: the port takes the bytes over.
-    this.#record = { bytes: checkpoint.slice(), deltaBytes: this.#delta?.length ?? 0 }
+    this.#record = checkpoint.slice()
     failpoint('commit-before-decide')
     port.commit(
       {
@@ -315,7 +315,7 @@ export class Committer {
   *#apply(): Generator<void, void> {
     const { state, onCommitted, nowMs, failpoint, retainer } = this.#options
     const { committedId } = this.#protocol
-    if (this.#record !== null) retainer?.committed(committedId, this.#record.bytes, this.#record.deltaBytes)
+    if (this.#record !== null) retainer?.committed(committedId, this.#record)
     onCommitted(committedId)
     yield* state.commit(this.#frozen as FrozenState)
     this.#frozen = null

@@ -14,17 +14,21 @@ export interface TaskCutOptions {
   readonly outputs: OutputBuffer
   readonly state: TaskState
   readonly clock: Clock
+  /** Of the checkpoint that the task starts from. */
+  readonly changedBytes: number
 }
 
 /** What a checkpoint of a task holds beside its state: where its inputs stand, and what it has sent. */
 export class TaskCut {
   readonly #options: TaskCutOptions
   #lastCaptured: string
+  #changedBytes: number
   #sealedPositions: Readonly<Record<string, number>> = {}
   #committedPositions: Readonly<Record<string, number>>
 
   constructor(options: TaskCutOptions) {
     this.#options = options
+    this.#changedBytes = options.changedBytes
     this.#lastCaptured = JSON.stringify(this.#captureInputs())
     this.#committedPositions = this.#positions()
   }
@@ -45,7 +49,13 @@ export class TaskCut {
     const appends: readonly Append[] = outputs.seal()
     const atMs = clock.now()
     const record = { version: 1 as const, atMs, inputs, sent, clock: state.clock.read() }
-    return { appends, checkpoint: (lastDeltaId) => encodeCheckpoint({ ...record, lastDeltaId }) }
+    return {
+      appends,
+      checkpoint: (lastDeltaId, deltaBytes) => {
+        this.#changedBytes += deltaBytes
+        return encodeCheckpoint({ ...record, lastDeltaId, changedBytes: this.#changedBytes })
+      },
+    }
   }
 
   /** What was sealed last is durable. */

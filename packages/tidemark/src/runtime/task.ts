@@ -127,7 +127,9 @@ export class Task {
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
     const { repartitions } = this.#compiled
     const { clock, state } = options
-    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs: this.#outputs, state, clock })
+    const { changedBytes = 0 } = record ?? {}
+    const outputs = this.#outputs
+    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs, state, clock, changedBytes })
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
     this.#pressure = this.#makePressure()

@@ -87,12 +87,13 @@ export class KeptTask {
       version: 1,
       atMs: this.nowMs,
       lastDeltaId: log.lastDeltaId,
+      changedBytes: log.deltas.reduce((sum, delta) => sum + delta.bytes.length, 0),
       inputs: {},
       sent: {},
     })
     log.record = record
     log.id = id
-    this.retainer.committed(id, record, bytes?.length ?? 0)
+    this.retainer.committed(id, record)
     drain(this.state.commit(frozen))
   }
 

@@ -151,7 +151,7 @@ export class ShadowWorld {
     this.record = encodeCheckpoint({ version: 1, atMs: nowMs, lastDeltaId, inputs: {}, sent: {} })
     this.id = id
     this.states.set(id, snapshot(this.#model))
-    this.retainer.committed(id, this.record, bytes?.length ?? 0)
+    this.retainer.committed(id, this.record)
     await runWaiting(this.state.commit(frozen))
   }
 

@@ -148,7 +148,7 @@ test('damage in the record of a retained checkpoint is named, wherever it is', a
   const names = [{ checkpoint: '20261124-024500', kind: 'manual' as const }]
   const record = { positions: [], marks: [], clock: null }
   // Of a checkpoint that is no more: the record is read for itself.
-  writeRetainedRecord(data.disk, directory, { names, id: 1, atMs: 5, commits: 1, changedBytes: 9, record } as never)
+  writeRetainedRecord(data.disk, directory, { names, id: 1, atMs: 5, record } as never)
   assert.equal((await verify(data)).damages, 0)
   const path = `${directory}/retained/1.record`
   const { length } = readFile(data.disk, path)
