@@ -115,7 +115,12 @@ export class DataDir {
     const has = ({ meta }: TaskInfo): boolean => meta.stores.some((store) => store.name === name)
     const opened = await this.states({ ...options, wanted: has })
     const tasks = opened.map(
-      ({ info, state }): TaskStore => ({ task: info.meta.task, state, store: state.store(name), record: info.checkpoint }),
+      ({ info, state }): TaskStore => ({
+        task: info.meta.task,
+        state,
+        store: state.store(name),
+        record: info.checkpoint,
+      }),
     )
     return new StoreView(this.#descriptor(name), tasks)
   }

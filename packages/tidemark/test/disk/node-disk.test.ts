@@ -34,7 +34,9 @@ test('NodeDisk: what the operating system says becomes a code, with action and p
   }
 })
 
-test('NodeDisk: a device that is full is ERR_DISK_FULL', { skip: process.platform === 'linux' ? false : 'only Linux has /dev/full' }, () => {
+test('NodeDisk: a device that is full is ERR_DISK_FULL', {
+  skip: process.platform === 'linux' ? false : 'only Linux has /dev/full',
+}, () => {
   const file = nodeDisk.open('/dev/full', 'write')
   try {
     assert.throws(
