@@ -1,3 +1,4 @@
+import { readLineage } from '../checkpoint/lineage.ts'
 import type { Disk } from '../disk/disk.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
@@ -24,9 +25,16 @@ export interface RetiredOptions {
  */
 export async function flushRetired(options: RetiredOptions): Promise<void> {
   const { host, tasks, lineage = 1 } = options
+  const file = readLineage(options.disk, host.directory)
+  const known = new Set([file?.current, file?.pending, ...(file?.older ?? [])].map((each) => each?.number))
   for (const producer of await host.producers()) {
     const meta = taskMeta(producer)
     if (meta === null || (meta.task < tasks && meta.lineage === lineage)) continue
+    // Its state was dropped on request.
+    if (file !== null && !known.has(meta.lineage)) {
+      await host.flushed(producer.producer, producer.id)
+      continue
+    }
     try {
       const deltas = await host.deltas(producer.producer, producer.flushedId)
       if (deltas.length === 0) continue

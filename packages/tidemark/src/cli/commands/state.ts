@@ -63,6 +63,7 @@ export function addState(program: Command, context: CliContext): void {
   addDiff(state, context)
   addDrop(state, context)
   addRescale(state, context)
+  addLineages(state, context)
   addStats(state, context)
   addVerify(state, context)
 }
@@ -70,14 +71,41 @@ export function addState(program: Command, context: CliContext): void {
 function addDrop(state: Command, context: CliContext): void {
   addDataCommand(state, {
     name: 'drop',
-    about: 'remove a store that the job does not declare any more, while the job does not run',
-    arguments: [['<store>', 'its name']],
-    examples: ['tidemark state drop visits-by-browser'],
+    about: 'remove a store that the job does not declare any more, or older lineages, while the job does not run',
+    arguments: [['[store]', 'its name']],
+    flags: [
+      [
+        '--lineage <n>',
+        'instead of a store: an older lineage, by its number (tidemark state lineages), or older for all',
+      ],
+      ['--yes', 'remove lineages without asking'],
+    ],
+    examples: ['tidemark state drop visits-by-browser', 'tidemark state drop --lineage older --yes'],
     notes: `
-A store that is taken out of a job keeps its data until it is dropped. Retained checkpoints and savepoints keep it still.`,
+A store that is taken out of a job keeps its data until it is dropped. Retained checkpoints and savepoints keep it still.
+A start from a savepoint in the savepoint's own data directory leaves the lineage before it: its state, retained checkpoints
+and intermediate streams, which are removed here. Savepoints stay, and what was uploaded.`,
     run: async (options, [store]) => {
+      const { dropLineage, lineageFlag } = await import('../lineage-commands.ts')
+      const lineage = lineageFlag(store, options)
+      if (lineage !== null) return dropLineage(lineage, options, context)
       const { dropState } = await import('../checkpoint-commands.ts')
       await dropState(store as string, options, context)
+    },
+  })
+}
+
+function addLineages(state: Command, context: CliContext): void {
+  addDataCommand(state, {
+    name: 'lineages',
+    about: "the histories of a job's state in a data directory: each start from a savepoint makes one",
+    examples: ['tidemark state lineages', 'tidemark state drop --lineage older'],
+    notes: `
+With --json one object a line: {"number","id","kind":"current"|"older"|"pending","atMs","from","tasks","stateBytes",
+"checkpoints","records"}; records are those in the intermediate streams that are not trimmed yet.`,
+    run: async (options) => {
+      const { showLineages } = await import('../lineage-commands.ts')
+      await showLineages(options, context)
     },
   })
 }

@@ -51,6 +51,13 @@ export const CHECKPOINT_ERRORS = {
     exit: EXIT.usage,
     about: 'A store that the job declares cannot be dropped. Take it out of the job, and run the job once, before.',
   },
+  ERR_LINEAGE_IN_USE: {
+    domain: 'state',
+    retry: 'never',
+    exit: EXIT.usage,
+    about:
+      'Only older lineages can be dropped: not the one that the job is in, and not one whose start is under way or was cut off.',
+  },
   ERR_SAVEPOINT_BUSY: {
     domain: 'checkpoint',
     retry: 'later',
