@@ -92,7 +92,7 @@ describe('a rescaled savepoint where the job has run: state by the keys of the s
   }
 
   async function send(app: App, list: readonly Sent[]): Promise<void> {
-    for (const { user, page, at } of list) await app.send(visits, { key: user, value: { page, at } })
+    await Promise.all(list.map(({ user, page, at }) => app.send(visits, { key: user, value: { page, at } })))
     await until('the visits', () => app.progress().lag === 0)
   }
 

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { batch } from '../../../../examples/01-flights/batch.ts'
+import flights, { type AirportHour } from '../../../../examples/01-flights/flights.job.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { type App, type Job, rescaleSavepoint, run, type RunOptions, type SavepointInfo } from '../../src/index.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
@@ -9,6 +12,7 @@ import { StreamRead } from '../../src/ops/read-stream.ts'
 import { verifySavepoint } from '../../src/ops/verify-savepoint.ts'
 import { until } from '../until.ts'
 import { readResults } from './fixtures/crash-harness.ts'
+import { FLIGHTS } from './fixtures/flights-crash.ts'
 import kinds, { LATER_MS, STORES, type Visit, visits } from './fixtures-rescale/kinds.job.ts'
 import { assertBatch, batchResults, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
 import stages from './fixtures-savepoint/stages.job.ts'
@@ -34,8 +38,8 @@ async function rescaled(job: Job, from: string, tasks: number, name: string): Pr
 }
 
 describe('a pipeline of three stages with windows, from files (R1, R3)', () => {
-  const LIST = makeSales(6000)
-  const PART = 3500
+  const LIST = makeSales(3000)
+  const PART = 1800
   const growing = salesFile('growing', LIST.slice(0, PART))
   let taken: SavepointInfo
 
@@ -46,13 +50,13 @@ describe('a pipeline of three stages with windows, from files (R1, R3)', () => {
   before(async () => {
     const inputs = { sales: [{ path: growing, follow: true }] }
     const app = await run(stages, settings('four', { inputs }))
-    await until('some records', () => app.progress().records > 1500)
+    await until('some records', () => app.progress().records > 800)
     taken = await app.savepoint({ to: join(root, 'of-four') })
     await app.drain()
     writeFileSync(growing, readFileSync(salesFile('whole', LIST)))
   })
 
-  for (const tasks of [7, 2, 1, 4]) {
+  for (const tasks of [7, 2, 1]) {
     it(`4 tasks to ${tasks}: the results of a plain loop, byte for byte`, async () => {
       const from = await rescaled(stages, taken.directory, tasks, `to-${tasks}`)
       const summary = await (await run(stages, settings(`at-${tasks}`, { from }))).done
@@ -77,7 +81,7 @@ describe('a pipeline of three stages with windows, from files (R1, R3)', () => {
   it('of native engines, to another one', async () => {
     const inputs = { sales: [{ path: growing, follow: true }] }
     const app = await run(stages, settings('rocks', { inputs, engine: 'rocksdb', partitions: 3 }))
-    await until('some records', () => app.progress().records > 1500)
+    await until('some records', () => app.progress().records > 800)
     const { directory } = await app.savepoint({ to: join(root, 'of-rocks') })
     await app.drain()
     const from = await rescaled(stages, directory, 5, 'of-rocks-to-5')
@@ -108,23 +112,71 @@ describe('a pipeline of three stages with windows, from files (R1, R3)', () => {
   })
 })
 
+describe('real flights, from one task (R1, R3)', () => {
+  it('to 3 tasks, and on to 2: what a batch computation gives', async () => {
+    const lines = gunzipSync(readFileSync(FLIGHTS)).toString().split('\n').slice(0, 30_001)
+    const path = join(root, 'flights.csv')
+    const upTo = (rows: number): void => writeFileSync(path, `${lines.slice(0, rows + 1).join('\n')}\n`)
+    const settings = (name: string, more: RunOptions = {}): RunOptions => ({
+      dataDir: join(root, name),
+      containers: 0,
+      recentMaxBytes: 64 * 1024,
+      inputs: { flights: [{ path }] },
+      ...more,
+    })
+    const stop = async (name: string, more: RunOptions = {}): Promise<string> => {
+      const app = await run(flights, settings(name, { inputs: { flights: [{ path, follow: true }] }, ...more }))
+      await until('all rows', () => app.progress().records > 0 && app.progress().lag === 0)
+      const taken = await app.savepoint({ to: join(root, `of-${name}`) })
+      await app.drain()
+      return taken.directory
+    }
+    upTo(10_000)
+    const three = await rescaled(flights, await stop('flights-1'), 3, 'flights-to-3')
+    upTo(20_000)
+    const two = await rescaled(flights, await stop('flights-3', { from: three }), 2, 'flights-to-2')
+    upTo(30_000)
+    const summary = await (await run(flights, settings('flights-2', { from: two }))).done
+    assert.deepEqual([summary.tasks, summary.late], [2, 0])
+    const expected = await batch(path)
+    const data = openDataDir(join(root, 'flights-2'), nodeDisk)
+    const aircraft = await data.store('flights-by-aircraft')
+    const counts = new Map([...aircraft.scan()].map(({ key, value }) => [key as string, value as number]))
+    aircraft.close()
+    assert.deepEqual(counts, new Map([...expected.flightsByAircraft].toSorted(([a], [b]) => (a < b ? -1 : 1))))
+    const hours = await data.store('delays-by-airport-hour')
+    const found = new Map([...hours.scan()].map(({ key, value, window }) => [`${String(key)}@${window?.start}`, value]))
+    hours.close()
+    assert.deepEqual(found, expected.delaysByAirportHour)
+    // Each window has come out once, be it of which run.
+    const out = ['flights-1', 'flights-3', 'flights-2'].flatMap((name) =>
+      multiset(join(root, name), 'delays-by-airport-hour'),
+    )
+    const windows = out.map((row) => JSON.parse(row)[1] as AirportHour)
+    assert.equal(windows.length, expected.delaysByAirportHour.size)
+    for (const { origin, hour, ...delays } of windows) {
+      assert.deepEqual(delays, expected.delaysByAirportHour.get(`${origin}@${Date.parse(`${hour}Z`)}`))
+    }
+  })
+})
+
 const USERS = Array.from({ length: 23 }, (_, i) => `user-${i}`)
 
 /** In order of time; at the end each user comes once more, late enough for every timer. */
 function makeVisits(): (Visit & { readonly user: string })[] {
-  const found = Array.from({ length: 460 }, (_, i) => ({
+  const found = Array.from({ length: 240 }, (_, i) => ({
     // They come one after the other, so that their timers do.
-    user: USERS[(i * 7) % Math.min(USERS.length, 1 + Math.floor(i / 15))] as string,
+    user: USERS[(i * 7) % Math.min(USERS.length, 1 + Math.floor(i / 8))] as string,
     page: `/${(i * 7) % 5}`,
-    at: i * 120_000,
+    at: i * 240_000,
   }))
-  const lastMs = 460 * 120_000 + 2 * LATER_MS
+  const lastMs = 240 * 240_000 + 2 * LATER_MS
   return [...found, ...USERS.map((user, i) => ({ user, page: '/last', at: lastMs + i }))]
 }
 
 describe('a task with stores of every kind, timers, and keys by a function (R1, R3)', () => {
   const VISITS = makeVisits()
-  const PART = 200
+  const PART = 110
 
   function settings(name: string, more: RunOptions = {}): RunOptions {
     return {
@@ -139,7 +191,7 @@ describe('a task with stores of every kind, timers, and keys by a function (R1, 
 
   async function send(app: App, list: readonly (Visit & { readonly user: string })[]): Promise<void> {
     const before = app.progress().records
-    for (const { user, page, at } of list) await app.send(visits, { key: user, value: { page, at } })
+    await Promise.all(list.map(({ user, page, at }) => app.send(visits, { key: user, value: { page, at } })))
     await until('the visits', () => app.progress().records === before + list.length && app.progress().lag === 0)
   }
 
@@ -151,7 +203,7 @@ describe('a task with stores of every kind, timers, and keys by a function (R1, 
     return all()
   }
 
-  it('3 tasks to 5, 2 and 1: stores as those of one task, and every timer has fired once', async () => {
+  it('3 tasks to 5 and to 1: stores as those of one task, and every timer has fired once', async () => {
     const one = await run(kinds, settings('kinds-1', { partitions: 1 }))
     await send(one, VISITS)
     const expected = await finish(one, 'kinds-1', [])
@@ -164,7 +216,7 @@ describe('a task with stores of every kind, timers, and keys by a function (R1, 
     const fired = multiset(join(root, 'kinds-3'), 'welcomes')
     assert.ok(fired.length > 0 && fired.length < USERS.length, `${fired.length} timers had fired`)
 
-    for (const tasks of [5, 2, 1]) {
+    for (const tasks of [5, 1]) {
       const name = `kinds-to-${tasks}`
       const from = await rescaled(kinds, taken.directory, tasks, `${name}-savepoint`)
       const app = await run(kinds, settings(name, { from, development: true }))
