@@ -188,7 +188,7 @@ class MergedEntries {
 
   /** What several tasks have said of themselves is one entry. */
   #passSame(key: Uint8Array): void {
-    for (const source of [...this.#standing]) {
+    for (const source of this.#standing) {
       if (Buffer.compare(source.entries.key, key) === 0) this.#advance(source)
     }
   }

@@ -78,8 +78,8 @@ function layoutOfJob(savepoint: Savepoint, tasks: number, job: Job): RescaleLayo
     .map((stream) => (inputs.has(stream.name) ? { ...stream, partitions: widened(stream, widest, tasks) } : stream))
   const after = planWith(job, streams, tasks)
   if (after.tasks !== tasks) {
-    const widest = after.inputs.find(({ partitions }) => partitions === after.tasks)
-    const because = widest === undefined ? '' : `, because of stream ${widest.name}`
+    const wide = after.inputs.find(({ partitions }) => partitions === after.tasks)
+    const because = wide === undefined ? '' : `, because of stream ${wide.name}`
     throw mismatch(savepoint, `the job would have ${after.tasks} tasks with it, not ${tasks}${because}`)
   }
   const layout = rescaledInputs(savepoint, before, after)
@@ -90,12 +90,7 @@ function widened({ partitions }: SavepointStream, widest: number, after: number)
   return keyedWidth(partitions, { before: widest, after })
 }
 
-function planWith(
-  job: Job,
-  streams: readonly SavepointStream[],
-  defaultPartitions: number,
-  keyed?: Keyed | undefined,
-): Plan {
+function planWith(job: Job, streams: readonly SavepointStream[], defaultPartitions: number, keyed?: Keyed): Plan {
   const existing = streams.map((stream): StreamInfo => ({ ...stream, id: -1, slot: -1 }))
   return jobPlan(job, { existing, defaultPartitions, keyed })
 }

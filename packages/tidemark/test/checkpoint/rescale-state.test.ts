@@ -160,10 +160,10 @@ test('R1: what has ended by the clock of its old task is left behind, since the 
   write(disk, timed, changes)
   const events = (ms: number): ClockReading => ({ processingMs: 1000, eventMs: 0, events: { t: ms } })
   rescaleWritten(disk, 2, 1, [events(100), events(60)])
-  const left = read(disk, 0, 't').map(([key, value]) => [Buffer.from(key, 'hex').toString(), value])
+  const left = read(disk, 0, 't').map(([key]) => Buffer.from(key, 'hex').toString())
   const [, , a3] = keysOf(0, 3)
   const [, b2, b3] = keysOf(1, 3)
-  assert.deepEqual(left.map(([key]) => key).toSorted(), [a3, b2, b3].toSorted())
+  assert.deepEqual(new Set(left), new Set([a3, b2, b3]))
 })
 
 test('R1: windows that have expired in their old task do not come back', () => {

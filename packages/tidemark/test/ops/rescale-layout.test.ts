@@ -90,7 +90,7 @@ function ownerIn(job: Job, store: StoreDescriptor, before: number, key: Uint8Arr
 const USERS = ['ada', 'bob', 'cleo', 'dan', 'eve', 'finn', 'gil']
 
 test('R1: the job says where keys belong: by a function, by timers of another serde, by what flows into a step', () => {
-  const timers: StoreDescriptor = { ...describe(perUser as unknown as StoreSpec), name: '$timers.task', key: 'bytes' }
+  const timers: StoreDescriptor = { ...describe(perUser), name: '$timers.task', key: 'bytes' }
   const [node] = byTask.topology.nodes
   const named = { ...timers, name: `$timers.${node?.name}` }
   for (const user of USERS) {
@@ -101,7 +101,7 @@ test('R1: the job says where keys belong: by a function, by timers of another se
     const late = Uint8Array.from([...Buffer.from('tlate\0'), ...Buffer.alloc(8), ...Buffer.from(user)])
     assert.equal(ownerIn(byTask, named, 2, late, 5), home(user, 5), 'a timer by time')
     const page = encoded(json<string>(), user)
-    assert.equal(ownerIn(byPipeline, describe(perPage as unknown as StoreSpec), 1, page, 5), home(user, 5), 'a step')
+    assert.equal(ownerIn(byPipeline, describe(perPage), 1, page, 5), home(user, 5), 'a step')
   }
 })
 
@@ -112,7 +112,7 @@ test('R2: without the job, what only it says is refused: ERR_SAVEPOINT_MISMATCH,
   assert.throws(() => rescaleLayout(wide, 4, null), { code: 'ERR_SAVEPOINT_MISMATCH', message: /logins has 2.*--job/ })
   // From one task every key is at home, wherever it would be among several.
   const one = rescaleLayout(savepointOf('by-pipeline', 1, [streamOf('visits', 1)]), 3, null)
-  const store = describe(perPage as unknown as StoreSpec)
+  const store = describe(perPage)
   assert.throws(() => one.ruleOf(store), { code: 'ERR_STORE_RESCALE', message: /serde json.*--job/ })
   assert.deepEqual(one.ruleOf({ ...store, key: 'string' }), { before: 1, after: 3, messageKey: null })
 })
@@ -121,7 +121,7 @@ test('R2: with the job, an opaque store, one that is gone, and timers that are g
   const secret = kv('secret', { key: string(), value: uint(), partitionBy: 'opaque' })
   const job = defineJob('opaque', { inputs: { visits }, stores: { secret }, task: { visits: () => {} } })
   const { ruleOf } = rescaleLayout(savepointOf('opaque', 1, [streamOf('visits', 1)]), 2, job)
-  const own = describe(secret as unknown as StoreSpec)
+  const own = describe(secret)
   assert.throws(() => ruleOf(own), { code: 'ERR_STORE_RESCALE', message: /opaque/ })
   assert.throws(() => ruleOf({ ...own, name: 'gone', partitionBy: 'identity' }), {
     code: 'ERR_STORE_RESCALE',
@@ -150,7 +150,7 @@ test('streams as wide as the job get the new number of partitions, narrower ones
     ['logins', 3, 2],
   ])
   const { ruleOf } = rescaleLayout(savepoint, 8, uneven)
-  const { name, ...store } = describe(perUser as unknown as StoreSpec)
+  const { name, ...store } = describe(perUser)
   assert.deepEqual(ruleOf({ ...store, name: 'per-login' }), { before: 3, after: 3, messageKey: null })
   assert.deepEqual(ruleOf({ ...store, name }), { before: 4, after: 8, messageKey: null })
   const task = rescaleLayout({ ...savepoint, job: 'uneven-task' }, 8, unevenTask)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { batch } from '../../../../examples/01-flights/batch.ts'
-import flights, { type AirportHour } from '../../../../examples/01-flights/flights.job.ts'
+import flightsJob, { type AirportHour } from '../../../../examples/01-flights/flights.job.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { type App, type Job, rescaleSavepoint, run, type RunOptions, type SavepointInfo } from '../../src/index.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
@@ -125,18 +125,18 @@ describe('real flights, from one task (R1, R3)', () => {
       ...more,
     })
     const stop = async (name: string, more: RunOptions = {}): Promise<string> => {
-      const app = await run(flights, settings(name, { inputs: { flights: [{ path, follow: true }] }, ...more }))
+      const app = await run(flightsJob, settings(name, { inputs: { flights: [{ path, follow: true }] }, ...more }))
       await until('all rows', () => app.progress().records > 0 && app.progress().lag === 0)
       const taken = await app.savepoint({ to: join(root, `of-${name}`) })
       await app.drain()
       return taken.directory
     }
     upTo(10_000)
-    const three = await rescaled(flights, await stop('flights-1'), 3, 'flights-to-3')
+    const three = await rescaled(flightsJob, await stop('flights-1'), 3, 'flights-to-3')
     upTo(20_000)
-    const two = await rescaled(flights, await stop('flights-3', { from: three }), 2, 'flights-to-2')
+    const two = await rescaled(flightsJob, await stop('flights-3', { from: three }), 2, 'flights-to-2')
     upTo(30_000)
-    const summary = await (await run(flights, settings('flights-2', { from: two }))).done
+    const summary = await (await run(flightsJob, settings('flights-2', { from: two }))).done
     assert.deepEqual([summary.tasks, summary.late], [2, 0])
     const expected = await batch(path)
     const data = openDataDir(join(root, 'flights-2'), nodeDisk)
@@ -190,14 +190,14 @@ describe('a task with stores of every kind, timers, and keys by a function (R1, 
   }
 
   async function send(app: App, list: readonly (Visit & { readonly user: string })[]): Promise<void> {
-    const before = app.progress().records
+    const had = app.progress().records
     await Promise.all(list.map(({ user, page, at }) => app.send(visits, { key: user, value: { page, at } })))
-    await until('the visits', () => app.progress().records === before + list.length && app.progress().lag === 0)
+    await until('the visits', () => app.progress().records === had + list.length && app.progress().lag === 0)
   }
 
   /** Until every user's timer has fired. */
-  async function finish(app: App, name: string, before: readonly string[]): Promise<string[]> {
-    const all = (): string[] => [...before, ...multiset(join(root, name), 'welcomes')].toSorted()
+  async function finish(app: App, name: string, fired: readonly string[]): Promise<string[]> {
+    const all = (): string[] => [...fired, ...multiset(join(root, name), 'welcomes')].toSorted()
     await until('the timers', () => all().length >= USERS.length)
     await app.drain()
     return all()
