@@ -43,12 +43,14 @@ export interface RescaledSavepoint {
 
 /** See `rescaleSavepoint`. */
 export async function rescale(from: string, options: RescaleOptions): Promise<RescaledSavepoint> {
-  const source = openPlace(from)
+  const source = openPlace(placeOf(from))
   try {
     const savepoint = await readSavepoint(source)
-    const target = openPlace(options.to)
+    const to = placeOf(options.to)
+    const target = openPlace(to)
     try {
-      return await made(source, savepoint, target, options)
+      const made = await make(source, savepoint, target, options)
+      return { ...made, directory: to, from: { ...made.from, directory: placeOf(from) } }
     } finally {
       target.close()
     }
@@ -57,12 +59,16 @@ export async function rescale(from: string, options: RescaleOptions): Promise<Re
   }
 }
 
-function openPlace(place: string): ObjectStore {
-  const pause = (): Promise<void> => new Promise((done) => void setImmediate(done))
-  return openSavepointStore(isPlace(place) ? place : resolve(place), { disk: nodeDisk, clock: systemClock, pause })
+function placeOf(place: string): string {
+  return isPlace(place) ? place : resolve(place)
 }
 
-async function made(
+function openPlace(place: string): ObjectStore {
+  const pause = (): Promise<void> => new Promise((done) => void setImmediate(done))
+  return openSavepointStore(place, { disk: nodeDisk, clock: systemClock, pause })
+}
+
+async function make(
   from: ObjectStore,
   savepoint: Savepoint,
   to: ObjectStore,
