@@ -174,8 +174,7 @@ export class Retainer {
   get #policyDue(): boolean {
     const { base, onRequestOnly, settings } = this.#options
     if (onRequestOnly === true || settings.policy.length === 0 || this.#newestId === this.#keptId) return false
-    if (base.ready === false) return false
-    return this.#periodOf(this.#steady.now()) > this.#period
+    return this.#periodOf(this.#steady.now()) > this.#period && base.ready !== false
   }
 
   /**

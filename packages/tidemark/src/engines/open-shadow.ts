@@ -3,7 +3,7 @@ import type { Base, StoreDescriptor } from '../store/types.ts'
 import { copyStores } from './copy-stores.ts'
 import { type Places, shadowDirectory } from './placement.ts'
 import type { OpenBaseOptions } from './registry.ts'
-import { isComplete } from './shadow-files.ts'
+import { clearStrays, isComplete } from './shadow-files.ts'
 import { ShadowedBase } from './shadowed-base.ts'
 
 /** What one engine keeps of a task. */
@@ -26,13 +26,16 @@ type ShadowOptions = Omit<OpenBaseOptions, 'readOnly'> & ShadowChoice
 
 /** The shadow of the task of a directory, made if there is none. */
 export function openShadow(options: ShadowOptions): LsmBase {
-  const { disk, cache, clock, compression, compactor, failpoint } = options
+  const { disk, cache, clock, compression, blockBytes, compactor, failpoint } = options
+  const directory = shadowDirectory(options.directory)
+  clearStrays(disk, directory)
   return openLsmBase({
     disk,
-    directory: shadowDirectory(options.directory),
+    directory,
     cache,
     ...(clock === undefined ? {} : { clock }),
     ...(compression === undefined ? {} : { compression }),
+    ...(blockBytes === undefined ? {} : { blockBytes }),
     ...(compactor === undefined ? {} : { compactor }),
     ...(failpoint === undefined ? {} : { failpoint }),
   })
@@ -54,7 +57,7 @@ export function shadowed(options: ShadowOptions, main: Base, shadow: LsmBase | n
   })
 }
 
-/** Stores that only the shadow knows of: the engine of the job gets them, or any that the task has. */
+/** Stores that only the shadow knows of, since the job declares them no more: they go to the task's first engine. */
 export function placeMissing(
   parts: readonly OpenedPart[],
   places: Map<string, string>,

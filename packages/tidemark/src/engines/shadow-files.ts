@@ -1,4 +1,5 @@
 import type { Disk } from '../disk/disk.ts'
+import { isTidemarkError } from '../errors/error.ts'
 import type { LsmBase } from '../lsm/lsm-base.ts'
 import { EMPTY_MANIFEST, isOurs, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
 import type { Base } from '../store/types.ts'
@@ -24,6 +25,22 @@ export function discardShadow(disk: Disk, directory: string): void {
   for (const name of disk.list(directory)) if (isOurs(name)) disk.remove(`${directory}/${name}`)
   disk.remove(`${directory}/${MANIFEST_NAME}`)
   disk.syncDirectory(directory)
-  if (disk.list(`${directory}/${RETAINED}`).length === 0) disk.host?.removeDirectory(`${directory}/${RETAINED}`)
-  if (disk.list(directory).length === 0) disk.host?.removeDirectory(directory)
+  removeIfEmpty(disk, `${directory}/${RETAINED}`)
+  removeIfEmpty(disk, directory)
+}
+
+function removeIfEmpty(disk: Disk, directory: string): void {
+  if (disk.host === undefined || disk.list(directory).length > 0) return
+  try {
+    disk.host.removeDirectory(directory)
+  } catch (error) {
+    // A merge that was given up may make its file at this moment, or the directory was never there.
+    if (!isTidemarkError(error)) throw error
+  }
+}
+
+/** Removes what a merge that was given up has written to the place of a shadow since that was removed. */
+export function clearStrays(disk: Disk, directory: string): void {
+  if (hasShadow(disk, directory)) return
+  for (const name of disk.list(directory)) if (isOurs(name)) disk.remove(`${directory}/${name}`)
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemDisk } from '../../src/disk/mem-disk.ts'
+import { openShadow } from '../../src/engines/open-shadow.ts'
 import { shadowDirectory } from '../../src/engines/placement.ts'
 import { ShadowedBase } from '../../src/engines/shadowed-base.ts'
 import { BlockCache } from '../../src/lsm/block-cache.ts'
@@ -114,4 +115,16 @@ test('after a pause only what differs is written, and the files of what was kept
     disk.list(shadowDirectory('/state/0')).filter((name) => name !== 'retained'),
     [],
   )
+})
+
+test('a file that a merge made after its shadow was removed does not keep the next one from being made', () => {
+  const disk = new MemDisk()
+  const directory = shadowDirectory('/state/0')
+  disk.makeDirectory(directory)
+  disk.open(`${directory}/0000000007-3.sorted`, 'create').close()
+  const options = { disk, directory: '/state/0', cache: new BlockCache({ capacityBytes: 1 << 18 }) }
+  const shadow = openShadow(options)
+  assert.equal(shadow.id, 0)
+  assert.deepEqual(disk.list(directory), ['MANIFEST'])
+  shadow.close()
 })
