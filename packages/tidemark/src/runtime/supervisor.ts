@@ -235,12 +235,10 @@ export class Supervisor {
     const { uploads } = this.#settings
     if (uploads === null) return null
     return new Type({
-      job: this.plan.job,
-      tasks: this.plan.tasks,
+      plan: this.plan,
       lineage,
-      choice: engineChoice(this.#settings.container, storeSpecs(this.plan.topology.nodes)),
+      settings: this.#settings.container,
       uploads,
-      retain: this.#settings.container.retention.policy,
       host: this.host,
       containers: this.containers,
       disk,
@@ -253,12 +251,11 @@ export class Supervisor {
   }
 
   async #begin(): Promise<void> {
-    const { run } = this.#options
+    const { disk, run } = this.#options
     this.#phase = 'restoring'
     const { host, plan } = this
     const onWarning = (text: string): void => run.onWarning?.(text)
-    const { lineage } = this.#settings.container
-    await flushRetired({ host, disk: this.#options.disk, tasks: plan.tasks, lineage, onWarning })
+    await flushRetired({ host, disk, tasks: plan.tasks, lineage: this.#settings.container.lineage, onWarning })
     await this.#uploads?.restoreMissing()
     await Promise.all([this.containers.start(), this.#sources.prepare(run.inputs)])
     // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.

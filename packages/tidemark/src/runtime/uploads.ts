@@ -4,13 +4,12 @@ import { inParallel } from '../checkpoint/in-parallel.ts'
 import type { ManagerStep } from '../checkpoint/object-manager.ts'
 import { openCheckpointManager, placeWithin } from '../checkpoint/open-store.ts'
 import { decodeCheckpoint } from '../checkpoint/record.ts'
-import type { RetentionPolicy } from '../checkpoint/retention.ts'
 import { isMarkedDamaged, isRestoreCutOff, markDamaged, restoreState } from '../checkpoint/state-restore.ts'
 import { TaskUploader, type UploadPart } from '../checkpoint/task-uploader.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { isTidemarkError, type TidemarkError } from '../errors/error.ts'
-import type { EngineChoice } from '../engines/placement.ts'
+import type { Plan } from '../dsl/plan.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
 import type { ProducerState } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
@@ -18,9 +17,12 @@ import { openLsmBase } from '../lsm/lsm-base.ts'
 import { readManifest } from '../lsm/manifest.ts'
 import { readRetained } from '../lsm/retained.ts'
 import type { ContainerGroup } from './container-group.ts'
+import { engineChoice } from './engine-choice.ts'
 import { messageOf } from './handler-error.ts'
 import { stateDirectory } from './state-directory.ts'
 import { RestoreLog } from './restore-log.ts'
+import type { RunSettings } from './settings.ts'
+import { storeSpecs } from './store-specs.ts'
 import { TaskPlace } from './task-place.ts'
 
 /** Where checkpoints are kept beside the data directory, and how. */
@@ -35,12 +37,9 @@ export interface UploadSettings {
 }
 
 export interface UploadsOptions {
-  readonly job: string
-  readonly tasks: number
+  readonly plan: Plan
   readonly lineage: Lineage
-  /** Which engines keep the tasks' stores. */
-  readonly choice: EngineChoice
-  readonly retain: RetentionPolicy
+  readonly settings: Pick<RunSettings['container'], 'engine' | 'retention' | 'storeEngines'>
   readonly uploads: UploadSettings
   readonly host: LogHost
   readonly containers: Pick<ContainerGroup, 'ask' | 'tell'>
@@ -87,15 +86,16 @@ export class Uploads {
   /** Throws ERR_CHECKPOINT_TARGET, ERR_S3_MISSING. */
   constructor(options: UploadsOptions) {
     this.#options = options
-    const { uploads, job, lineage, disk, clock, random, retain, failpoint, tasks, host, choice } = options
+    const { uploads, plan, lineage, settings, disk, clock, random, failpoint, host } = options
     this.#manager = openCheckpointManager({
-      to: placeWithin(uploads.to, [job, lineage.id]),
+      to: placeWithin(uploads.to, [plan.job, lineage.id]),
       disk,
       clock,
       random,
       failpoint: (name: ManagerStep) => failpoint(name),
     })
-    this.#places = Array.from({ length: tasks }, (_, task) => {
+    const choice = engineChoice(settings, storeSpecs(plan.topology.nodes))
+    this.#places = Array.from({ length: plan.tasks }, (_, task) => {
       return new TaskPlace(disk, stateDirectory(host.directory, task, lineage.number), choice)
     })
     this.#uploaders = this.#places.map(
@@ -106,7 +106,7 @@ export class Uploads {
           disk,
           directory: files,
           nowMs: () => clock.monotonicMs(),
-          retain,
+          retain: settings.retention.policy,
           pause,
         }),
     )
@@ -139,8 +139,8 @@ export class Uploads {
   }
 
   async #restoreTask(task: number, log: RestoreLog): Promise<void> {
-    const { disk, host, job, lineage, failpoint } = this.#options
-    const producer = await host.producer(taskProducer(job, lineage.number, task))
+    const { disk, host, plan, lineage, failpoint } = this.#options
+    const producer = await host.producer(taskProducer(plan.job, lineage.number, task))
     if (producer === undefined || producer.id === 0) return
     const place = this.#place(task)
     const why = this.#whyRestore(task, producer)
@@ -275,23 +275,23 @@ export class Uploads {
   }
 
   async #upload(task: number, part: UploadPart): Promise<void> {
-    const { host, job, lineage } = this.#options
+    const { host, plan, lineage } = this.#options
     const uploader = this.#uploaders[task] as TaskUploader
     const { id, files, bytes } = await uploader.upload(part)
     this.#files += files
     this.#bytes += bytes
     // Only now may the journal forget: what is restored from there goes on with what it has.
-    await host.flushed(taskProducer(job, lineage.number, task), Math.min(id, part.id))
+    await host.flushed(taskProducer(plan.job, lineage.number, task), Math.min(id, part.id))
     await uploader.clean()
   }
 
   /** The journal is not kept for ever: beyond its bound the state files here are the only copy. */
   async #boundJournal(kept: readonly { readonly task: number; readonly id: number }[]): Promise<void> {
-    const { host, job, lineage, uploads, onWarning } = this.#options
+    const { host, plan, lineage, uploads, onWarning } = this.#options
     const { journalBytes } = await host.statistics()
     if (journalBytes <= uploads.maxJournalBytes) return
     await inParallel(kept, async ({ task, id }) => {
-      if (id > 0) await host.flushed(taskProducer(job, lineage.number, task), id)
+      if (id > 0) await host.flushed(taskProducer(plan.job, lineage.number, task), id)
     })
     if (this.#gapWarned) return
     this.#gapWarned = true
@@ -325,9 +325,9 @@ export class Uploads {
   }
 
   async #uploadFiles(): Promise<void> {
-    const { disk, host, job, lineage } = this.#options
+    const { disk, host, plan, lineage } = this.#options
     await inParallel([...this.#uploaders.keys()], async (task) => {
-      const producer = await host.producer(taskProducer(job, lineage.number, task))
+      const producer = await host.producer(taskProducer(plan.job, lineage.number, task))
       const manifest = readManifest(disk, this.#place(task).files)
       if (producer === undefined || producer.id === 0 || manifest === null) return
       const record = decodeCheckpoint(producer.checkpoint, producer.producer)

@@ -358,8 +358,7 @@ export class LayeredStore implements RawStore {
   }
 
   #inMemory(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
-    if (this.active.find(bytes, start, end, hash) >= 0) return true
-    for (const map of [this.frozen, this.merging, this.recent, this.flushing]) {
+    for (const map of [this.active, this.frozen, this.merging, this.recent, this.flushing]) {
       if (map !== null && map.find(bytes, start, end, hash) >= 0) return true
     }
     return this.clean.has(bytes, start, end, hash)
@@ -367,8 +366,8 @@ export class LayeredStore implements RawStore {
 
   expireWindows(beforeEndMs: number): boolean {
     const drops = this.#base.dropsWindows?.(this.#name) === true
-    if (!drops && this.#base.hearsOfWindows?.(this.#name) !== true) return false
-    if (beforeEndMs > this.windowsExpiredMs) this.windowsExpiredMs = beforeEndMs
+    const hears = drops || this.#base.hearsOfWindows?.(this.#name) === true
+    if (hears && beforeEndMs > this.windowsExpiredMs) this.windowsExpiredMs = beforeEndMs
     return drops
   }
 
