@@ -1,4 +1,4 @@
-import { TidemarkError } from '../errors/error.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { ErrorCode } from '../errors/table.ts'
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -27,4 +27,12 @@ export function diskError(action: string, path: string, error: unknown): Tidemar
   const code = CODES[errno] ?? 'ERR_DISK_IO'
   const why = ADVICE[code] ?? `the operating system says ${errno || String(error)}. Check the disk and its log.`
   return new TidemarkError(code, `cannot ${action} ${path}: ${why}`, { cause: error, details: { path, action, errno } })
+}
+
+/**
+ * True for a sync that the disk has failed, but for want of space. Nobody knows what is on the disk then, and a second sync
+ * may succeed without writing what the first has not: whoever wrote must end, and begin from what is known to be there.
+ */
+export function isSyncFailure(error: unknown): boolean {
+  return isTidemarkError(error, 'ERR_DISK_IO') && String(error.details['action']).startsWith('sync')
 }

@@ -45,6 +45,8 @@ export interface TaskBaseOptions extends Omit<OpenBaseOptions, 'readOnly'>, Shad
 export function openTaskBase(options: TaskBaseOptions): Base | Promise<Base> {
   const { choice, directory, disk } = options
   const written = readPlaces(disk, directory)
+  // A process may have ended before the name was durable; from now on others rely on it.
+  if (written !== null) disk.syncDirectory(directory)
   const places = new Map(written ?? [])
   for (const store of options.stores) {
     const place = placeOf(choice.stores[store] ?? choice.engine, choice)

@@ -15,7 +15,7 @@ import {
 import type { Steps } from '../store/types.ts'
 import type { ReadAround } from './read-around.ts'
 import type { ReadCounters } from './read-counters.ts'
-import { readRetained, retainedIds } from './retained.ts'
+import { readRetained, RETAINED_DIRECTORY, retainedIds } from './retained.ts'
 import { SortedFile } from './sorted-file.ts'
 
 /** A reader beside a writing owner finds files gone, reads the manifest again, and so on: at most so many times. */
@@ -76,7 +76,7 @@ export function openForWriting(place: FilePlace): OpenedFiles {
     checkNoFiles(disk, directory)
     manifest = EMPTY_MANIFEST
     writeManifestNow(disk, directory, manifest)
-  }
+  } else syncNames(disk, directory)
   const retained = retainedIds(disk, directory).map((id) => readRetained(disk, directory, id))
   const named = new Set([manifest, ...retained].flatMap(({ files }) => files.map((file) => file.name)))
   for (const name of disk.list(directory)) {
@@ -85,6 +85,16 @@ export function openForWriting(place: FilePlace): OpenedFiles {
   const { files, missing } = openAll(place, manifest, [])
   if (missing !== null) throw missingFile(place, manifest, missing)
   return { manifest, files, retained }
+}
+
+/**
+ * A process may have ended between putting a manifest in place, or giving one up, and making that durable. What is opened
+ * now is what the log is told of, and what decides which files are removed: a loss of power must not take it back.
+ */
+function syncNames(disk: Disk, directory: string): void {
+  disk.syncDirectory(directory)
+  const retained = `${directory}/${RETAINED_DIRECTORY}`
+  if (disk.exists(retained)) disk.syncDirectory(retained)
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type Disk, readFile, replaceFile } from '../disk/disk.ts'
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts'
 
-const DIRECTORY = 'retained'
+export const RETAINED_DIRECTORY = 'retained'
 
 /** A checkpoint of a task that is kept: its files stay until it is released. */
 export interface RetainedState {
@@ -17,12 +17,12 @@ export interface RetainedState {
 
 /** Where the manifest of a retained checkpoint is: beside the sorted files, in the same format as that of now. */
 export function retainedPath(directory: string, id: number): string {
-  return `${directory}/${DIRECTORY}/${id}`
+  return `${directory}/${RETAINED_DIRECTORY}/${id}`
 }
 
 /** The ids of the retained checkpoints of a state directory, ascending. */
 export function retainedIds(disk: Disk, directory: string): number[] {
-  const names = disk.list(`${directory}/${DIRECTORY}`).filter((name) => /^\d{1,16}$/.test(name))
+  const names = disk.list(`${directory}/${RETAINED_DIRECTORY}`).filter((name) => /^\d{1,16}$/.test(name))
   return names.map(Number).sort((a, b) => a - b)
 }
 
@@ -34,15 +34,15 @@ export function readRetained(disk: Disk, directory: string, id: number): Manifes
 
 /** Writes the manifest of a checkpoint that is to be kept, durably; replaces one of the same id. */
 export function writeRetained(disk: Disk, directory: string, manifest: Manifest): void {
-  disk.makeDirectory(`${directory}/${DIRECTORY}`)
-  replaceFile(disk, `${directory}/${DIRECTORY}`, String(manifest.id), encodeManifest(manifest))
+  disk.makeDirectory(`${directory}/${RETAINED_DIRECTORY}`)
+  replaceFile(disk, `${directory}/${RETAINED_DIRECTORY}`, String(manifest.id), encodeManifest(manifest))
   disk.syncDirectory(directory)
 }
 
 /** Forgets a retained checkpoint, durably: only afterwards may its files be removed. */
 export function removeRetained(disk: Disk, directory: string, id: number): void {
   disk.remove(retainedPath(directory, id))
-  disk.syncDirectory(`${directory}/${DIRECTORY}`)
+  disk.syncDirectory(`${directory}/${RETAINED_DIRECTORY}`)
 }
 
 /** What each retained checkpoint is made of and holds alone. */

@@ -1,8 +1,9 @@
 import { keepingDirectories } from '../checkpoint/kept-state.ts'
+import { parseTaskProducer, taskStateName } from '../checkpoint/lineage.ts'
 import { verifyPlaces } from '../engines/verify-places.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import type { Finding, VerifyReport } from '../lsm/finding.ts'
-import { isFileName, MANIFEST_NAME } from '../lsm/manifest.ts'
+import { isFileName, MANIFEST_NAME, readManifest } from '../lsm/manifest.ts'
 import { verifyBase } from '../lsm/verify-base.ts'
 import { runInTurns as inTurns } from '../runtime/run-in-turns.ts'
 import type { DataDir } from './data-dir.ts'
@@ -38,9 +39,11 @@ export interface VerifyDataOptions {
 export async function verifyData(data: DataDir, options: VerifyDataOptions = {}): Promise<DataReport> {
   const { store } = options
   const directories: DirectoryReport[] = []
+  const known = knownDirectories(data)
   for (const { directory, task } of stateDirectories(data, store)) {
     const report = await inTurns(verifyBase(data.disk, directory))
-    const findings = [...report.findings, ...verifyRecords(data, directory)].filter(
+    const forgotten = known.has(directory) ? [] : verifyKnown(data, directory)
+    const findings = [...report.findings, ...verifyRecords(data, directory), ...forgotten].filter(
       (each) => store === undefined || each.store === null || each.store === store,
     )
     directories.push({ ...report, findings, directory, task })
@@ -82,6 +85,39 @@ async function openAll(data: DataDir, store: string | undefined): Promise<Findin
   }
 }
 
+/** The state directories of all tasks that the log has ever known, of all lineages. */
+function knownDirectories(data: DataDir): ReadonlySet<string> {
+  const names = data.view.producers().map(({ producer }) => parseTaskProducer(producer))
+  return new Set(
+    names.flatMap((name) => (name === null ? [] : [`${data.path}/state/${taskStateName(name.lineage, name.task)}`])),
+  )
+}
+
+/** A task is in the log before its state is on the disk: if it is not, the journal has lost its end. */
+function verifyKnown(data: DataDir, directory: string): Finding[] {
+  let id: number
+  try {
+    id = readManifest(data.disk, directory)?.id ?? 0
+  } catch (error) {
+    // Told by `verifyBase`.
+    if (isTidemarkError(error)) return []
+    throw error
+  }
+  if (id === 0) return []
+  const what = `is of checkpoint ${id} of a task that the log does not know: its journal was cut short`
+  return [{ kind: 'damage', file: `${directory}/${MANIFEST_NAME}`, position: 0, store: null, what }]
+}
+
+/** Of the state directories those of the first lineage, then those of later ones. */
+function placesOfState({ disk, path }: DataDir): string[] {
+  const names = disk.list(`${path}/state`)
+  const later = names.filter((name) => name.startsWith('lineage-'))
+  return [
+    ...names.filter((name) => !later.includes(name)),
+    ...later.flatMap((lineage) => disk.list(`${path}/state/${lineage}`).map((name) => `${lineage}/${name}`)),
+  ]
+}
+
 /** Every directory with sorted files, with the task it belongs to. */
 function stateDirectories(
   data: DataDir,
@@ -90,7 +126,7 @@ function stateDirectories(
   const { disk, path } = data
   const tasks = new Map(data.tasks().map((info) => [data.stateDirectory(info.meta), info]))
   const found: { directory: string; task: number | null }[] = []
-  for (const name of disk.list(`${path}/state`)) {
+  for (const name of placesOfState(data)) {
     const directory = `${path}/state/${name}`
     const info = tasks.get(directory)
     if (store !== undefined && info?.meta.stores.some((each) => each.name === store) !== true) continue

@@ -8,6 +8,7 @@ import { isMarkedDamaged, isRestoreCutOff, markDamaged, restoreState } from '../
 import { TaskUploader, type UploadPart } from '../checkpoint/task-uploader.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
+import { isSyncFailure } from '../disk/os-error.ts'
 import { isTidemarkError, type TidemarkError } from '../errors/error.ts'
 import type { Plan } from '../dsl/plan.ts'
 import type { LogHost } from '../log/embedded/log-host.ts'
@@ -246,7 +247,7 @@ export class Uploads {
   #isFatal(error: unknown): boolean {
     // A container that crashed is started again: the next round asks it.
     if (isTidemarkError(error, 'ERR_RUN_ENDED') || isTidemarkError(error, 'ERR_CONTAINER_CRASHED')) return false
-    if (!isTidemarkError(error) || error.domain === 'internal') return true
+    if (!isTidemarkError(error) || error.domain === 'internal' || isSyncFailure(error)) return true
     const codes: readonly string[] = this.#lastAtMs === null ? [...FATAL, ...FATAL_AT_FIRST] : FATAL
     return codes.includes((error satisfies TidemarkError).code)
   }

@@ -144,6 +144,40 @@ test('C6: a crash after any operation of the disk leaves the old checkpoint or t
   }
 })
 
+test('C6: what the next process has opened after the end of one stays, though power is lost at any time from then on', () => {
+  const before = 3
+  const counting = prepared(before)
+  const start = counting.operations
+  writeTwo(openBaseOn(counting))
+  const total = counting.operations - start
+  for (let operations = 0; operations <= total; operations++) {
+    for (let later = 0; later < 4; later++) {
+      for (let seed = 0; seed < 6; seed++) {
+        const disk = prepared(before)
+        disk.stopAfter(operations)
+        try {
+          writeTwo(openBaseOn(disk))
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ERR_DISK_IO')
+        }
+        // Only the process has ended: all that it has written is there, durable or not.
+        disk.restart()
+        disk.stopAfter(later === 3 ? Number.POSITIVE_INFINITY : later)
+        let opened: number | null = null
+        try {
+          // What its owner has opened, the log is told of, and may forget.
+          opened = openBaseOn(disk).id
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ERR_DISK_IO')
+        }
+        disk.crash({ seed })
+        const allowed = [3, 4, 5].filter((id) => opened === null || id >= opened)
+        expectRecovered(disk, allowed, `${operations} operations, then ${later}, seed ${seed}`)
+      }
+    }
+  }
+})
+
 test('C6: a process that ends at any step of a write leaves the old checkpoint or the new', () => {
   const big = (id: number): Change[] =>
     Array.from({ length: 3000 }, (_, i) => ({ key: key(`k${i}`), value: key(`${id} of ${i}`) }))

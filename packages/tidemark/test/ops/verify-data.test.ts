@@ -164,3 +164,21 @@ test('damage in the record of a retained checkpoint is named, wherever it is', a
     flip(data, path, at)
   }
 })
+
+test('state of later lineages is verified too, and state of a task that the log does not know is damage', async () => {
+  const data = filled()
+  const { disk } = data
+  const [from, to] = [`${DIRECTORY}/state/0`, `${DIRECTORY}/state/lineage-2/0`]
+  disk.makeDirectory(to)
+  for (const name of ['MANIFEST', '0000000001.sorted']) disk.link(`${from}/${name}`, `${to}/${name}`)
+  const report = await verify(data)
+  assert.deepEqual(
+    report.directories.map(({ directory }) => directory.slice(DIRECTORY.length)),
+    ['/state/0', '/state/1', '/state/lineage-2/0'],
+  )
+  const found = report.directories.flatMap(({ findings }) => findings)
+  assert.deepEqual(
+    found.map(({ file, what }) => [file, /of a task that the log does not know/.test(what)]),
+    [[`${to}/MANIFEST`, true]],
+  )
+})
