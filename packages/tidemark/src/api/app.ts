@@ -118,7 +118,8 @@ export interface RunOptions {
   readonly drainTimeoutMs?: number
   /**
    * Checks that each key put into a store belongs to the task that puts it (ERR_STORE_PARTITION). It costs about as much
-   * as the put. Default false; `tidemark dev` and `testJob` do it.
+   * as the put. And warns of iterators that were dropped without being closed, which makes each several times as costly.
+   * Default false; `tidemark dev` and `testJob` do it.
    */
   readonly development?: boolean
   readonly onWarning?: (line: string) => void

@@ -107,7 +107,7 @@ async function openState<K, V>(options: OpenStoreOptions<K, V>, spec: StoreSpec,
       ...(record === null ? {} : { clock: clockOf(record) }),
       ...(recentMaxBytes === undefined ? {} : { flushThresholdBytes: recentMaxBytes }),
       ...(maxValueBytes === undefined ? {} : { limits: { maxValueBytes } }),
-      ...(onWarning === undefined ? {} : { onWarning }),
+      ...(onWarning === undefined || options.development !== true ? {} : { onWarning }),
     })
     // Last: a claim says what the store is now, and a store that cannot be opened as that must stay what it was.
     return { state, producer: await host.claim(name, metaOf(spec, engine)), lastDeltaId: record?.lastDeltaId ?? 0 }

@@ -22,7 +22,9 @@ export interface OpenStoreOptions<K, V> {
   readonly recentMaxBytes?: number
   /** Largest value, encoded, bytes (default 16 MiB). */
   readonly maxValueBytes?: number
-  /** Told about iterators that were not closed, and about files that could not be written. */
+  /** Tells `onWarning` about iterators that were dropped without being closed, which makes each several times as costly. */
+  readonly development?: boolean
+  /** Told about files that could not be written. */
   readonly onWarning?: (line: string) => void
 }
 

@@ -97,7 +97,7 @@ export function openTask(environment: TaskEnvironment, grant: TaskGrant, base: B
       cache: environment.cache,
       flushThresholdBytes: settings.recentMaxBytes,
       limits: { maxValueBytes: settings.maxValueBytes },
-      onWarning: (line) => environment.log('warn', line),
+      ...(settings.development ? { onWarning: (line: string) => environment.log('warn', line) } : {}),
     })
     retainer = openRetainer(environment, grant, directory, base)
   } catch (error) {
