@@ -1,3 +1,5 @@
+import { TidemarkError } from '../errors/error.ts'
+import { showValue } from '../serde/hex.ts'
 import { KeyEncoder } from './key-encoder.ts'
 import { type KeyValueEntry, KeyValueStore, type RangeOptions } from './kv-store.ts'
 import type { StoreIterator } from './store-iterator.ts'
@@ -38,10 +40,18 @@ export class CounterStore<K, N extends number | bigint> implements CounterReader
 
   /** Adds (1 by default) and returns the new count. ERR_SERDE when the serde cannot hold it: the count stays as it was. */
   add(key: K, by?: N): N {
+    if (by !== undefined && typeof by !== typeof this.#zero) throw this.#otherNumber(by)
     const before = this.#store.get(key) ?? this.#zero
     const after = (typeof before === 'bigint' ? before + ((by as bigint) ?? 1n) : before + ((by as number) ?? 1)) as N
     this.#store.put(key, after)
     return after
+  }
+
+  #otherNumber(by: unknown): TidemarkError {
+    const wanted = typeof this.#zero === 'bigint' ? 'a bigint, as 1n' : 'a number'
+    return new TidemarkError('ERR_SERDE', `store ${this.name}: ${showValue(by)} cannot be added, but only ${wanted}`, {
+      details: { store: this.name },
+    })
   }
 
   /** Back to 0; the entry goes. */

@@ -119,6 +119,9 @@ test('counters say what their serde cannot hold, and stay as they were', () => {
   const big = new CounterStore<string, bigint>(rawOf(counter('c', { key: string(), value: int64() })))
   assert.equal(big.get('a'), 0n)
   assert.equal(big.add('a'), 1n)
+  assert.throws(() => big.add('a', 1 as never), code('ERR_SERDE'))
+  assert.throws(() => small.add('a', 1n as never), code('ERR_SERDE'))
+  assert.deepEqual([big.get('a'), small.get('a')], [1n, 2])
   assert.throws(() => counter('c', { key: string(), value: float64() }), code('ERR_OPTION'))
 })
 
