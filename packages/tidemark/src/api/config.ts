@@ -46,6 +46,8 @@ export interface TidemarkConfig {
     readonly cacheSize?: string | number
     /** Committed changes that a task holds in memory before it writes a file. Default 16MiB. */
     readonly flushSize?: string | number
+    /** The largest value of a store, up to 256MiB, on every engine. Default 16MiB. */
+    readonly maxValueSize?: string | number
     /** What merges may write per second, all tasks together; `none`: no limit. Default 128MiB. */
     readonly mergeRate?: string | number
   }

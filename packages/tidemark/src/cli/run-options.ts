@@ -27,6 +27,7 @@ export function runOptions(settings: Settings): RunOptions {
     ...(settings.stateBlockBytes === null ? {} : { blockBytes: settings.stateBlockBytes }),
     cacheBytes: settings.stateCacheBytes,
     recentMaxBytes: settings.stateFlushBytes,
+    maxValueBytes: settings.stateMaxValueBytes,
     compactionBytesPerSecond: settings.stateMergeBytesPerSecond,
     onError: settings.onError,
     maxRestarts: settings.maxRestarts,

@@ -14,6 +14,7 @@ export interface StateSettings {
   readonly stateBlockBytes: number | null
   readonly stateCacheBytes: number
   readonly stateFlushBytes: number
+  readonly stateMaxValueBytes: number
   /** 0: no limit. */
   readonly stateMergeBytesPerSecond: number
 }
@@ -74,6 +75,16 @@ export const STATE_SETTINGS: readonly SettingSpec[] = [
     about: 'committed changes that a task holds in memory before it writes a file',
     fallback: 16 * MIB,
     ...size(1, GIB),
+  },
+  {
+    key: 'stateMaxValueBytes',
+    name: 'state.maxValueSize',
+    variable: 'TIDEMARK_STATE_MAX_VALUE_SIZE',
+    flag: '--state-max-value-size',
+    argument: '<size>',
+    about: 'the largest value of a store; a larger one is ERR_VALUE_TOO_LARGE at its put',
+    fallback: 16 * MIB,
+    ...size(1, 256 * MIB),
   },
   {
     key: 'stateMergeBytesPerSecond',

@@ -53,6 +53,7 @@ test('defaults', async () => {
     stateBlockBytes: null,
     stateCacheBytes: 128 * 1024 ** 2,
     stateFlushBytes: 16 * 1024 ** 2,
+    stateMaxValueBytes: 16 * 1024 ** 2,
     stateMergeBytesPerSecond: 128 * 1024 ** 2,
   })
 })
@@ -89,13 +90,19 @@ test('sizes and compression come from file, variables and flags, and reach the r
     `{ state: { compression: { stores: { pages: 'zstd' }, other: 'none' }, blockSize: '8KiB', cacheSize: 1048576 } }`,
   )
   const environment = { TIDEMARK_STATE_CACHE_SIZE: '32 MiB', TIDEMARK_STATE_FLUSH_SIZE: '4mib' }
-  const flags = { stateMergeBytesPerSecond: 'none', checkpointMaxJournalBytes: '2GiB', checkpointTo: 'file:///c' }
+  const flags = {
+    stateMergeBytesPerSecond: 'none',
+    checkpointMaxJournalBytes: '2GiB',
+    checkpointTo: 'file:///c',
+    stateMaxValueBytes: '32MiB',
+  }
   const resolved = await resolve(cwd, environment, flags)
   const { container, compactionBytesPerSecond, uploads } = runSettings(runOptions(resolved.settings), { containers: 1 })
   assert.deepEqual(container.compression, { stores: { pages: 'zstd' }, other: 'none' })
   assert.equal(container.blockBytes, 8192)
   assert.equal(container.cacheBytes, 32 * 1024 ** 2)
   assert.equal(container.recentMaxBytes, 4 * 1024 ** 2)
+  assert.equal(container.maxValueBytes, 32 * 1024 ** 2)
   assert.equal(compactionBytesPerSecond, 0)
   assert.equal(uploads?.maxJournalBytes, 2 * 1024 ** 3)
   const shown = Object.fromEntries(resolved.rows.map(({ spec, value }) => [spec.name, spec.show(value)]))
