@@ -13,9 +13,10 @@ import type { Distribution } from '../ops/bench-store/run-workload.ts'
 import { type Workload, WORKLOADS } from '../ops/bench-store/workloads.ts'
 import { seededRandom } from '../hash/seeded-random.ts'
 import type { CliContext, Options } from './context.ts'
-import { countFlag, durationFlag, textFlag } from './flag-values.ts'
+import { countFlag, durationFlag, sizeFlag, textFlag } from './flag-values.ts'
 import { formatBytes, formatCount } from './format.ts'
 import { cut } from './table.ts'
+import { WorkLine } from './work-line.ts'
 
 /** `tidemark bench store`: one engine after the other, each result as it comes. */
 export async function benchStoreCommand(options: Options, context: CliContext): Promise<void> {
@@ -26,7 +27,8 @@ export async function benchStoreCommand(options: Options, context: CliContext): 
   const compaction = new CompactionHost({ bytesPerSecond: 0 })
   const compactor = new ThreadCompactor(compaction.port(), (error) => terminal.note(error.message))
   const seed = countFlag(options, 'seed', '--seed', 0) ?? 1
-  const report = new Report(context, options['json'] === true)
+  const line = new WorkLine(terminal)
+  const report = new Report(context, options['json'] === true, line)
   try {
     for (const engine of engines) {
       const run: StoreBenchOptions = {
@@ -40,6 +42,7 @@ export async function benchStoreCommand(options: Options, context: CliContext): 
         workloads,
         distribution: distributionOf(options),
         dropPageCache,
+        onWork: (workload, done, of) => line.show(() => progressText(engine, workload, done, of)),
       }
       try {
         for await (const result of benchStore(run)) await report.result(result)
@@ -47,6 +50,8 @@ export async function benchStoreCommand(options: Options, context: CliContext): 
         // Asked for by name: an error. Left out otherwise, and said so.
         if (textFlag(options, 'engines') !== undefined || !isTidemarkError(error, 'ERR_ENGINE_MISSING')) throw error
         terminal.note(`${engine} is left out: ${error.message}`)
+      } finally {
+        line.done()
       }
       rmSync(join(directory, engine), { recursive: true, force: true })
     }
@@ -61,16 +66,25 @@ export async function benchStoreCommand(options: Options, context: CliContext): 
 class Report {
   readonly #context: CliContext
   readonly #json: boolean
+  readonly #line: WorkLine
   #titled = false
   #warm = false
 
-  constructor(context: CliContext, json: boolean) {
+  constructor(context: CliContext, json: boolean, line: WorkLine) {
     this.#context = context
     this.#json = json
+    this.#line = line
   }
 
-  async result({ engine, workload, keys, opsPerSecond, p99Us, state, cold }: StoreBenchResult): Promise<void> {
+  async result(result: StoreBenchResult): Promise<void> {
+    const { engine, workload, keys, opsPerSecond, p99Us, state, cold, cutOff } = result
     const { terminal } = this.#context
+    this.#line.done()
+    if (cutOff) {
+      terminal.note(
+        `${engine}: the load was ended by --load-limit at ${formatCount(keys)} keys; its other workloads are left out`,
+      )
+    }
     if (!cold && !this.#warm) {
       this.#warm = true
       terminal.note('get-cold: only root may empty the page cache of the system, so files may be read from memory')
@@ -83,6 +97,11 @@ class Report {
     const size = formatBytes(state.baseBytes)
     await terminal.print(row(engine, workload, formatCount(keys), formatCount(opsPerSecond), `${p99Us} us`, size))
   }
+}
+
+function progressText(engine: string, workload: string, done: number, of: number | null): string {
+  const part = of === null ? '' : ` of ${formatCount(of)}, ${Math.floor((done * 100) / of)}%`
+  return `${engine} ${workload}: ${formatCount(done)} operations${part}`
 }
 
 function row(engine: string, workload: string, ...numbers: string[]): string {
@@ -121,7 +140,7 @@ function distributionOf(options: Options): Distribution {
 
 type Numbers = Pick<
   StoreBenchOptions,
-  'keys' | 'valueBytes' | 'commitEvery' | 'cacheBytes' | 'valueCacheBytes' | 'durationMs'
+  'keys' | 'valueBytes' | 'commitEvery' | 'cacheBytes' | 'valueCacheBytes' | 'flushBytes' | 'durationMs' | 'loadLimitMs'
 >
 
 function numbersOf(options: Options): Numbers {
@@ -130,8 +149,10 @@ function numbersOf(options: Options): Numbers {
     keys: countFlag(options, 'keys', '--keys', 100) ?? 1_000_000,
     valueBytes: countFlag(options, 'valueBytes', '--value-bytes', 1) ?? 100,
     commitEvery: countFlag(options, 'commitEvery', '--commit-every', 1) ?? 10_000,
-    cacheBytes: countFlag(options, 'cache', '--cache', 0) ?? 64 * 1024 * 1024,
-    valueCacheBytes: countFlag(options, 'valueCache', '--value-cache', 65_536) ?? 65_536,
+    cacheBytes: sizeFlag(options, 'cache', '--cache', 0) ?? 64 * 1024 * 1024,
+    valueCacheBytes: sizeFlag(options, 'valueCache', '--value-cache', 65_536) ?? 65_536,
+    flushBytes: sizeFlag(options, 'flushSize', '--flush-size', 1) ?? 16 * 1024 * 1024,
+    loadLimitMs: durationFlag(options, 'loadLimit', '--load-limit') ?? 600_000,
     durationMs: durationFlag(options, 'duration', '--duration') ?? 5000,
   }
 }

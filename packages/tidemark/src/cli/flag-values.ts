@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from '../api/duration.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { Options } from './context.ts'
+import { parseSize, showSize } from './size-text.ts'
 
 /** A flag's text, or undefined when it was not given. */
 export function textFlag(options: Options, name: string): string | undefined {
@@ -45,4 +46,16 @@ export function countFlag(options: Options, name: string, flag: string, lowest: 
   const value = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= lowest) return value
   throw new TidemarkError('ERR_USAGE', `${flag} takes a whole number of ${lowest} or more, not "${text}"`)
+}
+
+/** A size in bytes of `lowest` or more, or undefined when the flag was not given; ERR_USAGE for anything else. */
+export function sizeFlag(options: Options, name: string, flag: string, lowest: number): number | undefined {
+  const text = textFlag(options, name)
+  if (text === undefined) return undefined
+  const value = parseSize(text)
+  if (value !== undefined && value >= lowest) return value
+  throw new TidemarkError(
+    'ERR_USAGE',
+    `${flag} takes a size of ${showSize(lowest)} or more, such as 512KiB or 64MiB, or a number of bytes, not "${text}"`,
+  )
 }

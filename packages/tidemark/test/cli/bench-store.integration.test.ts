@@ -43,6 +43,26 @@ test('without --json it is a table; some workloads only; skewed', async () => {
   )
 })
 
+test('a load that takes too long is told as far as it came, the other workloads of the engine are left out', async () => {
+  const some = ['--keys', '3000000', '--load-limit', '300ms', '--workloads', 'get-hot', '--engines', 'lsm,memory']
+  const { exit, out, error } = await tidemark(['bench', 'store', ...SMALL.slice(2), ...some, '--json'])
+  assert.equal(exit, 0, error)
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { engine: string; workload: string; keys: number })
+  assert.deepEqual(
+    lines.map(({ engine, workload }) => `${engine} ${workload}`),
+    ['lsm put', 'memory put'],
+  )
+  for (const { engine, keys } of lines) {
+    assert.ok(keys > 0 && keys < 3_000_000, String(keys))
+    const shown = keys.toLocaleString('en-US')
+    assert.ok(error.includes(`${engine}: the load was ended by --load-limit at ${shown} keys; its other`), error)
+  }
+  assert.deepEqual(readdirSync(DIRECTORY), [])
+})
+
 test('unknown engines, workloads and numbers are errors with the nearest name (ERR_ENGINE_UNKNOWN, ERR_USAGE)', async () => {
   const engine = await tidemark(['bench', 'store', '--engines', 'rockdb', '--json'])
   assert.equal(errorOf(engine).code, 'ERR_ENGINE_UNKNOWN')
@@ -53,6 +73,8 @@ test('unknown engines, workloads and numbers are errors with the nearest name (E
     ['--keys', '5'],
     ['--distribution', 'normal'],
     ['--duration', 'soon'],
+    ['--cache', '64MB'],
+    ['--flush-size', '0'],
   ]) {
     assert.equal(errorOf(await tidemark(['bench', 'store', ...flag, '--json'])).code, 'ERR_USAGE', flag.join(' '))
   }

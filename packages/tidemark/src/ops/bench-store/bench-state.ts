@@ -19,6 +19,8 @@ export interface BenchStateOptions {
   readonly cacheBytes: number
   /** Of decoded values above the engine: the smaller it is, the more the engine shows. */
   readonly valueCacheBytes: number
+  /** Changes that are held in memory before they go to the engine. */
+  readonly flushBytes: number
   readonly compactor: Compactor
 }
 
@@ -97,7 +99,7 @@ export class BenchState {
 
 /** Opens the state in a directory, with all caches empty. Errors as `openEngine`. */
 export async function openBenchState(options: BenchStateOptions): Promise<BenchState> {
-  const { disk, clock, directory, engine, cacheBytes, valueCacheBytes, compactor } = options
+  const { disk, clock, directory, engine, cacheBytes, valueCacheBytes, flushBytes, compactor } = options
   disk.makeDirectory(directory)
   const cache = new BlockCache({ capacityBytes: cacheBytes })
   const base = await openEngine(engine, { disk, directory: `${directory}/state`, cache, cacheBytes, clock, compactor })
@@ -109,6 +111,7 @@ export async function openBenchState(options: BenchStateOptions): Promise<BenchS
       deltas: [],
       id: base.id,
       cache: new CacheBudget(valueCacheBytes),
+      flushThresholdBytes: flushBytes,
       nowMs: () => clock.monotonicMs(),
     })
     return new BenchState(state, disk.open(`${directory}/journal`, 'create'), clock)

@@ -18,6 +18,10 @@ export interface WorkloadOptions {
   readonly durationMs: number
   /** Writes to a commit. */
   readonly commitEvery: number
+  /** The put workload ends after this too, with the keys that it has put by then. */
+  readonly loadLimitMs: number
+  /** Told of operations that are done, of how many; null when time is the bound. */
+  readonly onProgress?: ((done: number, of: number | null) => void) | undefined
 }
 
 export interface Measured {
@@ -60,17 +64,18 @@ export class WorkloadRun {
 
   /** Runs it to its end. The writes of `put` are in the engine then; those of the others are committed. */
   async run(): Promise<Measured> {
-    const { clock, keys, durationMs } = this.#options
+    const { clock, keys, durationMs, loadLimitMs, onProgress } = this.#options
     const bound = this.#workload === 'put' || this.#workload === 'get-cold' ? keys : Number.POSITIVE_INFINITY
     if (this.#workload === 'get-hot') this.#batch(Math.min(keys, HOT_KEYS) * 4, new Latency())
     const latency = new Latency()
     const startMs = clock.monotonicMs()
-    const untilMs = this.#workload === 'put' ? Number.POSITIVE_INFINITY : startMs + durationMs
+    const untilMs = startMs + (this.#workload === 'put' ? loadLimitMs : durationMs)
     let operations = 0
     while (operations < bound && clock.monotonicMs() < untilMs) {
       const count = Math.min(BATCH, bound - operations)
       this.#batch(count, latency)
       operations += count
+      onProgress?.(operations, bound === Number.POSITIVE_INFINITY ? null : bound)
       if (this.#writes < this.#options.commitEvery) continue
       this.#writes = 0
       await this.#state.commit()

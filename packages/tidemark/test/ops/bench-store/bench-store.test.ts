@@ -28,6 +28,8 @@ function options(disk: MemDisk): Omit<StoreBenchOptions, 'workloads'> {
     commitEvery: 500,
     cacheBytes: 1 << 20,
     valueCacheBytes: 65_536,
+    flushBytes: 1024 * 1024,
+    loadLimitMs: 600_000,
     dropPageCache: () => false,
   }
 }
