@@ -34,8 +34,7 @@ export async function showStateStats(options: Options, context: CliContext): Pro
     await terminal.print('')
   }
   await terminal.print(renderTable(taskColumns(), taskCells(stats), layout).join('\n'))
-  if (live === null)
-    terminal.note('the job does not run: what its reads, caches and merges do is known only while it does')
+  if (live === null) terminal.note('the job does not run: its reads, caches and merges are known only then')
   else
     for (const table of liveTables(live))
       await terminal.print(`\n${renderTable(table.columns, table.cells, layout).join('\n')}`)

@@ -44,7 +44,7 @@ export interface TaskStats {
   readonly recentBytes: number
   /** Live bytes of all stores; null when one of them is kept by an engine that does not tell. */
   readonly liveBytes: number | null
-  /** Bytes of all files, with indexes and filters, for each live byte. */
+  /** Bytes of all files, with indexes and filters, for each live byte; null when another engine keeps a store. */
   readonly spaceAmplification: number | null
   /** Bytes of files that only retained checkpoints keep. */
   readonly retainedBytes: number
@@ -192,6 +192,8 @@ function* countEntries(base: Base, store: string, counting: Counting): Generator
 
 function taskStats(data: DataDir, { info, state, live, places }: MeasuredTask): TaskStats {
   const { recentBytes, base } = state.statistics()
+  // Other engines have bytes in journals and memory that they do not count.
+  const allInFiles = info.meta.stores.every(({ name }) => isInFiles(places, name))
   const known = info.meta.stores.every(({ name }) => live.has(name) || isInFiles(places, name))
   const liveBytes = known ? [...live.values()].reduce((sum, share) => sum + share.liveBytes, 0) : null
   return {
@@ -200,7 +202,7 @@ function taskStats(data: DataDir, { info, state, live, places }: MeasuredTask): 
     flushedId: state.flushedId,
     recentBytes,
     liveBytes,
-    spaceAmplification: liveBytes === null ? null : ratio(base.bytes, liveBytes),
+    spaceAmplification: liveBytes === null || !allInFiles ? null : ratio(base.bytes, liveBytes),
     retainedBytes: retainedBytes(data, info.meta.task),
     base,
   }

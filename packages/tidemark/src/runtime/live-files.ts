@@ -47,10 +47,10 @@ export class LiveFiles {
 
   /** Metrics with what is live. ERR_STATE_CORRUPT. */
   async added({ tasks, memory }: StateMetrics): Promise<StateMetrics> {
-    const shares = await Promise.all(
-      tasks.map(({ task, entries }) => (entries === 0 ? new Map() : this.#sharesOf(task))),
+    const live = await Promise.all(
+      tasks.map(async (task) => withLive(task, task.entries === 0 ? new Map() : await this.#sharesOf(task.task))),
     )
-    return { tasks: tasks.map((task, i) => withLive(task, shares[i] ?? null)), memory }
+    return { tasks: live, memory }
   }
 
   #sharesOf(task: number): Promise<ReadonlyMap<string, LiveShare> | null> {

@@ -17,7 +17,9 @@ export function addCheckpoint(program: Command, context: CliContext): void {
     notes: `
 With --json one object a line: for each task {"task","id","atMs","positions",...}, then for each retained checkpoint and
 task {"checkpoint","kind","task","id","atMs","files","bytes","entries","ownBytes","commits","changedBytes","addedFiles",
-"addedBytes","addedEntries"}, then for each one at checkpoint.to {"where","task","id","epoch","atMs","files","bytes"}. Added is what its files have that the one before had not; own is what deleting it frees.
+"addedBytes","addedEntries"}, then for each one at checkpoint.to {"where","task","id","epoch","atMs","files","bytes"}.
+Own is what deleting it frees. Changes are commits and bytes of changes since the one above it (of the first: since the job
+began); added is what its files have that the one above had not.
 ${NAMES_NOTE}`,
     run: async (options) => {
       const { listCheckpoints } = await import('../checkpoint-list.ts')
