@@ -12,6 +12,8 @@ export type {
   RunOptions,
   SavepointInfo,
   SavepointOptions,
+  RestoreStatus,
+  UploadRound,
   UploadStatus,
 } from './api/app.ts'
 export type { CollectionReader, StoreEntry, StoreMoment, StoreReader, Summary } from './api/app.ts'

@@ -123,6 +123,36 @@ export interface RunOptions {
    */
   readonly development?: boolean
   readonly onWarning?: (line: string) => void
+  /**
+   * Told while `run` restores state, or starts from a savepoint, for each piece of some MiB. Without it a line goes to
+   * `onWarning` every five seconds.
+   */
+  readonly onRestore?: (status: RestoreStatus) => void
+}
+
+/** How far state is that is put into the data directory before a run starts: restored, or from a savepoint. */
+export interface RestoreStatus {
+  /** Where it comes from: `checkpoint.to`, or the savepoint. */
+  readonly from: string
+  /** Tasks that need it, and those of them that have all of their files. */
+  readonly tasks: number
+  readonly tasksDone: number
+  /** Bytes that are here, those of an attempt before that was cut off among them. */
+  readonly doneBytes: number
+  readonly totalBytes: number
+  /** Of this attempt so far, all tasks together. */
+  readonly bytesPerSecond: number
+  /** At that rate, ms; null before the first bytes. */
+  readonly remainingMs: number | null
+}
+
+/** How far an upload is that is under way. */
+export interface UploadRound {
+  /** Of the files that the place has not got yet. */
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  readonly remainingMs: number | null
 }
 
 /** How uploads of checkpoints are getting on. */
@@ -136,6 +166,8 @@ export interface UploadStatus {
   readonly bytes: number
   /** Attempts that failed since the last that did not. */
   readonly failures: number
+  /** The upload under way; null between two. */
+  readonly round: UploadRound | null
 }
 
 /** How a run is getting on; cheap to ask for. */
@@ -163,6 +195,8 @@ export interface Progress {
   readonly phase: 'starting' | 'restoring' | 'running' | 'draining' | 'ended'
   /** Null without `checkpoint.to`. */
   readonly uploads: UploadStatus | null
+  /** What was restored before this run started; null when nothing had to be. */
+  readonly restore: RestoreStatus | null
 }
 
 /** What a run did; `--json` prints it. Seconds count from the first record to the last commit. */

@@ -122,10 +122,10 @@ export class FileObjects implements ObjectStore {
     }
   }
 
-  async fetch(name: string, path: string): Promise<void> {
+  async fetch(name: string, path: string, onBytes: (bytes: number) => void = () => {}): Promise<void> {
     const from = `${this.where}/${name}`
-    if (this.#link) await linkOrCopy(this.#disk, from, path, this.#pause)
-    else await copyFile(this.#disk, from, this.#disk, path, this.#pause)
+    if (!this.#link) await copyFile(this.#disk, from, this.#disk, path, this.#pause, onBytes)
+    else if ((await linkOrCopy(this.#disk, from, path, this.#pause, onBytes)) === null) onBytes(this.#disk.size(path))
   }
 
   size(name: string): Promise<number | null> {
@@ -186,6 +186,7 @@ export async function linkOrCopy(
   from: string,
   to: string,
   pause: () => Promise<void>,
+  onBytes: (bytes: number) => void = () => {},
 ): Promise<number | null> {
   if (disk.exists(to)) disk.remove(to)
   try {
@@ -195,7 +196,7 @@ export async function linkOrCopy(
     // Another file system, or one without links: the system's word for it differs, so anything but these two is copied.
     if (isTidemarkError(error, 'ERR_FILE_NOT_FOUND') || isTidemarkError(error, 'ERR_DISK_FULL')) throw error
   }
-  return copyFile(disk, from, disk, to, pause)
+  return copyFile(disk, from, disk, to, pause, onBytes)
 }
 
 /** Copies a file piece by piece, and makes the copy durable but for its name; the CRC-32 of what was copied. */
@@ -205,6 +206,7 @@ async function copyFile(
   toDisk: Disk,
   to: string,
   pause: () => Promise<void>,
+  onBytes: (bytes: number) => void = () => {},
 ): Promise<number> {
   const source = fromDisk.open(from, 'read')
   try {
@@ -222,6 +224,7 @@ async function copyFile(
         checksum = crc32(bytes, checksum)
         target.write(bytes, at)
         at += count
+        onBytes(count)
         await pause()
       }
       await target.syncLater()

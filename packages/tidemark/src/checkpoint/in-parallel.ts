@@ -1,7 +1,14 @@
 const LANES = 16
 
-/** Does the work for each item, some at a time; results in order of the items. Rejects with the first error. */
-export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+/**
+ * Does the work for each item, some at a time; results in order of the items. Rejects with the first error, once nothing is
+ * under way any more.
+ */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+  lanes: number = LANES,
+): Promise<R[]> {
   const results = Array.from<R>({ length: items.length })
   const waiting = items.entries()
   let failed = false
@@ -16,6 +23,7 @@ export async function inParallel<T, R>(items: readonly T[], work: (item: T) => P
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(LANES, items.length) }, lane))
+  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(lanes, items.length) }, lane))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   return results
 }

@@ -72,6 +72,8 @@ export interface RestoreProgress {
   readonly id: number
   /** Bytes that are in the target, those of an earlier attempt among them. */
   readonly doneBytes: number
+  /** Those of them that this attempt has loaded. */
+  readonly loadedBytes: number
   readonly totalBytes: number
   /** Of this attempt, so far. */
   readonly bytesPerSecond: number

@@ -35,8 +35,11 @@ export interface ObjectStore {
   get(name: string): Promise<Uint8Array | null>
   /** Exactly `length` bytes from `start`, fewer at the end; null when there is no such object. */
   getRange(name: string, start: number, length: number): Promise<Uint8Array | null>
-  /** Puts an object into a new file of the store's disk, durably but for its name. ERR_FILE_NOT_FOUND when there is none. */
-  fetch(name: string, path: string): Promise<void>
+  /**
+   * Puts an object into a new file of the store's disk, durably but for its name; tells of bytes as they come.
+   * ERR_FILE_NOT_FOUND when there is none.
+   */
+  fetch(name: string, path: string, onBytes?: (bytes: number) => void): Promise<void>
   /** Size in bytes; null when there is none. */
   size(name: string): Promise<number | null>
   /** Names that start with a prefix, sorted. The prefix ends with `/` or names objects of one folder only. */

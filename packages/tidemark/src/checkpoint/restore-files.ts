@@ -176,6 +176,7 @@ class FileLoader {
       task,
       id: entry.id,
       doneBytes: this.#doneBytes,
+      loadedBytes: this.#loadedBytes,
       totalBytes: this.#totalBytes,
       bytesPerSecond,
       remainingMs: bytesPerSecond > 0 ? (missing * 1000) / bytesPerSecond : null,

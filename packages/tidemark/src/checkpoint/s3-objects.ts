@@ -239,7 +239,7 @@ export class S3Objects implements ObjectStore {
     })
   }
 
-  async fetch(name: string, path: string): Promise<void> {
+  async fetch(name: string, path: string, onBytes: (bytes: number) => void = () => {}): Promise<void> {
     const sizeBytes = await this.size(name)
     if (sizeBytes === null) throw new TidemarkError('ERR_FILE_NOT_FOUND', `there is no ${this.where}/${name}`)
     const file = this.#options.disk.open(path, 'create')
@@ -252,6 +252,7 @@ export class S3Objects implements ObjectStore {
         }
         file.write(bytes, at)
         at += bytes.length
+        onBytes(bytes.length)
       }
       await file.syncLater()
     } finally {

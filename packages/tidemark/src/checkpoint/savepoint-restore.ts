@@ -11,6 +11,7 @@ export const RESTORE_FAILPOINTS = [
   'restore-before-pending',
   'restore-after-pending',
   'restore-after-streams',
+  'restore-after-file',
   'restore-after-batch',
   'restore-after-files',
   'restore-after-task',

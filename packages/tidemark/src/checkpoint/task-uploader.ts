@@ -1,4 +1,5 @@
 import type { Disk } from '../disk/disk.ts'
+import { tellingReads } from '../disk/telling-reads.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { corrupt } from '../lsm/format.ts'
 import { decodeManifest, encodeManifest, type FileEntry, type Manifest } from '../lsm/manifest.ts'
@@ -16,6 +17,12 @@ export interface UploadPart {
   readonly id: number
   readonly record: CheckpointRecord
   readonly manifest: Manifest
+}
+
+/** How far the upload of a task is, in bytes of the files that the manager has not got. */
+export interface UploadProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
 }
 
 export interface UploadDone {
@@ -120,7 +127,7 @@ export class TaskUploader {
    * tried again with the same checkpoint or a later one; ERR_CHECKPOINT_FENCED: never, there is another owner.
    * ERR_STATE_CORRUPT: a file here is damaged; it is not uploaded.
    */
-  async upload(part: UploadPart): Promise<UploadDone> {
+  async upload(part: UploadPart, onProgress: (progress: UploadProgress) => void = () => {}): Promise<UploadDone> {
     const { manager, task } = this.#options
     await this.claim(part.id)
     if (!this.#certain) this.#learn((await manager.list(task))[0] ?? null)
@@ -128,13 +135,21 @@ export class TaskUploader {
     const files: CheckpointFile[] = []
     let count = 0
     let bytes = 0
+    const missing = part.manifest.files.filter((entry) => !this.#known.has(contentKey(entry)))
+    const totalBytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    onProgress({ doneBytes: 0, totalBytes })
     for (const entry of part.manifest.files) {
       let file = this.#known.get(contentKey(entry))
       if (file === undefined) {
-        file = await this.#uploadFile(entry)
+        let doneBytes = bytes
+        file = await this.#uploadFile(entry, (read) => {
+          doneBytes += read
+          onProgress({ doneBytes, totalBytes })
+        })
         this.#known.set(contentKey(entry), file)
         count++
         bytes += entry.sizeBytes
+        onProgress({ doneBytes: bytes, totalBytes })
       }
       // The same content may have been under another name.
       files.push({ ...file, as: entry.name })
@@ -154,7 +169,7 @@ export class TaskUploader {
     return { id: part.id, files: count, bytes }
   }
 
-  async #uploadFile(entry: FileEntry): Promise<CheckpointFile> {
+  async #uploadFile(entry: FileEntry, onRead: (bytes: number) => void): Promise<CheckpointFile> {
     const { manager, task, disk, directory, pause } = this.#options
     const path = `${directory}/${entry.name}`
     const verification = verifyFile(disk, path, entry)
@@ -165,7 +180,7 @@ export class TaskUploader {
     }
     const [finding] = step.value.findings
     if (finding !== undefined) throw corrupt(path, finding.position, finding.what)
-    return manager.writeFile(task, this.#epoch, { disk, path, as: entry.name })
+    return manager.writeFile(task, this.#epoch, { disk: tellingReads(disk, onRead), path, as: entry.name })
   }
 
   /** Deletes what the policy does not keep, and what fenced owners left, when it is time for it. */

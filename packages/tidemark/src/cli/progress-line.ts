@@ -1,4 +1,5 @@
 import type { Progress } from '../api/app.ts'
+import { partText } from '../runtime/restore-log.ts'
 import { formatCount, formatShort, formatSpan } from './format.ts'
 import { cut } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -7,6 +8,8 @@ const REWRITE_MS = 200
 const PLAIN_MS = 5000
 /** The run measures its rate over spans of some seconds; until the first is over, it says 0. */
 const FIRST_RATE_MS = 4000
+/** Smaller uploads are over before anybody reads of them. */
+const TOLD_UPLOAD_BYTES = 16 * 1024 * 1024
 const STARTING: readonly Progress['phase'][] = ['starting', 'restoring']
 
 /** The line of a run's progress; lag is how many records of streams are not processed yet. */
@@ -17,8 +20,10 @@ export function progressText(progress: Progress, elapsedMs: number): string {
     `${formatShort(rate(progress, elapsedMs))}/s`,
     // Before the tasks know where they stand, all that the streams hold would count.
     ...(STARTING.includes(progress.phase) ? [] : [`lag ${formatCount(progress.lag)}`]),
-    checkpointText(progress),
   ]
+  const upload = progress.uploads?.round ?? null
+  if (upload !== null && upload.totalBytes >= TOLD_UPLOAD_BYTES) parts.push(`uploading ${partText(upload)}`)
+  parts.push(checkpointText(progress))
   if (progress.restarts > 0) parts.push(`restarts ${progress.restarts}`)
   if (progress.dropped > 0) parts.push(`dropped ${formatCount(progress.dropped)}`)
   if (progress.deadLettered > 0) parts.push(`dead-lettered ${formatCount(progress.deadLettered)}`)
@@ -27,9 +32,10 @@ export function progressText(progress: Progress, elapsedMs: number): string {
   return parts.join('  ')
 }
 
-/** Records per second; in the first seconds, the mean since the start. */
-function rate({ records, recordsPerSecond }: Progress, elapsedMs: number): number {
-  if (recordsPerSecond > 0 || elapsedMs <= 0 || elapsedMs > FIRST_RATE_MS) return recordsPerSecond
+/** Records per second; in the first seconds, and of a run that has ended, the mean since the start. */
+function rate({ phase, records, recordsPerSecond }: Progress, elapsedMs: number): number {
+  if (elapsedMs <= 0) return recordsPerSecond
+  if (phase !== 'ended' && (recordsPerSecond > 0 || elapsedMs > FIRST_RATE_MS)) return recordsPerSecond
   return Math.round((records * 1000) / elapsedMs)
 }
 

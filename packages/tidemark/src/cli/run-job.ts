@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import type { InputSpec, OutputSpec } from '../api/app.ts'
+import type { InputSpec, OutputSpec, RestoreStatus } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
+import { restoreText } from '../runtime/restore-log.ts'
 import { run } from '../runtime/run.ts'
 import { checkInputFile, parseInputFlag, parseOutputFlag } from '../sources/input-flag.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
@@ -14,6 +15,7 @@ import { suggestion } from '../ops/nearest.ts'
 import { isPlace } from '../checkpoint/place.ts'
 import { ProgressLine } from './progress-line.ts'
 import { runOptions } from './run-options.ts'
+import { WorkLine } from './work-line.ts'
 
 /** `tidemark run`: runs a job until its input ends or a signal drains it, and reports. */
 export async function runJob(path: string, options: Options, context: CliContext): Promise<void> {
@@ -26,20 +28,26 @@ export async function runJob(path: string, options: Options, context: CliContext
   noteInputs(module, inputs, options, context)
   const recordsOnStdout = Object.values(outputs).some((specs) => specs.some((spec) => spec.path === '-'))
 
-  const early: string[] = []
-  let note = (line: string): void => void early.push(line)
+  let note = (line: string): void => terminal.note(line)
+  const restoring = new WorkLine(terminal)
   const app = await run(module.url, {
     ...runOptions(settings),
+    // Where nobody looks, lines are said now and then.
+    ...(terminal.errorIsTerminal
+      ? { onRestore: (status: RestoreStatus) => restoring.show(() => restoreText(status)) }
+      : {}),
     ...startOf(options, context),
     inputs,
     outputs,
     untilEnd: options['untilEnd'] === true,
     development: options['development'] === true,
-    onWarning: (line) => note(`tidemark: ${line}`),
-  })
+    onWarning: (line) => {
+      restoring.done()
+      note(`tidemark: ${line}`)
+    },
+  }).finally(() => restoring.done())
   const progress = new ProgressLine(terminal, () => app.progress())
   note = (line) => progress.note(line)
-  for (const line of early) progress.note(line)
   progress.start()
   const stopListening = drainOnSignals(app, (line) => progress.note(line))
   // The outcome comes by `done`.

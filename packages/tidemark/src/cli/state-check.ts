@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { isPlace } from '../checkpoint/place.ts'
+import type { Disk } from '../disk/disk.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
+import { tellingReads } from '../disk/telling-reads.ts'
 import { EXIT } from '../errors/entry.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { Finding } from '../lsm/finding.ts'
@@ -10,10 +12,17 @@ import { verifySavepoint } from '../ops/verify-savepoint.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, toJson } from './format.ts'
+import { WorkLine } from './work-line.ts'
 
 /** `tidemark state verify`. */
 export async function verifyState(options: Options, context: CliContext): Promise<void> {
-  const report = await verified(options, context)
+  const line = new WorkLine(context.terminal)
+  let read = 0
+  const disk = tellingReads(nodeDisk, (bytes) => {
+    read += bytes
+    line.show(() => `verifying: ${formatBytes(read)} read`)
+  })
+  const report = await verified(options, context, disk).finally(() => line.done())
   if (report.damages > 0) context.exitCode = EXIT.data
   if (options['json'] === true) {
     for (const line of reportJson(report)) await context.terminal.print(line)
@@ -29,20 +38,21 @@ export async function verifyState(options: Options, context: CliContext): Promis
   await context.terminal.print(`verified ${checked}: ${result}`)
 }
 
-async function verified(options: Options, context: CliContext): Promise<DataReport> {
+async function verified(options: Options, context: CliContext, disk: Disk): Promise<DataReport> {
   const store = textFlag(options, 'store')
   const savepoint = textFlag(options, 'savepoint')
-  if (savepoint === undefined) return verifyData(await openData(options, context), store === undefined ? {} : { store })
+  if (savepoint === undefined)
+    return verifyData(await openData(options, context, disk), store === undefined ? {} : { store })
   if (store !== undefined) throw new TidemarkError('ERR_USAGE', 'give --store or --savepoint, not both')
   if (isPlace(savepoint)) {
     throw new TidemarkError('ERR_USAGE', `--savepoint takes a directory here: copy ${savepoint} to one first`)
   }
-  return verifySavepoint(nodeDisk, resolve(context.cwd, savepoint))
+  return verifySavepoint(disk, resolve(context.cwd, savepoint))
 }
 
-async function openData(options: Options, context: CliContext): Promise<DataDir> {
+async function openData(options: Options, context: CliContext, disk: Disk): Promise<DataDir> {
   const { settings } = await settingsOf(options, context)
-  return openDataDir(settings.dataDir, nodeDisk)
+  return openDataDir(settings.dataDir, disk)
 }
 
 function findingsOf(report: DataReport): Finding[] {

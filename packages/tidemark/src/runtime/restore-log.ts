@@ -1,63 +1,124 @@
-import type { Checkpoint, RestoreProgress } from '../checkpoint/manager.ts'
+import type { RestoreStatus } from '../api/app.ts'
 
 const SAY_EVERY_MS = 5000
 
 export interface RestoreLogOptions {
-  readonly where: string
+  /** Where state comes from. */
+  readonly from: string
   /** Monotone. */
   readonly nowMs: () => number
   readonly say: (line: string) => void
+  /** Told of every progress; without it a line is said now and then. */
+  readonly onStatus?: ((status: RestoreStatus) => void) | undefined
 }
 
-/** Tells how restores of tasks get on: bytes, rate, and how long it will take; all tasks together, now and then. */
+interface TaskRestore {
+  totalBytes: number
+  doneBytes: number
+  loadedBytes: number
+  done: boolean
+}
+
+/** Tells how restores of tasks get on, all of them together: bytes, rate, and how long it will take. */
 export class RestoreLog {
   readonly #options: RestoreLogOptions
-  readonly #tasks = new Map<number, RestoreProgress>()
-  #saidAtMs: number
-  #startedMs: number
+  readonly #tasks = new Map<number, TaskRestore>()
+  #saidAtMs = 0
+  #startedMs = 0
 
   constructor(options: RestoreLogOptions) {
     this.#options = options
-    this.#startedMs = options.nowMs()
-    this.#saidAtMs = this.#startedMs
   }
 
-  begin(task: number, why: string): void {
-    if (this.#tasks.size === 0) this.#startedMs = this.#options.nowMs()
-    this.#options.say(`task ${task} is restored from ${this.#options.where}: ${why}`)
-  }
-
-  progress(task: number, progress: RestoreProgress): void {
-    this.#tasks.set(task, progress)
-    const now = this.#options.nowMs()
-    if (now - this.#saidAtMs < SAY_EVERY_MS) return
-    this.#saidAtMs = now
-    this.#options.say(this.line())
-  }
-
-  /** All tasks together. */
-  line(): string {
-    let done = 0
-    let total = 0
-    let rate = 0
-    for (const each of this.#tasks.values()) {
-      done += each.doneBytes
-      total += each.totalBytes
-      rate += each.bytesPerSecond
+  /** A task is to be restored; `totalBytes` as far as it is known. */
+  begin(task: number, totalBytes = 0): void {
+    if (this.#tasks.size === 0) {
+      this.#startedMs = this.#options.nowMs()
+      this.#saidAtMs = this.#startedMs
     }
-    const percent = total === 0 ? 100 : Math.floor((done * 100) / total)
-    const left = rate > 0 ? `, ${Math.ceil((total - done) / rate)} s left` : ''
-    return `restoring: ${percent}% of ${inMib(total)}, ${inMib(rate)}/s${left}`
+    this.#tasks.set(task, { totalBytes, doneBytes: 0, loadedBytes: 0, done: false })
   }
 
-  end(task: number, checkpoint: Checkpoint): void {
-    const { nowMs, say } = this.#options
-    const bytes = checkpoint.files.reduce((sum, file) => sum + file.sizeBytes, 0)
-    const seconds = ((nowMs() - this.#startedMs) / 1000).toFixed(1)
-    say(`task ${task} is restored: checkpoint ${checkpoint.id}, ${inMib(bytes)} in ${seconds} s`)
+  progress(
+    task: number,
+    of: { readonly doneBytes: number; readonly loadedBytes: number; readonly totalBytes: number },
+  ): void {
+    const known = this.#tasks.get(task)
+    if (known === undefined) return
+    Object.assign(known, { doneBytes: of.doneBytes, loadedBytes: of.loadedBytes, totalBytes: of.totalBytes })
+    this.#tell()
+  }
+
+  /** More of a task's files is here; `loaded` when it came now. */
+  add(task: number, bytes: number, loaded: boolean): void {
+    const known = this.#tasks.get(task)
+    if (known === undefined) return
+    known.doneBytes += bytes
+    if (loaded) known.loadedBytes += bytes
+    this.#tell()
+  }
+
+  /** All of a task's files are here. */
+  end(task: number): void {
+    const known = this.#tasks.get(task)
+    if (known === undefined) return
+    known.doneBytes = known.totalBytes
+    known.done = true
+    this.#tell()
+  }
+
+  #tell(): void {
+    const { nowMs, onStatus, say } = this.#options
+    const status = this.status()
+    if (status === null) return
+    onStatus?.(status)
+    const now = nowMs()
+    if (onStatus !== undefined || now - this.#saidAtMs < SAY_EVERY_MS) return
+    this.#saidAtMs = now
+    say(restoreText(status))
+  }
+
+  /** Since the first task began, s. */
+  get seconds(): number {
+    return (this.#options.nowMs() - this.#startedMs) / 1000
+  }
+
+  /** All tasks together; null when none had to be restored. */
+  status(): RestoreStatus | null {
+    if (this.#tasks.size === 0) return null
+    let [doneBytes, totalBytes, loadedBytes, tasksDone] = [0, 0, 0, 0]
+    for (const task of this.#tasks.values()) {
+      doneBytes += task.doneBytes
+      totalBytes += task.totalBytes
+      loadedBytes += task.loadedBytes
+      if (task.done) tasksDone++
+    }
+    const { seconds } = this
+    const bytesPerSecond = seconds > 0 ? Math.round(loadedBytes / seconds) : 0
+    const remainingMs = bytesPerSecond > 0 ? Math.ceil(((totalBytes - doneBytes) * 1000) / bytesPerSecond) : null
+    const { from } = this.#options
+    return { from, tasks: this.#tasks.size, tasksDone, doneBytes, totalBytes, bytesPerSecond, remainingMs }
   }
 }
 
-function inMib(bytes: number): string {
+/** `restoring: 42% of 1.5 GiB, 80.0 MiB/s, 11 s left, 1 of 4 tasks done`. */
+export function restoreText({ doneBytes, totalBytes, tasks, tasksDone, ...rest }: RestoreStatus): string {
+  return `restoring: ${partText({ doneBytes, totalBytes, ...rest })}, ${tasksDone} of ${tasks} tasks done`
+}
+
+/** How much of some bytes is done: `42% of 1.5 GiB, 80.0 MiB/s, 11 s left`. */
+export function partText(of: {
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  readonly remainingMs: number | null
+}): string {
+  const { doneBytes, totalBytes, bytesPerSecond, remainingMs } = of
+  const percent = totalBytes === 0 ? 100 : Math.floor((doneBytes * 100) / totalBytes)
+  const left = remainingMs === null || doneBytes >= totalBytes ? '' : `, ${Math.ceil(remainingMs / 1000)} s left`
+  return `${percent}% of ${inMib(totalBytes)}, ${inMib(bytesPerSecond)}/s${left}`
+}
+
+export function inMib(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
 }

@@ -1,3 +1,4 @@
+import type { RestoreStatus } from '../api/app.ts'
 import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { openSavepointStore } from '../checkpoint/open-store.ts'
 import {
@@ -20,12 +21,12 @@ import {
 } from '../checkpoint/savepoint-format.ts'
 import {
   checkSavepointFiles,
-  installTask,
   mismatch,
   type RestoreFailpoint,
   restoredRecord,
 } from '../checkpoint/savepoint-restore.ts'
 import { encodeCheckpoint } from '../checkpoint/record.ts'
+import { installLoaded, type LoadedTask, loadTasks } from '../checkpoint/savepoint-load.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
@@ -36,7 +37,9 @@ import type { LogHost } from '../log/embedded/log-host.ts'
 import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import type { CommitResult, StreamInfo } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
+import { isFileName } from '../lsm/manifest.ts'
 import { producersOf } from './job-plan.ts'
+import { RestoreLog } from './restore-log.ts'
 import { stateDirectory } from './state-directory.ts'
 
 export interface LineageOptions {
@@ -58,6 +61,10 @@ export interface LineageOptions {
   readonly newId: () => string
   readonly failpoint: (name: RestoreFailpoint) => void
   readonly onWarning: (text: string) => void
+  /** See `RunOptions`. */
+  readonly onRestore: ((status: RestoreStatus) => void) | undefined
+  /** What was put into the directory; null when the savepoint has no state. */
+  readonly onRestored: (status: RestoreStatus | null) => void
 }
 
 /**
@@ -103,7 +110,7 @@ class StartFrom {
     this.#blobs = openSavepointStore(from, {
       disk,
       clock: options.clock,
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      pause,
     })
     this.#file = file
   }
@@ -196,13 +203,19 @@ class StartFrom {
     if (!home) for (const spec of savepoint.streams) if (spec.kind === 'user') await host.createStream(spec)
     const streams = new Map((await host.streams()).map((stream) => [stream.name, stream]))
     failpoint('restore-after-streams')
+    const tasks = home ? homeTasks(savepoint, planned) : savepoint.tasks
+    const loaded = await this.#load(
+      tasks.filter(({ checkpointId, task }) => checkpointId > 0 && task < savepoint.tasks.length),
+      lineage,
+    )
     const port = new ThreadLogPort(host.port())
     try {
       const between = new Set(planned.intermediates.map(({ name }) => plannedStream(name)))
       for (const { name, kind } of savepoint.streams) if (kind === 'intermediate') between.add(name)
-      for (const task of home ? homeTasks(savepoint, planned) : savepoint.tasks) {
-        const to = { lineage, home, streams, port, between, tasks: planned.tasks }
-        if (task.checkpointId > 0) await this.#installTask(savepoint, task, to)
+      const to = { lineage, home, streams, port, between, tasks: planned.tasks }
+      for (const task of tasks) {
+        const files = loaded.find((each) => each.task === task)
+        if (task.checkpointId > 0) await this.#installTask(savepoint, task, files, to)
         failpoint('restore-after-task')
       }
       // At home the sources have gone on since, and what they gave is in the streams.
@@ -213,7 +226,59 @@ class StartFrom {
     }
   }
 
-  async #installTask(savepoint: Savepoint, task: SavepointTask, to: Target): Promise<void> {
+  /** Fetches the files of all tasks that have state, beside what is to become their state. */
+  async #load(withState: readonly SavepointTask[], lineage: number): Promise<LoadedTask[]> {
+    const { disk, failpoint, host, onRestored } = this.#options
+    const log = new RestoreLog({
+      from: this.#from,
+      nowMs: () => this.#options.clock.monotonicMs(),
+      say: this.#options.onWarning,
+      onStatus: this.#options.onRestore,
+    })
+    const tasks = withState.map((task) => ({ task, directory: stateDirectory(host.directory, task.task, lineage) }))
+    for (const { task, directory } of tasks) {
+      log.begin(
+        task.task,
+        task.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      )
+      this.#clear(directory)
+    }
+    const loaded = await loadTasks({
+      blobs: this.#blobs,
+      disk,
+      tasks: tasks.map(({ task, directory }) => ({
+        task,
+        directory: this.#inFiles ? directory : importingIn(directory),
+      })),
+      pause,
+      onBytes: (task, bytes, isNew) => log.add(task, bytes, isNew),
+      onFile: () => failpoint('restore-after-file'),
+    })
+    for (const { task } of tasks) log.end(task.task)
+    onRestored(log.status())
+    return loaded
+  }
+
+  /** True if the job's engines have state as sorted files, as a savepoint does. */
+  get #inFiles(): boolean {
+    return keptInFiles(this.#choice, Object.keys(this.#choice.stores))
+  }
+
+  /** Removes what an attempt that was cut off has left, whatever engines that was for, but for the files that it fetched. */
+  #clear(directory: string): void {
+    const { disk } = this.#options
+    for (const name of disk.list(directory)) {
+      if (this.#inFiles ? isFileName(name) : name === IMPORTING) continue
+      disk.host?.removeTree(`${directory}/${name}`)
+    }
+  }
+
+  async #installTask(
+    savepoint: Savepoint,
+    task: SavepointTask,
+    loaded: LoadedTask | undefined,
+    to: Target,
+  ): Promise<void> {
     const { host, job, failpoint } = this.#options
     const { lineage, port } = to
     const meta = JSON.stringify({
@@ -228,28 +293,25 @@ class StartFrom {
     const next = id + 1
     const directory = stateDirectory(host.directory, task.task, lineage)
     // One that has only source streams, because the state is of fewer tasks, begins without state.
-    const stateless = task.task >= savepoint.tasks.length
-    if (stateless) this.#options.disk.host?.removeTree(directory)
-    else await this.#installState(task, directory, next)
+    if (loaded === undefined) this.#options.disk.host?.removeTree(directory)
+    else await this.#installState(loaded, directory, next)
     failpoint('restore-after-files')
     const restored = restoredRecord(task.record, next, {
       streamName: (name) => (to.between.has(name) ? lineageStream(name, lineage) : name),
       position: (name, atCut) => this.#position(savepoint, name, task.task, atCut, to),
     })
-    const record = stateless ? { ...restored, lastDeltaId: 0 } : restored
+    const record = loaded === undefined ? { ...restored, lastDeltaId: 0 } : restored
     await this.#commit(port, { producer, epoch, id: next, checkpoint: encodeCheckpoint(record) })
   }
 
   /** Puts a task's state where the job's engines have it: as sorted files, or through these into other engines. */
-  async #installState(task: SavepointTask, directory: string, id: number): Promise<void> {
+  async #installState(loaded: LoadedTask, directory: string, id: number): Promise<void> {
     const { disk, failpoint, shadow } = this.#options
     const choice = this.#choice
-    // What an attempt that was cut off has left, whatever engines that was for.
-    disk.host?.removeTree(directory)
+    installLoaded(disk, loaded, id)
+    if (this.#inFiles) return
+    const from = importingIn(directory)
     const stores = Object.keys(choice.stores)
-    if (keptInFiles(choice, stores)) return installTask(this.#blobs, task, disk, directory, id)
-    const from = `${directory}/${IMPORTING}`
-    await installTask(this.#blobs, task, disk, from, id)
     const cache = new BlockCache({ capacityBytes: IMPORT_CACHE_BYTES })
     const onBatch = (): void => failpoint('restore-after-batch')
     await importFiles({ disk, from, directory, cache, choice, stores, id, onBatch })
@@ -292,6 +354,12 @@ class StartFrom {
 
 /** Below a state directory: the sorted files that are imported into other engines. */
 const IMPORTING = 'importing'
+
+function importingIn(directory: string): string {
+  return `${directory}/${IMPORTING}`
+}
+
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const IMPORT_CACHE_BYTES = 1024 * 1024
 
 interface Target {

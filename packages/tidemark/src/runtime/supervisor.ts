@@ -1,4 +1,4 @@
-import type { ErrorPolicy, InputSpec, OutputSpec, Progress, RunOptions, Summary } from '../api/app.ts'
+import type { Progress, RestoreStatus, RunOptions, Summary } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import type { StateMetrics, StateSummary } from '../api/state-metrics.ts'
 import { type Lineage, readLineage } from '../checkpoint/lineage.ts'
@@ -19,6 +19,7 @@ import { failpointFromEnvironment } from './failpoint.ts'
 import { jobPlan } from './job-plan.ts'
 import type { LiveFiles } from './live-files.ts'
 import { SavepointLeader } from './savepoint-leader.ts'
+import { checkNames, deadLettersOf, finiteInputs } from './run-streams.ts'
 import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
 import { SourceGroup } from './source-group.ts'
@@ -69,6 +70,8 @@ export class Supervisor {
   /** Null: checkpoints are kept in the data directory only. */
   readonly #uploads: Uploads | null
   #phase: Progress['phase'] = 'starting'
+  /** What was put into the data directory before the tasks were opened. */
+  #restore: RestoreStatus | null = null
   #cpuStart: number
   #ending: Promise<Summary> | null = null
   #rate = { atMs: 0, records: 0, perSecond: 0 }
@@ -116,7 +119,8 @@ export class Supervisor {
 
   static async #prepare(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Supervisor> {
     try {
-      const lineage = await Supervisor.#lineage(options, settings, host)
+      let restored: RestoreStatus | null = null
+      const lineage = await Supervisor.#lineage(options, settings, host, (status) => (restored = status))
       const existing = await host.streams()
       const planned = jobPlan(options.job, {
         existing,
@@ -130,14 +134,21 @@ export class Supervisor {
       const streams = await createStreams(host, planned, settings, deadLettersOf(options.run))
       // Most runs keep checkpoints in the data directory only.
       const uploads = settings.uploads === null ? null : (await import('./uploads.ts')).Uploads
-      return new Supervisor(options, settings, host, planned, streams, lineage, uploads)
+      const supervisor = new Supervisor(options, settings, host, planned, streams, lineage, uploads)
+      supervisor.#restore = restored
+      return supervisor
     } catch (error) {
       await host.close()
       throw error
     }
   }
 
-  static async #lineage(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Lineage> {
+  static async #lineage(
+    options: SupervisorOptions,
+    settings: RunSettings,
+    host: LogHost,
+    onRestored: (status: RestoreStatus | null) => void,
+  ): Promise<Lineage> {
     const { job, run, disk, clock, newId } = options
     // The usual start goes on where the last run ended, and needs nothing that starts from savepoints.
     const current = run.from === undefined ? readLineage(disk, host.directory)?.current : null
@@ -157,6 +168,8 @@ export class Supervisor {
       newId,
       failpoint: failpointFromEnvironment(),
       onWarning: (text) => run.onWarning?.(text),
+      onRestore: run.onRestore,
+      onRestored,
     })
   }
 
@@ -247,6 +260,7 @@ export class Supervisor {
       failpoint: failpointFromEnvironment(),
       onFailed: (error) => void this.#fail(error),
       onWarning: (text) => run.onWarning?.(text),
+      onRestore: run.onRestore,
     })
   }
 
@@ -256,7 +270,7 @@ export class Supervisor {
     const { host, plan } = this
     const onWarning = (text: string): void => run.onWarning?.(text)
     await flushRetired({ host, disk, tasks: plan.tasks, lineage: this.#settings.container.lineage, onWarning })
-    await this.#uploads?.restoreMissing()
+    this.#restore = (await this.#uploads?.restoreMissing()) ?? this.#restore
     await Promise.all([this.containers.start(), this.#sources.prepare(run.inputs)])
     // A job may fail as it starts (by its `init`, say): `done` tells, and nothing more is to be started.
     if (this.#over) return
@@ -343,6 +357,7 @@ export class Supervisor {
       tables: containers.tables,
       phase: this.#phase,
       uploads: this.#uploads?.status() ?? null,
+      restore: this.#restore,
     }
   }
 
@@ -455,47 +470,4 @@ export class Supervisor {
     await Promise.allSettled([this.host.close()])
     this.#settle.reject(cause)
   }
-}
-
-function deadLettersOf(run: RunOptions): string[] {
-  const policies: (ErrorPolicy | undefined)[] = [run.onError]
-  for (const specs of Object.values(run.inputs ?? {})) for (const spec of specs) policies.push(spec.onError)
-  return policies.flatMap((p) => (typeof p === 'object' ? [p.deadLetter] : []))
-}
-
-/** Streams that come to an end: all their inputs are finite files, or the run was asked to stop at today's end. */
-function finiteInputs(planned: Plan, run: RunOptions): Set<string> {
-  const finite = new Set<string>()
-  for (const { name } of planned.inputs) {
-    const specs = run.inputs?.[name] ?? []
-    if (specs.length > 0 ? specs.every((s) => s.follow !== true) : run.untilEnd === true) finite.add(name)
-  }
-  return finite
-}
-
-function checkNames(planned: Plan, run: RunOptions): void {
-  const inputs = planned.inputs.map((i) => i.name)
-  const outputs = planned.outputs.flatMap((o) => (o.stream === null ? [] : [o.name]))
-  const check = (
-    given: Readonly<Record<string, readonly (InputSpec | OutputSpec)[]>>,
-    known: string[],
-    what: string,
-  ): void => {
-    for (const name of Object.keys(given)) {
-      if (known.includes(name)) continue
-      throw new TidemarkError(
-        'ERR_UNKNOWN_STREAM',
-        `job ${planned.job} has no ${what} stream ${name}. Its ${what} streams: ${known.join(', ') || 'none'}`,
-      )
-    }
-  }
-  for (const name of deadLettersOf(run)) {
-    if (!inputs.includes(name) && !planned.intermediates.some((i) => i.stream.name === name)) continue
-    throw new TidemarkError(
-      'ERR_OPTION',
-      `onError: the dead-letter stream ${name} is read by job ${planned.job} itself, so that a record which fails would come back for ever. Name another stream`,
-    )
-  }
-  check(run.inputs ?? {}, inputs, 'input')
-  check(run.outputs ?? {}, [...outputs, ...inputs], 'output')
 }

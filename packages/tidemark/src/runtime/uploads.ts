@@ -1,4 +1,4 @@
-import type { UploadStatus } from '../api/app.ts'
+import type { RestoreStatus, UploadStatus } from '../api/app.ts'
 import { taskProducer, type Lineage } from '../checkpoint/lineage.ts'
 import { inParallel } from '../checkpoint/in-parallel.ts'
 import type { ManagerStep } from '../checkpoint/object-manager.ts'
@@ -21,10 +21,11 @@ import type { ContainerGroup } from './container-group.ts'
 import { engineChoice } from './engine-choice.ts'
 import { messageOf } from './handler-error.ts'
 import { stateDirectory } from './state-directory.ts'
-import { RestoreLog } from './restore-log.ts'
+import { inMib, RestoreLog } from './restore-log.ts'
 import type { RunSettings } from './settings.ts'
 import { storeSpecs } from './store-specs.ts'
 import { TaskPlace } from './task-place.ts'
+import { UploadRounds } from './upload-round.ts'
 
 /** Where checkpoints are kept beside the data directory, and how. */
 export interface UploadSettings {
@@ -51,6 +52,7 @@ export interface UploadsOptions {
   /** There is another owner, or damage: the run has to end. */
   readonly onFailed: (error: Error) => void
   readonly onWarning: (text: string) => void
+  readonly onRestore: ((status: RestoreStatus) => void) | undefined
 }
 
 const PROBE_CACHE_BYTES = 1024 * 1024
@@ -73,6 +75,7 @@ export class Uploads {
   readonly #uploaders: readonly TaskUploader[]
   readonly #places: readonly TaskPlace[]
   readonly #stop = new AbortController()
+  readonly #rounds: UploadRounds
   #loop: Promise<void> = Promise.resolve()
   /** Settles when the containers have answered. */
   #asked: Promise<unknown> = Promise.resolve()
@@ -87,6 +90,7 @@ export class Uploads {
   /** Throws ERR_CHECKPOINT_TARGET, ERR_S3_MISSING. */
   constructor(options: UploadsOptions) {
     this.#options = options
+    this.#rounds = new UploadRounds(() => options.clock.monotonicMs())
     const { uploads, plan, lineage, settings, disk, clock, random, failpoint, host } = options
     this.#manager = openCheckpointManager({
       to: placeWithin(uploads.to, [plan.job, lineage.id]),
@@ -125,22 +129,29 @@ export class Uploads {
       files: this.#files,
       bytes: this.#bytes,
       failures: this.#failures,
+      round: this.#rounds.status(),
     }
   }
 
   /**
    * Before tasks are opened: restores those whose state files are missing, or damaged if the settings say so, all at the
-   * same time. ERR_STATE_CORRUPT when they do not. Errors of the manager.
+   * same time, and says what was; null when nothing had to be. ERR_STATE_CORRUPT when they do not. Errors of the manager.
    */
-  async restoreMissing(): Promise<void> {
-    const { onWarning, clock, uploads } = this.#options
-    const log = new RestoreLog({ where: uploads.to, nowMs: () => clock.monotonicMs(), say: onWarning })
+  async restoreMissing(): Promise<RestoreStatus | null> {
+    const { onWarning, onRestore, clock, uploads } = this.#options
+    const log = new RestoreLog({
+      from: uploads.to,
+      nowMs: () => clock.monotonicMs(),
+      say: onWarning,
+      onStatus: onRestore,
+    })
     const results = await Promise.allSettled(this.#uploaders.map((_, task) => this.#restoreTask(task, log)))
     for (const result of results) if (result.status === 'rejected') throw result.reason
+    return log.status()
   }
 
   async #restoreTask(task: number, log: RestoreLog): Promise<void> {
-    const { disk, host, plan, lineage, failpoint } = this.#options
+    const { disk, host, plan, lineage, failpoint, onWarning, uploads } = this.#options
     const producer = await host.producer(taskProducer(plan.job, lineage.number, task))
     if (producer === undefined || producer.id === 0) return
     const place = this.#place(task)
@@ -153,12 +164,19 @@ export class Uploads {
       directory: place.files,
       committedId: producer.id,
       onWipe: () => place.removeEngines(),
-      onBegin: () => log.begin(task, why),
+      onBegin: () => {
+        log.begin(task)
+        onWarning(`task ${task} is restored from ${uploads.to}: ${why}`)
+      },
       onProgress: (progress) => log.progress(task, progress),
       failpoint,
       pause,
     })
-    if (restored !== null) log.end(task, restored)
+    if (restored === null) return
+    log.end(task)
+    const bytes = restored.files.reduce((sum, file) => sum + file.sizeBytes, 0)
+    const seconds = log.seconds.toFixed(1)
+    onWarning(`task ${task} is restored: checkpoint ${restored.id}, ${inMib(bytes)} in ${seconds} s`)
   }
 
   /** Null when the state can be opened as it is. */
@@ -225,7 +243,8 @@ export class Uploads {
   async #attempt(work: () => Promise<void>): Promise<void> {
     const { clock, onFailed, onWarning, uploads } = this.#options
     try {
-      await work()
+      this.#rounds.begin()
+      await work().finally(() => this.#rounds.end())
       if (this.#failures > 0) onWarning(`checkpoints are uploaded to ${uploads.to} again`)
       this.#failures = 0
       this.#gapWarned = false
@@ -278,7 +297,7 @@ export class Uploads {
   async #upload(task: number, part: UploadPart): Promise<void> {
     const { host, plan, lineage } = this.#options
     const uploader = this.#uploaders[task] as TaskUploader
-    const { id, files, bytes } = await uploader.upload(part)
+    const { id, files, bytes } = await uploader.upload(part, (progress) => this.#rounds.progress(task, progress))
     this.#files += files
     this.#bytes += bytes
     // Only now may the journal forget: what is restored from there goes on with what it has.

@@ -74,8 +74,8 @@ export class HookedStore implements ObjectStore {
     return bytes
   }
 
-  fetch(name: string, path: string): Promise<void> {
-    return this.#call('fetch', name, () => this.#inner.fetch(name, path))
+  fetch(name: string, path: string, onBytes?: (bytes: number) => void): Promise<void> {
+    return this.#call('fetch', name, () => this.#inner.fetch(name, path, onBytes))
   }
 
   size(name: string): Promise<number | null> {

@@ -61,6 +61,20 @@ function entriesOf(id: number, count: number): Change[] {
 }
 
 describe('uploads cost what has changed', () => {
+  test('an upload tells how far it is, in bytes of the files that are not there yet', async () => {
+    const { uploader, keep } = world()
+    const own = uploader()
+    const first = keep(1, 20_000)
+    const told: { doneBytes: number; totalBytes: number }[] = []
+    const { bytes: uploaded } = await own.upload(first, (progress) => told.push(progress))
+    assert.deepEqual(told[0], { doneBytes: 0, totalBytes: uploaded })
+    assert.deepEqual(told.at(-1), { doneBytes: uploaded, totalBytes: uploaded })
+    assert.ok(told.some(({ doneBytes }) => doneBytes > 0 && doneBytes <= uploaded))
+    told.length = 0
+    await own.upload({ ...first, id: 2 }, (progress) => told.push(progress))
+    assert.deepEqual(told, [{ doneBytes: 0, totalBytes: 0 }])
+  })
+
   test('each checkpoint uploads its new file and a record, whatever is there already', async () => {
     const { store, uploader, keep } = world()
     const mine = uploader()

@@ -20,6 +20,7 @@ const PROGRESS: Progress = {
   phase: 'running',
   tables: {},
   uploads: null,
+  restore: null,
 }
 
 test('the line has records, rate, lag and the last checkpoint, and troubles when there are some', () => {
@@ -29,11 +30,23 @@ test('the line has records, rate, lag and the last checkpoint, and troubles when
   assert.match(troubled, /no checkpoint yet {2}restarts 2 {2}dropped 7 {2}late 1/)
 })
 
+test('a large upload shows how far it is, in the part of the line that a narrow terminal keeps', () => {
+  const MIB = 1024 * 1024
+  const round = { doneBytes: 300 * MIB, totalBytes: 1200 * MIB, bytesPerSecond: 60 * MIB, remainingMs: 15_000 }
+  const uploads = { to: 'file:///kept', ageMs: null, files: 0, bytes: 0, failures: 0, round }
+  const text = progressText({ ...PROGRESS, uploads }, 3210)
+  assert.match(text, / {2}uploading 25% of 1200\.0 MiB, 60\.0 MiB\/s, 15 s left {2}checkpoint 420 ms ago /)
+  assert.match(text.slice(0, 78), /uploading 25% of/)
+  const small = { ...uploads, round: { ...round, totalBytes: MIB } }
+  assert.doesNotMatch(progressText({ ...PROGRESS, uploads: small }, 3210), /uploading/)
+})
+
 test('in the first seconds the rate is the mean since the start, and later what the run says', () => {
   const young = { ...PROGRESS, records: 5000, recordsPerSecond: 0 }
   assert.match(progressText(young, 1000), / 5,000 records {2}5\.0 k\/s /)
   assert.match(progressText({ ...young, records: 0 }, 0), / 0 records {2}0\/s /)
   assert.match(progressText(young, 60_000), / 0\/s /)
+  assert.match(progressText({ ...PROGRESS, phase: 'ended' }, 10_000), / 1,234,567 records {2}123 k\/s /)
 })
 
 test('a run that had nothing to do made no new checkpoint', () => {

@@ -81,6 +81,9 @@ test('state stats in a terminal: lines fit, and columns that matter less go firs
     assert.match(terminal.error, /counting: \d+% of [\d,]+ entries/)
     return terminal.out
   }
+  const verifying = new FakeTerminal({ isTerminal: true })
+  assert.equal(await runCli(['state', 'verify', '--data-dir', data], fakeContext({ terminal: verifying })), 0)
+  assert.match(verifying.error, /verifying: .* read/)
   const wide = await shown(120)
   assert.match(wide, /^store +task +keys +\+\/- +files +stored +live +space +entries +deletions +plain +engine\n/)
   assert.match(wide, /\n\ntask +checkpoint +flushed +recent +files +size +live +space +retained +files by size\n/)

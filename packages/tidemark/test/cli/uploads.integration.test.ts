@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { runCli } from '../../src/cli/program.ts'
+import { FakeTerminal, fakeContext } from './fake-terminal.ts'
 import { tidemark } from './spawn.ts'
 import { temporary, VISITS_JOB } from './temporary.ts'
 
@@ -30,6 +32,12 @@ it('C8 --checkpoint-to keeps checkpoints there, checkpoint list shows them, and 
   const again = await tidemark(run, { cwd })
   assert.equal(again.exit, 0, again.error)
   assert.match(again.error, /task \d+ is restored: checkpoint \d+/)
+
+  // Where a person looks, one line tells how far it is.
+  rmSync(join(cwd, '.tidemark', 'state'), { recursive: true })
+  const terminal = new FakeTerminal({ isTerminal: true })
+  assert.equal(await runCli(run, fakeContext({ cwd, terminal })), 0, terminal.error)
+  assert.match(terminal.error, /\r\u001b\[2Krestoring: \d+% of [\d.]+ MiB, [\d.]+ MiB\/s.*, \d of \d tasks done/)
   const wrong = await tidemark([...run.slice(0, 4), '--checkpoint-to', 'elsewhere'], { cwd })
   assert.match(wrong.error, /--checkpoint-to: checkpoint.to takes file:\/\/\/directory or s3:\/\/bucket\/prefix/)
 })

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, 
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { type App, run, type RunOptions } from '../../src/index.ts'
+import { type App, type RestoreStatus, run, type RunOptions } from '../../src/index.ts'
 import { NO_S3, s3Url, startS3 } from '../checkpoint/s3-support.ts'
 import { until } from '../until.ts'
 import { runChild } from './fixtures/crash-harness.ts'
@@ -20,12 +20,22 @@ interface Ran {
   readonly warnings: readonly string[]
 }
 
+interface Finished extends Ran {
+  readonly told: readonly RestoreStatus[]
+  readonly restore: RestoreStatus | null
+}
+
 /** Runs to the end of the input. */
-async function finish(settings: RunOptions): Promise<Ran> {
+async function finish(settings: RunOptions): Promise<Finished> {
   const warnings: string[] = []
-  const app = await run(JOB, { ...settings, onWarning: (line) => warnings.push(line) })
+  const told: RestoreStatus[] = []
+  const app = await run(JOB, {
+    ...settings,
+    onWarning: (line) => warnings.push(line),
+    onRestore: (status) => told.push(status),
+  })
   await app.done
-  return { warnings }
+  return { warnings, told, restore: app.progress().restore }
 }
 
 function stateOf(name: string, task: number): string {
@@ -73,8 +83,12 @@ function suite(kind: string, placeOf: (name: string) => string): void {
     const { settings, grow } = await halfDone(name, placeOf(name))
     rmSync(join(root, name, 'state'), { recursive: true })
     grow()
-    const { warnings } = await finish(settings)
+    const { warnings, told, restore } = await finish(settings)
     assert.equal(warnings.filter((line) => /is restored: checkpoint \d+/.test(line)).length, 4, warnings.join('\n'))
+    assert.deepEqual(told.at(-1), restore)
+    assert.ok(restore !== null && restore.totalBytes > 0 && restore.doneBytes === restore.totalBytes)
+    assert.deepEqual([restore.tasks, restore.tasksDone, restore.from], [4, 4, placeOf(name)])
+    assert.equal((await finish(settings)).restore, null, 'there is nothing to restore now')
     await assertBatch(name, LIST, 'after the restore')
   })
 
