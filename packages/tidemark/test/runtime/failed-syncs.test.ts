@@ -9,6 +9,7 @@ import { ManualClock } from '../../src/clock/clock.ts'
 import { MemDisk, type MemDiskOperation } from '../../src/disk/mem-disk.ts'
 import { isSyncFailure } from '../../src/disk/os-error.ts'
 import { writePlaces } from '../../src/engines/placement.ts'
+import type { Plan } from '../../src/dsl/plan.ts'
 import type { LogHost } from '../../src/log/embedded/log-host.ts'
 import { Uploads } from '../../src/runtime/uploads.ts'
 import { KeptTask, emptyLog, STATE } from '../checkpoint/kept-task.ts'
@@ -169,10 +170,9 @@ describe('a failed sync is a crash of its writer, never a retry (C6)', () => {
         producer: async () => ({ id: 1, checkpoint: encodeCheckpoint(record), producer: 'p' }),
       } as unknown as LogHost
       const uploads = new Uploads({
-        job: 'j',
-        tasks: 1,
+        plan: { job: 'j', tasks: 1, topology: { nodes: [] } } as unknown as Plan,
+        settings: { engine: 'lsm', storeEngines: {}, retention: { intervalMs: 60_000, policy: [] } },
         lineage: { id: 'l', number: 1, from: null, atMs: 1 },
-        retain: [],
         uploads: { to: pathToFileURL('/place').href, intervalMs: 10, repair: false, maxJournalBytes: 1e9 },
         host,
         containers: {
@@ -191,6 +191,7 @@ describe('a failed sync is a crash of its writer, never a retry (C6)', () => {
           uploads.close(error)
         },
         onWarning: (text) => warned.push(text),
+        onRestore: undefined,
       })
       disk.failNext({ operation: 'sync', errno, path: '/place' })
       uploads.start()
