@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     return 1
   }
   const cores = Math.max(1, Math.min(MOST_PROCESSES, availableParallelism()))
-  const total = { passed: 0, failed: 0, skipped: 0 }
+  const total = { passed: 0, failed: 0, skipped: 0, kills: 0 }
   const faults: string[] = []
   for (const part of options.parts) {
     const mine = files.filter((path) => partOf(path) === part)
@@ -56,14 +56,17 @@ async function main(): Promise<number> {
     console.log(`\n${part}: ${mine.length} files`)
     // Integration tests start processes and threads of their own.
     const concurrency = part === 'integration' ? Math.max(1, cores >> 1) : cores
-    const result = await runTests(mine, { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS }, (line) => console.log(line))
+    const limits = { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS, countsKills: part === 'integration' }
+    const result = await runTests(mine, limits, (line) => console.log(line))
     total.passed += result.passed
     total.failed += result.failed
     total.skipped += result.skipped
+    total.kills += result.kills
     faults.push(...result.faults)
     console.log(`${part}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
   }
   for (const fault of faults) console.log(`FAIL ${fault}`)
+  if (total.kills > 0) console.log(`\n${total.kills} processes were killed with SIGKILL by the tests`)
   console.log(`\n${total.passed} passed, ${total.failed + faults.length} failed, ${total.skipped} skipped`)
   return total.failed === 0 && faults.length === 0 ? 0 : 1
 }

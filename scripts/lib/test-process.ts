@@ -6,6 +6,7 @@ import { ROOT } from './paths.ts'
 import type { ReportedEvent } from './events.reporter.ts'
 
 const REPORTER = pathToFileURL(join(import.meta.dirname, 'events.reporter.ts')).href
+const COUNT_KILLS = pathToFileURL(join(import.meta.dirname, 'count-kills.ts')).href
 /** Of what a file prints, the end is kept. */
 const OUTPUT_LIMIT = 16_000
 
@@ -18,6 +19,8 @@ export interface FileRun {
   /** `exit code 1`, `signal SIGSEGV`. */
   readonly ending: string
   readonly ms: number
+  /** Node processes that it has started and that ended by SIGKILL; 0 where they are not counted. */
+  readonly kills: number
 }
 
 const running = new Set<ChildProcess>()
@@ -42,12 +45,23 @@ function kill(child: ChildProcess): void {
   }
 }
 
-/** Runs one test file in a process of its own; `reportPath` is a temporary file for its events. */
-export async function runFile(file: string, reportPath: string, timeoutMs: number): Promise<FileRun> {
+/**
+ * Runs one test file in a process of its own; `reportPath` is a temporary file for its events. With `countsKills` also how
+ * many of the processes that it starts are killed (see count-kills.ts).
+ */
+export async function runFile(
+  file: string,
+  reportPath: string,
+  timeoutMs: number,
+  countsKills: boolean,
+): Promise<FileRun> {
   const start = performance.now()
   const flags = ['--test-reporter', REPORTER, '--test-reporter-destination', reportPath]
-  const child = spawn(process.execPath, [...flags, file], {
+  const killsPath = `${reportPath}.kills`
+  const counting = countsKills ? ['--import', COUNT_KILLS] : []
+  const child = spawn(process.execPath, [...flags, ...counting, file], {
     cwd: ROOT,
+    env: countsKills ? { ...process.env, TIDEMARK_KILLS_FILE: killsPath } : process.env,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
   })
@@ -68,7 +82,8 @@ export async function runFile(file: string, reportPath: string, timeoutMs: numbe
   // What it started and left behind must not hold its pipes, or outlive the run.
   kill(child)
   running.delete(child)
-  return { events: readEvents(reportPath), output, timedOut, ending, ms: performance.now() - start }
+  const kills = readKills(killsPath)
+  return { events: readEvents(reportPath), output, timedOut, ending, ms: performance.now() - start, kills }
 }
 
 async function endOf(child: ChildProcess): Promise<string> {
@@ -76,6 +91,11 @@ async function endOf(child: ChildProcess): Promise<string> {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`))
   })
+}
+
+/** A process that was killed itself has written no number. */
+function readKills(path: string): number {
+  return existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
 }
 
 /** Events up to where the process got: a process that was killed may have cut the last line off. */

@@ -10,6 +10,8 @@ export interface PartResult {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** Processes that the tests have killed with SIGKILL, where that is counted. */
+  readonly kills: number
   readonly faults: readonly string[]
 }
 
@@ -17,6 +19,7 @@ interface Tally {
   passed: number
   failed: number
   skipped: number
+  kills: number
   readonly faults: string[]
 }
 
@@ -27,12 +30,14 @@ export interface RunLimits {
   readonly concurrency: number
   /** A file that takes longer is killed, and fails. */
   readonly fileTimeoutMs: number
+  /** Whether killed processes are counted. */
+  readonly countsKills: boolean
 }
 
 /** Runs test files in processes of their own and tells one line per file, more where one fails. */
 export async function runTests(files: readonly string[], limits: RunLimits, say: Say): Promise<PartResult> {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-tests-'))
-  const total: Tally = { passed: 0, failed: 0, skipped: 0, faults: [] }
+  const total: Tally = { passed: 0, failed: 0, skipped: 0, kills: 0, faults: [] }
   const stop = (signal: NodeJS.Signals): void => {
     killAll()
     rmSync(directory, { recursive: true, force: true })
@@ -43,7 +48,7 @@ export async function runTests(files: readonly string[], limits: RunLimits, say:
   const lane = async (): Promise<void> => {
     for (let at = next++; at < files.length; at = next++) {
       const file = resolve(ROOT, files[at] ?? '')
-      const run = await runFile(file, join(directory, `${at}.jsonl`), limits.fileTimeoutMs)
+      const run = await runFile(file, join(directory, `${at}.jsonl`), limits.fileTimeoutMs, limits.countsKills)
       judge(fromRoot(file), run, limits, total, say)
     }
   }
@@ -77,7 +82,9 @@ function judge(path: string, run: FileRun, limits: RunLimits, total: Tally, say:
     total.failed++
     failures.push(brokenOff(run, limits))
   } else if (tests === 0) total.faults.push(`no tests in ${path}`)
-  say(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${path} (${tests} tests, ${Math.round(run.ms)} ms)`)
+  total.kills += run.kills
+  const kills = run.kills === 0 ? '' : `, ${run.kills} kills`
+  say(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${path} (${tests} tests, ${Math.round(run.ms)} ms${kills})`)
   if (failures.length === 0) return
   for (const failure of failures) say(indent(failure))
   if (run.output !== '') say(indent(`output:\n${run.output}`))

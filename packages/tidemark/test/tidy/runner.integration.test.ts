@@ -18,6 +18,7 @@ interface Outcome {
   readonly skipped: number
   readonly faults: readonly string[]
   readonly said: string
+  readonly kills: number
 }
 
 /** What our runner makes of one test file, in a process that is not itself a test. */
@@ -27,7 +28,7 @@ function outcomeOf(text: string, timeoutMs = 60_000): Outcome {
   const program = `
     import { runTests } from ${JSON.stringify(RUN)}
     const said = []
-    const result = await runTests([${JSON.stringify(file)}], { concurrency: 1, fileTimeoutMs: ${timeoutMs} }, (line) => said.push(line))
+    const result = await runTests([${JSON.stringify(file)}], { concurrency: 1, fileTimeoutMs: ${timeoutMs}, countsKills: true }, (line) => said.push(line))
     process.stdout.write(JSON.stringify({ ...result, said: said.join('\\n') }))`
   const env = { ...process.env }
   delete env['NODE_TEST_CONTEXT']
@@ -68,6 +69,24 @@ test('the runner fails a test to be written, a file without tests, and a file th
   assert.match(outcomeOf('process.exit(3)').said, /exit code 3/)
   assert.equal(outcomeOf("test('a', () => { process.exit(0) })").faults.length, 1, 'before its tests are done')
   assert.equal(outcomeOf("throw new Error('at import')").failed, 1)
+})
+
+test('the runner counts the Node processes that a file kills, and only those', () => {
+  const outcome = outcomeOf(
+    `import { spawn, spawnSync } from 'node:child_process'
+    const die = ['-e', 'process.kill(process.pid, "SIGKILL")']
+    test('kills', async () => {
+      for (let i = 0; i < 2; i++) assert.equal(spawnSync(process.execPath, die).signal, 'SIGKILL')
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+      setTimeout(() => child.kill('SIGKILL'), 100)
+      await new Promise((done) => child.on('close', done))
+      assert.equal(spawnSync(process.execPath, ['-e', '']).status, 0)
+      assert.equal(spawnSync('sh', ['-c', 'kill -9 $$']).signal, 'SIGKILL')
+    })`,
+  )
+  assert.deepEqual(countsOf(outcome), [1, 0, 0, 0])
+  assert.equal(outcome.kills, 3)
+  assert.match(outcome.said, /1 tests, \d+ ms, 3 kills/)
 })
 
 test('the runner kills a file that never yields, with what it has started, and says what it was doing', () => {
