@@ -3,7 +3,7 @@ import type { Base, StoreDescriptor } from '../store/types.ts'
 import { copyStores } from './copy-stores.ts'
 import { type Places, shadowDirectory } from './placement.ts'
 import type { OpenBaseOptions } from './registry.ts'
-import { clearStrays, isComplete } from './shadow-files.ts'
+import { clearStrays, hasShadow, isComplete } from './shadow-files.ts'
 import { ShadowedBase } from './shadowed-base.ts'
 
 /** What one engine keeps of a task. */
@@ -39,6 +39,14 @@ export function openShadow(options: ShadowOptions): LsmBase {
     ...(compactor === undefined ? {} : { compactor }),
     ...(failpoint === undefined ? {} : { failpoint }),
   })
+}
+
+/** Null if there is none. */
+export function openShadowIfThere(options: ShadowOptions): LsmBase | null {
+  const directory = shadowDirectory(options.directory)
+  if (hasShadow(options.disk, directory)) return openShadow(options)
+  clearStrays(options.disk, directory)
+  return null
 }
 
 /** The engines of a task with their shadow, which is there or not. */

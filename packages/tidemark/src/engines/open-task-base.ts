@@ -5,7 +5,7 @@ import { openEngine } from './engine.ts'
 import {
   fillFromShadow,
   type OpenedPart,
-  openShadow,
+  openShadowIfThere,
   placeMissing,
   type ShadowChoice,
   shadowed,
@@ -21,10 +21,8 @@ import {
   placeOf,
   type Places,
   readPlaces,
-  shadowDirectory,
   writePlaces,
 } from './placement.ts'
-import { hasShadow } from './shadow-files.ts'
 import { type BasePart, SplitBase } from './split-base.ts'
 
 /** The choice that a reader beside the owner has: none, it takes what is there. */
@@ -67,7 +65,7 @@ export function openTaskBase(options: TaskBaseOptions): Base | Promise<Base> {
     }
     try {
       addUndeclared(parts, places, directory)
-      if (!onlyFiles && hasShadow(disk, shadowDirectory(directory))) shadow = openShadow(options)
+      if (!onlyFiles) shadow = openShadowIfThere(options)
       const added = addedParts(parts, written, hasFiles(disk, directory))
       const isLost = ({ base }: OpenedPart): boolean => shadow !== null && shadow.id > 0 && base.id === 0
       const lost = parts.filter((part) => isLost(part) && !added.includes(part))

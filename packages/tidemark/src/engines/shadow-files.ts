@@ -23,6 +23,7 @@ export function discardShadow(disk: Disk, directory: string): void {
   writeManifestNow(disk, directory, EMPTY_MANIFEST)
   for (const name of disk.list(`${directory}/${RETAINED}`)) disk.remove(`${directory}/${RETAINED}/${name}`)
   for (const name of disk.list(directory)) if (isOurs(name)) disk.remove(`${directory}/${name}`)
+  disk.syncDirectory(directory)
   disk.remove(`${directory}/${MANIFEST_NAME}`)
   disk.syncDirectory(directory)
   removeIfEmpty(disk, `${directory}/${RETAINED}`)

@@ -14,23 +14,12 @@ import { verifyData } from '../../src/ops/verify-data.ts'
 import { NO_S3, s3Url, startS3 } from '../checkpoint/s3-support.ts'
 import { until } from '../until.ts'
 import { assertBatch, batchResults, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
+import { type Engines, KINDS } from './fixtures-savepoint/shadowed.ts'
 import job, { perShopHour, updatesByKind } from './fixtures-savepoint/stages.job.ts'
 
-const LIST = makeSales(2400)
-const PART = 1200
+const LIST = makeSales(1600)
+const PART = 800
 const TASKS = [0, 1, 2, 3]
-
-type Engines = Pick<RunOptions, 'engine' | 'storeEngines'>
-
-const KINDS: readonly (readonly [name: string, engines: Engines])[] = [
-  ['rocksdb', { engine: 'rocksdb' }],
-  ['leveldb', { engine: 'leveldb' }],
-  ['lmdb', { engine: 'lmdb' }],
-  [
-    'several',
-    { engine: 'lsm', storeEngines: { 'per-item': 'rocksdb', 'per-shop-hour': 'lmdb', 'updates-by-kind': 'leveldb' } },
-  ],
-]
 
 after(() => rmSync(root, { recursive: true, force: true }))
 
