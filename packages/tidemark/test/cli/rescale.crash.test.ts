@@ -13,13 +13,15 @@ import stages from '../runtime/fixtures-savepoint/stages.job.ts'
 import { until } from '../until.ts'
 import { BIN } from './spawn.ts'
 
-const LIST = makeSales(2500)
+const LIST = makeSales(1500)
 const file = salesFile('sales', LIST)
 const SAVEPOINT = join(root, 'of-four')
 /** Of writing the new savepoint; the others are of the cut. */
 const WRITING = SAVEPOINT_FAILPOINTS.filter(
   (name) => !['savepoint-after-pause', 'savepoint-after-barrier'].includes(name),
 )
+/** Whose savepoint is started from: one that was complete, and one that was made again. */
+const STARTED = ['rescale-after-state', 'savepoint-after-manifest']
 const COMPLETE = ['savepoint-after-manifest', 'rescale-before-clean']
 
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -27,7 +29,7 @@ after(() => rmSync(root, { recursive: true, force: true }))
 before(async () => {
   const inputs = { sales: [{ path: file, follow: true }] }
   const app = await run(stages, { ...options('four', file), inputs, containers: 0 })
-  await until('some records', () => app.progress().records > 800)
+  await until('some records', () => app.progress().records > 500)
   await app.savepoint({ to: SAVEPOINT })
   await app.drain()
 })
@@ -59,6 +61,11 @@ describe('kill -9 while a savepoint is rescaled (R4)', () => {
         assert.deepEqual(readdirSync(to).toSorted(), ['savepoint', 'tasks'], 'nothing of the first attempt is left')
       }
       assert.equal((await verifySavepoint(nodeDisk, to)).damages, 0)
+      const first = join(root, `at-${RESCALE_FAILPOINTS[0]}`)
+      for (const name of ['savepoint', ...readdirSync(join(to, 'tasks')).map((task) => `tasks/${task}/MANIFEST`)]) {
+        assert.ok(readFileSync(join(to, name)).equals(readFileSync(join(first, name))), `${name} is the same as always`)
+      }
+      if (!STARTED.includes(point)) return
       await finish(startFrom(to, `from-${point}`))
       await assertBatch(`from-${point}`, LIST, point)
     })
