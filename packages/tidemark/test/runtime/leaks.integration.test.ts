@@ -28,16 +28,7 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
 test('a run in development warns of iterators that were dropped; any other makes no finalizers, which cost more than ranges', async (t) => {
-  // Counts only: whatever kept the calls would keep the iterators alive.
-  let watched = 0
-  const { register } = FinalizationRegistry.prototype
-  FinalizationRegistry.prototype.register = function (target, held, token) {
-    if (typeof held === 'object' && held !== null && 'sources' in held) watched++
-    register.call(this, target, held, token)
-  }
-  t.after(() => {
-    FinalizationRegistry.prototype.register = register
-  })
+  const registered = t.mock.method(FinalizationRegistry.prototype, 'register')
   for (const development of [false, true]) {
     const warnings: string[] = []
     const app = await run(job, {
@@ -49,7 +40,12 @@ test('a run in development warns of iterators that were dropped; any other makes
     })
     for (let i = 0; i < 50; i++) await app.send(words, { key: 'a', value: i })
     await until('all words', async () => (await app.store(counts).get('a')) === 49)
+    const watched = registered.mock.calls.filter(({ arguments: [, held] }) => {
+      return typeof held === 'object' && held !== null && 'sources' in held
+    }).length
     assert.equal(watched >= 50, development, `${watched} were watched`)
+    // They keep what was registered.
+    registered.mock.resetCalls()
     if (development) {
       await until('a warning', () => {
         collect()
