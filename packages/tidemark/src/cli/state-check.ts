@@ -25,7 +25,7 @@ export async function verifyState(options: Options, context: CliContext): Promis
   const report = await verified(options, context, disk).finally(() => line.done())
   if (report.damages > 0) context.exitCode = EXIT.data
   if (options['json'] === true) {
-    for (const line of reportJson(report)) await context.terminal.print(line)
+    for (const row of reportJson(report)) await context.terminal.print(row)
     return
   }
   const findings = findingsOf(report)

@@ -37,7 +37,7 @@ it('C8 --checkpoint-to keeps checkpoints there, checkpoint list shows them, and 
   rmSync(join(cwd, '.tidemark', 'state'), { recursive: true })
   const terminal = new FakeTerminal({ isTerminal: true })
   assert.equal(await runCli(run, fakeContext({ cwd, terminal })), 0, terminal.error)
-  assert.match(terminal.error, /\r\u001b\[2Krestoring: \d+% of [\d.]+ MiB, [\d.]+ MiB\/s.*, \d of \d tasks done/)
+  assert.match(terminal.error, /\[2Krestoring: \d+% of [\d.]+ MiB, [\d.]+ MiB\/s.*, \d of \d tasks done/)
   const wrong = await tidemark([...run.slice(0, 4), '--checkpoint-to', 'elsewhere'], { cwd })
   assert.match(wrong.error, /--checkpoint-to: checkpoint.to takes file:\/\/\/directory or s3:\/\/bucket\/prefix/)
 })
