@@ -56,14 +56,19 @@ export class WaitingThread {
 }
 
 /** In such a thread: calls `work` with what it was begun with. The thread lives as long as that runs, and what it opens. */
-export function onBegin<T>(work: (data: T) => void | Promise<void>): void {
+export function onBegin(work: (data: never) => void | Promise<void>): void {
   const { beginning } = workerData as WaitingThreadData
-  beginning.on('message', (message: Beginning<T>) => {
+  beginning.on('message', (message: Beginning<never>) => {
     if ('load' in message) {
       // The work imports the same module, and says what is wrong with it.
       import(message.load).catch(() => undefined)
-      return
-    }
-    void Promise.resolve(work(message.begin)).finally(() => beginning.close())
+    } else void begin(message.begin)
   })
+  const begin = async (data: never): Promise<void> => {
+    try {
+      await work(data)
+    } finally {
+      beginning.close()
+    }
+  }
 }

@@ -58,10 +58,9 @@ test('blocks of a file that is in memory are read alone, and nearly none is time
   const file = new ColdFile()
   for (const block of scattered()) file.warm.add(block)
   let timed = 0
-  const { monotonicMs } = file.clock
   file.clock.monotonicMs = () => {
     timed++
-    return monotonicMs.call(file.clock)
+    return 0
   }
   let blocks = 0
   for (const block of scattered()) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { isTidemarkError } from '../../src/errors/error.ts'
 import { listRetained } from '../../src/checkpoint/retained-record.ts'
 import { FileObjects } from '../../src/checkpoint/file-objects.ts'
@@ -59,7 +60,7 @@ test('S4: each read of each file that the disk fails is ERR_DISK_IO with the fil
         assert.equal(answer, good, `${path}, read ${nth}: what is answered is what is there`)
         continue
       }
-      assert.ok(isTidemarkError(said, 'ERR_DISK_IO'), `${path}, read ${nth}: ${String(said)}`)
+      assert.ok(isTidemarkError(said, 'ERR_DISK_IO'), `${path}, read ${nth}: ${inspect(said)}`)
       assert.ok(said.message.includes(path), said.message)
       if (path.endsWith('.sorted')) assert.equal(said.details['position'], position)
       failed.set(path, (failed.get(path) ?? 0) + 1)

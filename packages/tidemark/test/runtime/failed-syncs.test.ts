@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { FileObjects } from '../../src/checkpoint/file-objects.ts'
 import { type Lineage, writeLineage } from '../../src/checkpoint/lineage.ts'
 import { encodeCheckpoint } from '../../src/checkpoint/record.ts'
@@ -35,7 +36,7 @@ function failEach(prepare: () => { readonly disk: MemDisk; readonly work: () => 
         error = thrown
       }
       if (error === null) break
-      assert.ok(isSyncFailure(error), `${operation} ${skip}: ${String(error)}`)
+      assert.ok(isSyncFailure(error), `${operation} ${skip}: ${inspect(error)}`)
       assert.equal(syncs.at(-1), operation, 'the one that failed is the last')
       assert.equal(syncs.filter((each) => each === operation).length, skip + 1)
       failures++
@@ -143,7 +144,7 @@ describe('a failed sync is a crash of its writer, never a retry (C6)', () => {
             (thrown: unknown) => thrown,
           )
           if (error === null) break
-          assert.ok(isSyncFailure(error), String(error))
+          assert.ok(isSyncFailure(error), inspect(error))
           failures++
         }
       }

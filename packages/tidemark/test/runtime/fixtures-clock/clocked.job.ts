@@ -27,8 +27,7 @@ export default defineJob('clocked', {
     },
     timers: {
       idle: (key, _timeMs, { send, stores }) => {
-        if (key !== null)
-          send.seen(String(key), { what: 'timer', mark: stores.armed.get(String(key)) ?? 0, value: null })
+        if (key !== null) send.seen(key, { what: 'timer', mark: stores.armed.get(key) ?? 0, value: null })
       },
     },
     every: { '100ms': ({ send, now }) => send.seen('every', { what: 'every', mark: now(), value: null }) },
