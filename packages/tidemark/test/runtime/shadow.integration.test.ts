@@ -55,9 +55,9 @@ async function withHalf(
 /** So many sales have come through all stages. */
 async function processed(app: App, count: number): Promise<void> {
   const total = async (store: typeof updatesByKind | typeof perShopHour): Promise<number> => {
-    let sum = 0
-    for await (const { value } of app.store<string, number>(store).scan()) sum += value
-    return sum
+    let values = 0
+    for await (const { value } of app.store<string, number>(store).scan()) values += value
+    return values
   }
   await until('all records', async () => {
     if (app.progress().records < count) return false
@@ -196,7 +196,7 @@ describe('their checkpoints in a directory', () => {
       const checkpoint = { to, repair: true }
       const plain = settingsOf(own, file, { engine: 'rocksdb' }, { checkpoint: { to } })
       await assert.rejects(
-        run(job, plain).then((app) => app.done),
+        run(job, plain).then((failing) => failing.done),
         { code: 'ERR_STATE_CORRUPT' },
       )
       await (await run(job, { ...plain, checkpoint })).done
@@ -244,7 +244,7 @@ describe('what is uploaded follows what has changed, not what there is', () => {
     ...KINDS.slice(0, 3),
     ['several', { engine: 'rocksdb', storeEngines: { times: 'lsm' } }] as const,
   ]) {
-    it(`${name}: bytes of each upload after a first one of all`, async () => {
+    it(`${name}: bytes of each upload after a first one of all`, async (t) => {
       const place = join(root, `bytes-${name}`)
       const file = join(root, `bytes-${name}.jsonl`)
       const rows = (from: number, count: number, value: string): string =>
@@ -286,7 +286,7 @@ describe('what is uploaded follows what has changed, not what there is', () => {
         before = now
       }
       await app.drain()
-      console.log(`# ${name}: ${sum(before)} bytes there; uploads of 20 changed entries: ${costs.join(', ')} bytes`)
+      t.diagnostic(`${name}: ${sum(before)} bytes there; uploads of 20 changed entries: ${costs.join(', ')} bytes`)
     })
   }
 })
