@@ -1,73 +1,23 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { systemClock } from '../../src/clock/clock.ts'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { type App, defineJob, json, kv, run, type RunOptions, stream, string, uint } from '../../src/index.ts'
+import { run } from '../../src/index.ts'
 import { listCheckpoints } from '../../src/ops/checkpoints.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { storeAtCheckpoint } from '../../src/ops/past-store.ts'
 import { StoppedJob } from '../../src/ops/stopped-job.ts'
 import { verifyData } from '../../src/ops/verify-data.ts'
-import { NO_S3, s3Url, startS3 } from '../checkpoint/s3-support.ts'
 import { until } from '../until.ts'
-import { assertBatch, batchResults, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
-import { type Engines, KINDS } from './fixtures-savepoint/shadowed.ts'
-import job, { perShopHour, updatesByKind } from './fixtures-savepoint/stages.job.ts'
+import { assertBatch, batchResults, root } from './fixtures-savepoint/sales.ts'
+import { grow, HALF, KINDS, processed, SALES, settingsOf, shadowOf, withHalf } from './fixtures-savepoint/shadowed.ts'
+import job from './fixtures-savepoint/stages.job.ts'
 
-const LIST = makeSales(1600)
-const PART = 800
 const TASKS = [0, 1, 2, 3]
 
 after(() => rmSync(root, { recursive: true, force: true }))
-
-function shadowOf(name: string, task: number): string {
-  return join(root, name, `state/${task}/shadow`)
-}
-
-function settingsOf(name: string, file: string, engines: Engines, more: RunOptions = {}): RunOptions {
-  return { ...options(name, file), ...engines, containers: 0, ...more }
-}
-
-function firstHalf(name: string): string {
-  return salesFile(name, LIST.slice(0, PART))
-}
-
-/** Processes the first half and goes on. */
-async function withHalf(
-  name: string,
-  engines: Engines,
-  more: RunOptions = {},
-): Promise<{ app: App; file: string; warnings: string[] }> {
-  const file = firstHalf(name)
-  const warnings: string[] = []
-  const app = await run(job, {
-    ...settingsOf(name, file, engines, more),
-    inputs: { sales: [{ path: file, follow: true }] },
-    onWarning: (line) => warnings.push(line),
-  })
-  await processed(app, PART)
-  return { app, file, warnings }
-}
-
-/** So many sales have come through all stages. */
-async function processed(app: App, count: number): Promise<void> {
-  const total = async (store: typeof updatesByKind | typeof perShopHour): Promise<number> => {
-    let values = 0
-    for await (const { value } of app.store<string, number>(store).scan()) values += value
-    return values
-  }
-  await until('all records', async () => {
-    if (app.progress().records < count) return false
-    return (await total(updatesByKind)) === count && (await total(perShopHour)) === count
-  })
-}
-
-function grow(file: string): void {
-  writeFileSync(file, LIST.map((sale) => `${JSON.stringify(sale)}\n`).join(''))
-}
 
 function textAt(name: string, store: string, checkpoint: string): string {
   const view = storeAtCheckpoint(openDataDir(join(root, name), nodeDisk), store, checkpoint)
@@ -80,7 +30,7 @@ function textAt(name: string, store: string, checkpoint: string): string {
 
 /** Every store of a retained checkpoint is what the plain loop gives for so many sales. */
 function assertPast(name: string, checkpoint: string, count: number): void {
-  for (const [store, expected] of Object.entries(batchResults(LIST.slice(0, count)))) {
+  for (const [store, expected] of Object.entries(batchResults(SALES.slice(0, count)))) {
     // Windows close by what comes later.
     if (store === 'closed-hours') continue
     assert.equal(textAt(name, store, checkpoint), expected, `${store} at ${checkpoint}`)
@@ -94,11 +44,11 @@ describe('checkpoints of engines that keep the newest state only', () => {
       for (const task of TASKS) assert.ok(!existsSync(shadowOf(name, task)))
       const made = await app.checkpoint()
       grow(file)
-      await processed(app, LIST.length)
+      await processed(app, SALES.length)
       const second = await app.checkpoint()
       await app.drain()
-      assertPast(name, made.checkpoint, PART)
-      assertPast(name, second.checkpoint, LIST.length)
+      assertPast(name, made.checkpoint, HALF)
+      assertPast(name, second.checkpoint, SALES.length)
       const data = openDataDir(join(root, name), nodeDisk)
       const listed = listCheckpoints(data)
       assert.deepEqual(
@@ -111,12 +61,12 @@ describe('checkpoints of engines that keep the newest state only', () => {
       for (const { parts } of listed) assert.ok(parts.every(({ bytes, files }) => bytes > 0 && files > 0))
       assert.equal((await verifyData(data)).damages, 0)
       await (await run(job, settingsOf(name, file, engines))).done
-      await assertBatch(name, LIST, name)
+      await assertBatch(name, SALES, name)
 
       const stopped = await StoppedJob.open({ disk: nodeDisk, dataDir: join(root, name), clock: systemClock })
       try {
         const third = await stopped.checkpoint()
-        assertPast(name, third.checkpoint, LIST.length)
+        assertPast(name, third.checkpoint, SALES.length)
         for (const { checkpoint } of [made, second, third]) assert.ok(stopped.release(checkpoint))
       } finally {
         stopped.close()
@@ -124,7 +74,7 @@ describe('checkpoints of engines that keep the newest state only', () => {
       for (const task of TASKS)
         assert.ok(!existsSync(shadowOf(name, task)), 'the last one that is deleted takes the shadow along')
       await (await run(job, settingsOf(name, file, engines))).done
-      await assertBatch(name, LIST, `${name}, at the end`)
+      await assertBatch(name, SALES, `${name}, at the end`)
     })
 
     it(`${name}: by a policy that is given, of which the newest is the state of the end (C5, K1)`, async () => {
@@ -135,162 +85,14 @@ describe('checkpoints of engines that keep the newest state only', () => {
         return listCheckpoints(openDataDir(join(root, own), nodeDisk)).some(({ kind }) => kind === 'policy')
       })
       grow(file)
-      await processed(app, LIST.length)
+      await processed(app, SALES.length)
       const last = await app.checkpoint()
       await app.drain()
-      assertPast(own, last.checkpoint, LIST.length)
+      assertPast(own, last.checkpoint, SALES.length)
       assert.equal((await verifyData(openDataDir(join(root, own), nodeDisk))).damages, 0)
       // A store that is found empty or stale would differ.
       await (await run(job, settingsOf(own, file, engines, { checkpoint }))).done
-      await assertBatch(own, LIST, own)
+      await assertBatch(own, SALES, own)
     })
   }
 })
-
-function suite(kind: string, placeOf: (name: string) => string, kinds: typeof KINDS): void {
-  for (const [name, engines] of kinds) {
-    it(`${name}: state that is gone is restored from there; of one engine that is gone from the shadow (C8)`, async () => {
-      const own = `${name}-${kind}`
-      const checkpoint = { to: placeOf(own), uploadIntervalMs: 50 }
-      const { app, file } = await withHalf(own, engines, { checkpoint })
-      await app.drain()
-      rmSync(join(root, own, 'state'), { recursive: true })
-      grow(file)
-      const warnings: string[] = []
-      const settings = settingsOf(own, file, engines, { checkpoint, onWarning: (line) => warnings.push(line) })
-      await (await run(job, settings)).done
-      assert.equal(warnings.filter((line) => /is restored: checkpoint \d+/.test(line)).length, 4, warnings.join('\n'))
-      await assertBatch(own, LIST, 'after the restore')
-
-      for (const place of ['rocksdb', 'leveldb', 'lmdb'])
-        rmSync(join(root, own, 'state/1', place), { recursive: true, force: true })
-      warnings.length = 0
-      await (await run(job, settings)).done
-      assert.deepEqual(warnings, [], 'nothing had to be loaded')
-      await assertBatch(own, LIST, 'after an engine was lost')
-
-      // The shadow alone: it is made again.
-      rmSync(shadowOf(own, 2), { recursive: true })
-      await (await run(job, settings)).done
-      assert.deepEqual(warnings, [])
-      assert.ok(existsSync(join(shadowOf(own, 2), 'MANIFEST')))
-      await assertBatch(own, LIST, 'after the shadow was lost')
-    })
-  }
-}
-
-describe('their checkpoints in a directory', () => {
-  suite('files', (name) => pathToFileURL(join(root, `place-${name}`)).href, KINDS)
-
-  for (const place of ['rocksdb', 'shadow']) {
-    it(`damage in ${place}: an error; the next start restores it, if it may`, async () => {
-      const own = `damaged-${place}`
-      const to = pathToFileURL(join(root, `place-${own}`)).href
-      const { app, file } = await withHalf(own, { engine: 'rocksdb' }, { checkpoint: { to } })
-      await app.drain()
-      const directory = join(root, own, 'state/2', place)
-      const damaged = readdirSync(directory).find((name) => /^MANIFEST|\.sorted$/.test(name)) as string
-      const bytes = readFileSync(join(directory, damaged))
-      writeFileSync(join(directory, damaged), bytes.subarray(0, 20))
-      grow(file)
-      const checkpoint = { to, repair: true }
-      const plain = settingsOf(own, file, { engine: 'rocksdb' }, { checkpoint: { to } })
-      await assert.rejects(
-        run(job, plain).then((failing) => failing.done),
-        { code: 'ERR_STATE_CORRUPT' },
-      )
-      await (await run(job, { ...plain, checkpoint })).done
-      await assertBatch(own, LIST, 'after the repair')
-    })
-  }
-})
-
-describe('their checkpoints in S3', { skip: NO_S3 }, async () => {
-  const server = NO_S3 === false ? await startS3() : null
-  suite('s3', (name) => s3Url(server?.endpoint ?? '', name), KINDS.slice(2))
-})
-
-interface Setting {
-  readonly key: string
-  readonly value: string
-}
-
-const settings = stream('settings', { key: string(), value: json<Setting>() })
-const current = kv('current', { key: string(), value: string() })
-const times = kv('times', { key: string(), value: uint() })
-const many = defineJob('many', {
-  inputs: { settings },
-  stores: { current, times },
-  task: {
-    settings: ({ value }, { stores }) => {
-      stores.current.put(value.key, value.value)
-      stores.times.update(value.key, (n) => (n ?? 0) + 1)
-    },
-  },
-})
-
-/** What an upload may cost beside the entries: heads, filters and indexes of a file, and the record with the manifest. */
-const OVERHEAD_BYTES = 12 * 1024
-const KEYS = 20_000
-const VALUE = 'v'.repeat(90)
-
-function filesOf(directory: string): Map<string, number> {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((each) => each.isFile())
-  return new Map(files.map((each) => join(each.parentPath, each.name)).map((path) => [path, statSync(path).size]))
-}
-
-describe('what is uploaded follows what has changed, not what there is', () => {
-  for (const [name, engines] of [
-    ...KINDS.slice(0, 3),
-    ['several', { engine: 'rocksdb', storeEngines: { times: 'lsm' } }] as const,
-  ]) {
-    it(`${name}: bytes of each upload after a first one of all`, async (t) => {
-      const place = join(root, `bytes-${name}`)
-      const file = join(root, `bytes-${name}.jsonl`)
-      const rows = (from: number, count: number, value: string): string =>
-        Array.from({ length: count }, (_, i) => `${JSON.stringify({ key: `key-${from + i}`, value })}\n`).join('')
-      writeFileSync(file, rows(0, KEYS, VALUE))
-      const app = await run(many, {
-        dataDir: join(root, `bytes-${name}-data`),
-        ...engines,
-        containers: 0,
-        partitions: 1,
-        commit: { intervalMs: 50 },
-        inputs: { settings: [{ path: file, follow: true }] },
-        checkpoint: { to: pathToFileURL(place).href, uploadIntervalMs: 30 },
-      })
-      let records = KEYS
-      const settled = async (): Promise<Map<string, number>> => {
-        await until('all records', () => app.progress().records >= records && app.progress().lag === 0)
-        for (let last = -1; ; ) {
-          const bytes = app.progress().uploads?.bytes ?? 0
-          if (bytes === last) return filesOf(place)
-          last = bytes
-          await new Promise((done) => setTimeout(done, 300))
-        }
-      }
-      await until('an upload', () => (app.progress().uploads?.bytes ?? 0) > KEYS * 100)
-      let before = await settled()
-      const costs: number[] = []
-      for (const round of [1, 2, 3, 4]) {
-        const changed = rows(round * 1000, 20, `${round}${VALUE}`)
-        appendFileSync(file, changed)
-        records += 20
-        const wasBytes = app.progress().uploads?.bytes ?? 0
-        await until('the upload', () => (app.progress().uploads?.bytes ?? 0) > wasBytes)
-        const now = await settled()
-        const cost = sum(new Map([...now].filter(([path]) => !before.has(path))))
-        costs.push(cost)
-        assert.ok(cost > changed.length / 2, `${cost} bytes for ${changed.length} of changes: it was uploaded`)
-        assert.ok(cost <= 2 * changed.length + OVERHEAD_BYTES, `${cost} bytes for ${changed.length} of changes`)
-        before = now
-      }
-      await app.drain()
-      t.diagnostic(`${name}: ${sum(before)} bytes there; uploads of 20 changed entries: ${costs.join(', ')} bytes`)
-    })
-  }
-})
-
-function sum(files: ReadonlyMap<string, number>): number {
-  return [...files.values()].reduce((total, size) => total + size, 0)
-}

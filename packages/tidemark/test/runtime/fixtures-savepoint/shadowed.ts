@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { nodeDisk } from '../../../src/disk/node-disk.ts'
-import { run, type RunOptions } from '../../../src/index.ts'
+import { type App, run, type RunOptions } from '../../../src/index.ts'
 import { openDataDir } from '../../../src/ops/data-dir.ts'
 import { verifyData } from '../../../src/ops/verify-data.ts'
+import { until } from '../../until.ts'
 import { assertBatch, makeSales, options, root, salesFile } from './sales.ts'
-import job from './stages.job.ts'
+import job, { perShopHour, type Sale, updatesByKind } from './stages.job.ts'
 
 export type Engines = Pick<RunOptions, 'engine' | 'storeEngines'>
 
@@ -22,6 +24,56 @@ export const KINDS: readonly (readonly [name: string, engines: Engines])[] = [
 ]
 
 const LIST = makeSales(900)
+
+/** Sales for jobs that are not killed, and how many of them `withHalf` has processed. */
+export const SALES: readonly Sale[] = makeSales(1600)
+export const HALF = 800
+
+export function shadowOf(name: string, task: number): string {
+  return join(root, name, `state/${task}/shadow`)
+}
+
+export function settingsOf(name: string, file: string, engines: Engines, more: RunOptions = {}): RunOptions {
+  return { ...options(name, file), ...engines, containers: 0, ...more }
+}
+
+function firstHalf(name: string): string {
+  return salesFile(name, SALES.slice(0, HALF))
+}
+
+/** Processes the first half and goes on. */
+export async function withHalf(
+  name: string,
+  engines: Engines,
+  more: RunOptions = {},
+): Promise<{ app: App; file: string; warnings: string[] }> {
+  const file = firstHalf(name)
+  const warnings: string[] = []
+  const app = await run(job, {
+    ...settingsOf(name, file, engines, more),
+    inputs: { sales: [{ path: file, follow: true }] },
+    onWarning: (line) => warnings.push(line),
+  })
+  await processed(app, HALF)
+  return { app, file, warnings }
+}
+
+/** So many sales have come through all stages. */
+export async function processed(app: App, count: number): Promise<void> {
+  const total = async (store: typeof updatesByKind | typeof perShopHour): Promise<number> => {
+    let values = 0
+    for await (const { value } of app.store<string, number>(store).scan()) values += value
+    return values
+  }
+  await until('all records', async () => {
+    if (app.progress().records < count) return false
+    return (await total(updatesByKind)) === count && (await total(perShopHour)) === count
+  })
+}
+
+export function grow(file: string): void {
+  writeFileSync(file, SALES.map((sale) => `${JSON.stringify(sale)}\n`).join(''))
+}
 
 /** A job that keeps checkpoints by a policy, and in a directory; `kind` goes round. */
 export function shadowedSettings(name: string, kind: number): RunOptions {
