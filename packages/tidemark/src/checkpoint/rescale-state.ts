@@ -1,6 +1,6 @@
 import type { Disk } from '../disk/disk.ts'
 import type { BlockCache } from '../lsm/block-cache.ts'
-import { ListedCursor } from '../lsm/listed-cursor.ts'
+import { EntryArena } from '../lsm/entry-arena.ts'
 import { windowEndOf } from '../lsm/expiry.ts'
 import { type LsmBase, openLsmBase } from '../lsm/lsm-base.ts'
 import { readDeadline } from '../serde/time-bytes.ts'
@@ -69,7 +69,7 @@ class Move {
   readonly #descriptors: readonly StoreDescriptor[]
   readonly #batchBytes: number
   readonly #onRead: (entries: number) => void
-  readonly #batches: ListedCursor[]
+  readonly #batches: EntryArena[]
   #heldBytes = 0
 
   constructor(
@@ -84,7 +84,7 @@ class Move {
     this.#descriptors = descriptors
     this.#batchBytes = batchBytes
     this.#onRead = onRead
-    this.#batches = targets.map(() => new ListedCursor())
+    this.#batches = targets.map(() => new EntryArena())
   }
 
   *run(): Steps {
@@ -112,7 +112,7 @@ class Move {
   }
 
   #put(task: number, entry: BaseIterator): void {
-    const batch = this.#batches[task] as ListedCursor
+    const batch = this.#batches[task] as EntryArena
     const before = batch.sizeBytes
     batch.add(entry.key, entry.valueBytes, entry.valueStart, entry.valueEnd)
     this.#heldBytes += batch.sizeBytes - before
@@ -121,20 +121,20 @@ class Move {
   #largest(): number {
     let largest = 0
     for (const [task, { sizeBytes }] of this.#batches.entries()) {
-      if (sizeBytes > (this.#batches[largest] as ListedCursor).sizeBytes) largest = task
+      if (sizeBytes > (this.#batches[largest] as EntryArena).sizeBytes) largest = task
     }
     return largest
   }
 
   /** As the state of no checkpoint, until all is there. */
   *#write(task: number): Steps {
-    const batch = this.#batches[task] as ListedCursor
+    const batch = this.#batches[task] as EntryArena
     if (batch.count === 0) return
     const target = this.#targets[task] as LsmBase
-    this.#batches[task] = new ListedCursor()
     this.#heldBytes -= batch.sizeBytes
     const { name } = this.#store.descriptor
     yield* target.write(target.id, this.#descriptors, [{ name, count: batch.count, cursor: batch }])
+    batch.clear()
   }
 }
 
