@@ -118,8 +118,8 @@ export interface CheckpointManager {
    * Copies a checkpoint's files (the newest, without `id`) to the target, several at a time, checks every byte against
    * the checksums, and marks the target complete last. All or nothing: after an error, or a crash, the target is empty or
    * has no mark, and `restoredCheckpoint` says that there is no state. The next call for the same checkpoint goes on where
-   * a crash or an error of the store ended this one. What else was in the directory is removed.
-   * Throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_CORRUPT.
+   * a crash or an error of the store ended this one. What an earlier restore has put there is removed.
+   * Throws ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_CORRUPT, ERR_OPTION for a directory that holds other files.
    */
   restore(task: string, target: RestoreTarget, id?: number, options?: RestoreOptions): Promise<Checkpoint>
 

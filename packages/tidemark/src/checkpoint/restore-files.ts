@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { readFile, replaceFile, type Disk, type DiskFile } from '../disk/disk.ts'
-import { isTidemarkError } from '../errors/error.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { Checkpoint, CheckpointFile, RestoreProgress, RestoreTarget } from './manager.ts'
 import type { ObjectStore } from './object-store.ts'
 import { damaged, decodeSlot, encodeSlot, toCheckpoint, type CheckpointEntry } from './slot-record.ts'
@@ -46,6 +46,7 @@ export interface RestoreWork {
 export async function restoreFiles(work: RestoreWork): Promise<Checkpoint> {
   const { entry, failpoint, target, task } = work
   failpoint('load-before-begin')
+  refuseOthers(target)
   try {
     begin(target, entry)
     failpoint('load-after-begin')
@@ -64,21 +65,40 @@ export async function restoreFiles(work: RestoreWork): Promise<Checkpoint> {
   return toCheckpoint(task, entry)
 }
 
-/** Prepares the target: empty, or with what an earlier restore of the same checkpoint has left. */
+/**
+ * Prepares the target: empty, or with what an earlier restore of the same checkpoint has left. From here on it has a mark
+ * at every moment, until it is empty: files without one are somebody else's (see `refuseOthers`).
+ */
 function begin(target: RestoreTarget, entry: CheckpointEntry): void {
   const { disk, directory } = target
-  const path = `${directory}/${UNFINISHED}`
   removeMark(target)
+  const path = `${directory}/${UNFINISHED}`
   const mine = encodeSlot(entry)
-  if (disk.exists(path) && Buffer.from(readFile(disk, path)).equals(mine)) {
-    const wanted = new Set([UNFINISHED, ...entry.files.map(targetName)])
-    for (const name of disk.list(directory)) if (!wanted.has(name)) disk.remove(`${directory}/${name}`)
-    return
+  const resumed = disk.exists(path) && Buffer.from(readFile(disk, path)).equals(mine)
+  if (!resumed) {
+    disk.makeDirectory(directory)
+    syncParent(disk, directory)
+    replaceFile(disk, directory, UNFINISHED, mine)
   }
-  wipe(target)
-  disk.makeDirectory(directory)
-  syncParent(disk, directory)
-  replaceFile(disk, directory, UNFINISHED, mine)
+  const wanted = new Set([UNFINISHED, ...(resumed ? entry.files.map(targetName) : [])])
+  for (const name of disk.list(directory)) if (!wanted.has(name)) disk.remove(`${directory}/${name}`)
+}
+
+const MARKS = [COMPLETE, UNFINISHED]
+
+/** ERR_OPTION for a directory with files that no restore has put there. */
+function refuseOthers({ disk, directory }: RestoreTarget): void {
+  const names = disk.list(directory)
+  if (names.some((name) => MARKS.includes(name))) return
+  const others = names.filter((name) => !MARKS.some((mark) => name === `${mark}.tmp`))
+  if (others.length === 0) return
+  const shown = others.slice(0, 3).join(', ') + (others.length > 3 ? ', ...' : '')
+  throw new TidemarkError(
+    'ERR_OPTION',
+    `a checkpoint cannot be restored into ${directory}: it holds ${shown}, which no restore has put there. Name a directory ` +
+      'that is empty or not there yet',
+    { details: { directory } },
+  )
 }
 
 /** The name that a file gets in the target. */
@@ -214,18 +234,24 @@ export function syncParent(disk: Disk, directory: string): void {
   if (slash !== -1) disk.syncDirectory(slash === 0 ? '/' : directory.slice(0, slash))
 }
 
-/** The mark goes first and durably: without it the rest is not a state, whatever of it a crash leaves. */
+/**
+ * The mark of a complete state goes first and durably: without it the rest is not a state, whatever of it a crash leaves.
+ * It becomes the other mark, so that what is left is known as a restore's.
+ */
 function removeMark({ disk, directory }: RestoreTarget): void {
   if (!disk.exists(`${directory}/${COMPLETE}`)) return
-  disk.remove(`${directory}/${COMPLETE}`)
+  disk.rename(`${directory}/${COMPLETE}`, `${directory}/${UNFINISHED}`)
   disk.syncDirectory(directory)
 }
 
-/** Empties a target. */
+/** Empties a target; the mark goes last, so that what a crash leaves of it is known as a restore's. */
 export function wipe(target: RestoreTarget): void {
   const { disk, directory } = target
   removeMark(target)
   const names = disk.list(directory)
-  for (const name of names) disk.remove(`${directory}/${name}`)
+  for (const name of names) if (name !== UNFINISHED) disk.remove(`${directory}/${name}`)
   if (names.length > 0) disk.syncDirectory(directory)
+  if (!names.includes(UNFINISHED)) return
+  disk.remove(`${directory}/${UNFINISHED}`)
+  disk.syncDirectory(directory)
 }

@@ -154,7 +154,11 @@ test('C8 a crash at any step of a restore leaves the old state, the new one or n
       const found = restoredCheckpoint(TASK, target(setting))
       seen.add(found?.id ?? 0)
       if (finished) assert.equal(found?.id, 2)
-      if (found === null) return
+      if (found === null) {
+        // Whatever was left, it is known as a restore's, and the next one goes on.
+        assert.equal((await setting.manager.restore(TASK, target(setting), 2)).id, 2)
+        return
+      }
       for (const [index, { name }] of found.files.entries()) {
         const text = new TextDecoder().decode(readFile(setting.disk, `/state/${name}`))
         assert.equal(text, `state of ${index + 1}`)
@@ -162,6 +166,19 @@ test('C8 a crash at any step of a restore leaves the old state, the new one or n
     },
   )
   assert.deepEqual(seen, new Set([0, 1, 2]))
+})
+
+test('a restore does not touch a directory with files that are not of a restore: ERR_OPTION', async () => {
+  const setting = makeSetting()
+  await twoCheckpoints(setting)
+  const target = { disk: new MemDisk(), directory: '/other' }
+  target.disk.makeDirectory('/other')
+  target.disk.open('/other/diary', 'create').close()
+  await assert.rejects(setting.manager.restore(TASK, target), { code: 'ERR_OPTION', message: /\/other: it holds diary/ })
+  assert.deepEqual(target.disk.list('/other'), ['diary'])
+  target.disk.remove('/other/diary')
+  await setting.manager.restore(TASK, target, 1)
+  assert.equal((await setting.manager.restore(TASK, target, 2)).id, 2)
 })
 
 test('C8 a damaged, short or missing file leaves the target empty, and the error says which', async () => {
