@@ -174,7 +174,10 @@ test('a restore does not touch a directory with files that are not of a restore:
   const target = { disk: new MemDisk(), directory: '/other' }
   target.disk.makeDirectory('/other')
   target.disk.open('/other/diary', 'create').close()
-  await assert.rejects(setting.manager.restore(TASK, target), { code: 'ERR_OPTION', message: /\/other: it holds diary/ })
+  await assert.rejects(setting.manager.restore(TASK, target), {
+    code: 'ERR_OPTION',
+    message: /\/other: it holds diary/,
+  })
   assert.deepEqual(target.disk.list('/other'), ['diary'])
   target.disk.remove('/other/diary')
   await setting.manager.restore(TASK, target, 1)
