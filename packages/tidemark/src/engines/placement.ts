@@ -122,7 +122,7 @@ export function assertSamePlace(store: string, there: string, wanted: string, di
   throw new TidemarkError(
     'ERR_ENGINE_CHANGED',
     `store ${store} in ${directory} is kept by the engine ${was}, and is now to be kept by ${now}. Set its engine back ` +
-      `to ${was}; or take a savepoint with it and start from that with the other engine; or give the store a new name (the old data stays until it is dropped)`,
+      `to ${was}; or, in a job, take a savepoint with it and start from that with the other engine; or give the store a new name (the old data stays until it is dropped)`,
     { details: { store, path: directory, was, now } },
   )
 }
