@@ -54,8 +54,8 @@ async function main(): Promise<number> {
     if (mine.length === 0) continue
     const start = performance.now()
     console.log(`\n${part}: ${mine.length} files`)
-    // Integration tests start processes and threads of their own.
-    const concurrency = part === 'integration' ? Math.max(1, cores >> 1) : cores
+    // Integration tests start processes and threads of their own; they also wait a lot.
+    const concurrency = part === 'integration' ? Math.max(2, cores >> 1) : cores
     const limits = { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS, countsKills: part === 'integration' }
     const result = await runTests(mine, limits, (line) => console.log(line))
     total.passed += result.passed
