@@ -85,11 +85,13 @@ async function openAll(data: DataDir, store: string | undefined): Promise<Findin
   }
 }
 
-/** The state directories of all tasks that the log has ever known, of all lineages. */
+/** The directories with state of all tasks that the log has ever known, of all lineages. */
 function knownDirectories(data: DataDir): ReadonlySet<string> {
   const names = data.view.producers().map(({ producer }) => parseTaskProducer(producer))
   return new Set(
-    names.flatMap((name) => (name === null ? [] : [`${data.path}/state/${taskStateName(name.lineage, name.task)}`])),
+    names.flatMap((name) =>
+      name === null ? [] : keepingDirectories(`${data.path}/state/${taskStateName(name.lineage, name.task)}`),
+    ),
   )
 }
 

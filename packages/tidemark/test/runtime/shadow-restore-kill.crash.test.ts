@@ -10,7 +10,7 @@ import { checkShadowed, finishHere, kindName, shadowedSettings } from './fixture
 after(() => rmSync(root, { recursive: true, force: true }))
 
 const IMPORT_STEPS = ['shadow-after-import-batch', 'shadow-before-import-end']
-const POINTS = [...INSTALL_STEPS, ...IMPORT_STEPS, 'load-after-file', 'load-before-mark', ...IMPORT_STEPS]
+const POINTS = [...IMPORT_STEPS, ...INSTALL_STEPS, 'load-after-file', 'load-before-mark', ...IMPORT_STEPS]
 
 describe('kill -9 while a task on engines with a shadow is restored (C6, C8, K6)', () => {
   for (const [i, point] of POINTS.entries()) {

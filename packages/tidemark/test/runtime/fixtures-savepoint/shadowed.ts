@@ -95,5 +95,15 @@ export async function finishHere(settings: RunOptions): Promise<void> {
 /** Stores are what a plain loop gives; every byte of engines, shadows and what is kept verifies. */
 export async function checkShadowed(name: string, what: string): Promise<void> {
   await assertBatch(name, LIST, what)
-  assert.equal((await verifyData(openDataDir(join(root, name), nodeDisk))).damages, 0, what)
+  const report = await verifyData(openDataDir(join(root, name), nodeDisk))
+  const found = [
+    ...report.tasks,
+    ...report.directories.flatMap((each) => each.findings),
+    ...(report.log?.findings ?? []),
+  ]
+  assert.deepEqual(
+    found.filter(({ kind }) => kind === 'damage'),
+    [],
+    what,
+  )
 }
