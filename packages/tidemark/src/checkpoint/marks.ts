@@ -10,6 +10,8 @@ export const MARK_HEADER = 'tm-mark'
 export interface ProducerMark {
   readonly kind: 'watermark' | 'idle' | 'end'
   readonly watermarkMs: number | null
+  /** Of an `end`: the ends of the job's finite source streams that it is one of. With other ends there is more to come. */
+  readonly ends?: string
 }
 
 /** A mark as it travels: who says it, and how many producers there are in all. */
@@ -37,7 +39,9 @@ export function decodeMark(bytes: Uint8Array, start: number, end: number): Mark 
 
 /**
  * The marks of all producers of one intermediate partition, and what follows from them: the watermark is the minimum
- * over the producers that are neither idle nor ended, and there is none until each producer was heard.
+ * over the producers that are neither idle nor ended, and there is none until each producer was heard. A producer has
+ * ended only as long as the source streams end where they did then: when a job goes on with more input, each producer holds
+ * the others back at its last watermark until it is heard again.
  */
 export class MarkBoard {
   readonly #marks = new Map<number, ProducerMark>()
@@ -45,17 +49,25 @@ export class MarkBoard {
   readonly #barriers = new Map<number, string>()
   #producers = 0
   #watermarkMs: number = Number.NEGATIVE_INFINITY
+  #ends = ''
 
-  restore(marks: Readonly<Record<string, ProducerMark>>, producers: number): void {
+  restore(marks: Readonly<Record<string, ProducerMark>>, producers: number, watermarkMs: number | null = null): void {
     this.#producers = producers
+    if (watermarkMs !== null) this.#watermarkMs = watermarkMs
     for (const [producer, mark] of Object.entries(marks)) this.#marks.set(Number(producer), mark)
     this.#advance()
   }
 
-  take(mark: Mark): void {
-    this.#producers = mark.producers
-    this.#marks.set(mark.producer, { kind: mark.kind, watermarkMs: mark.watermarkMs })
-    if (mark.savepoint !== undefined) this.#barriers.set(mark.producer, mark.savepoint)
+  /** Where the source streams of this run end, as far as that is known. */
+  expect(ends: string): void {
+    this.#ends = ends
+    this.#advance()
+  }
+
+  take({ producer, producers, kind, watermarkMs, ends, savepoint }: Mark): void {
+    this.#producers = producers
+    this.#marks.set(producer, { kind, watermarkMs, ...(ends === undefined ? {} : { ends }) })
+    if (savepoint !== undefined) this.#barriers.set(producer, savepoint)
     this.#advance()
   }
 
@@ -66,11 +78,15 @@ export class MarkBoard {
     for (const mark of this.#marks.values()) {
       const at = mark.watermarkMs ?? Number.NEGATIVE_INFINITY
       if (at > most) most = at
-      if (mark.kind === 'watermark' && at < least) least = at
+      if (this.#holds(mark) && at < least) least = at
     }
     const next = least === Number.POSITIVE_INFINITY ? most : least
     // A producer that was idle may come back behind the others: progress that was promised is not taken back.
     if (next > this.#watermarkMs) this.#watermarkMs = next
+  }
+
+  #holds({ kind, ends = '' }: ProducerMark): boolean {
+    return kind === 'watermark' || (kind === 'end' && ends !== this.#ends)
   }
 
   /** True when every producer's last barrier is that of the savepoint. */
@@ -88,13 +104,13 @@ export class MarkBoard {
   /** True when every producer has ended. */
   get ended(): boolean {
     if (this.#producers === 0 || this.#marks.size < this.#producers) return false
-    for (const mark of this.#marks.values()) if (mark.kind !== 'end') return false
+    for (const mark of this.#marks.values()) if (mark.kind !== 'end' || this.#holds(mark)) return false
     return true
   }
 
   get idle(): boolean {
     if (this.#producers === 0 || this.#marks.size < this.#producers) return false
-    for (const mark of this.#marks.values()) if (mark.kind === 'watermark') return false
+    for (const mark of this.#marks.values()) if (this.#holds(mark)) return false
     return true
   }
 

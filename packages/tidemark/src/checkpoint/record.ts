@@ -12,6 +12,8 @@ export interface InputPosition {
   readonly newestMs?: number | null
   /** The end offset at which this input's end was last handled; null if never. */
   readonly endedAt: number | null
+  /** The ends of the job's finite source streams as they were then; missing if it never was. */
+  readonly endedFor?: string
   /** Intermediate inputs: the last mark of each producing task. */
   readonly marks: Readonly<Record<string, ProducerMark>>
 }

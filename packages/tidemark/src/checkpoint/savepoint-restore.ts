@@ -3,8 +3,9 @@ import { TidemarkError } from '../errors/error.ts'
 import { decodeManifest, isFileName, type Manifest, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
 import type { ObjectStore } from './object-store.ts'
 import { damagedFile } from './framed-file.ts'
+import type { ProducerMark } from './marks.ts'
 import type { CheckpointRecord } from './record.ts'
-import { renamed, type Savepoint, type SavepointTask, TASK_MANIFEST, taskPrefix } from './savepoint-format.ts'
+import { type Savepoint, type SavepointTask, TASK_MANIFEST, taskPrefix } from './savepoint-format.ts'
 
 /** The steps of a start from a savepoint between which a crash is tested (invariant K5). */
 export const RESTORE_FAILPOINTS = [
@@ -90,7 +91,9 @@ export function restoredRecord(record: CheckpointRecord, id: number, to: Restore
   const inputs = Object.entries(record.inputs).map(([planned, input]) => {
     const position = to.position(planned, input.position)
     const endedAt = input.endedAt === input.position ? position : null
-    return [to.streamName(planned), { ...input, position, endedAt }] as const
+    const marks = Object.entries(input.marks).map(([producer, mark]) => [producer, ofBefore(mark)] as const)
+    const restored = { ...input, position, endedAt, endedFor: BEFORE, marks: Object.fromEntries(marks) }
+    return [to.streamName(planned), restored] as const
   })
   return {
     ...record,
@@ -98,8 +101,17 @@ export function restoredRecord(record: CheckpointRecord, id: number, to: Restore
     lastDeltaId: id,
     changedBytes: 0,
     inputs: Object.fromEntries(inputs),
-    sent: renamed(record.sent, to.streamName),
+    sent: Object.fromEntries(
+      Object.entries(record.sent).map(([planned, mark]) => [to.streamName(planned), ofBefore(mark)]),
+    ),
   }
+}
+
+/** Ends of source streams that no run has: offsets may be others here, so that nothing counts as ended yet. */
+const BEFORE = '-'
+
+function ofBefore(mark: ProducerMark): ProducerMark {
+  return mark.kind === 'end' ? { ...mark, ends: BEFORE } : mark
 }
 
 /** ERR_SAVEPOINT_MISMATCH. */

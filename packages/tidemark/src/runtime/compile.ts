@@ -132,6 +132,7 @@ class Compiler {
       producer: scope.task,
       producers: producers(node.stream.name),
       sent: sent[node.stream.name] ?? null,
+      ends: scope.ends,
       dropped: this.#dropped,
     })
     operator.next = NOTHING

@@ -193,10 +193,7 @@ export class Container {
   }
 
   setEnd(stream: string, ends: readonly number[]): void {
-    for (const task of this.#options.tasks) {
-      const end = ends[task.index]
-      if (end !== undefined) task.setEnd(stream, end)
-    }
+    for (const task of this.#options.tasks) task.setEnd(stream, ends)
     this.wake()
   }
 

@@ -61,7 +61,10 @@ export class Input {
   #newestMs: number = Number.NEGATIVE_INFINITY
   #passedMs: number = Number.NEGATIVE_INFINITY
   #endedAt: number | null
+  #endedFor: string | null
   #finalEnd: number | null = null
+  /** Where the finite source streams of the job end in this run, as far as that is known. */
+  #ends = ''
   #loaded = false
   /** Operators were told that it is idle; after a start they may know it from the checkpoint. */
   #quiet = true
@@ -77,8 +80,9 @@ export class Input {
     const restored = options.restored
     this.#position = restored?.position ?? options.offsets.start(options.slot)
     this.#endedAt = restored?.endedAt ?? null
+    this.#endedFor = restored?.endedFor ?? null
     if (restored !== null) {
-      this.#board.restore(restored.marks, options.producers)
+      this.#board.restore(restored.marks, options.producers, restored.watermarkMs)
       if (restored.watermarkMs !== null) {
         this.#passedMs = restored.watermarkMs
         if (this.kind === 'source') this.#newestMs = restored.watermarkMs + options.outOfOrderMs
@@ -120,14 +124,29 @@ export class Input {
     this.#finalEnd = offset
   }
 
-  /** True when this input's end was reached and handled, and nothing came after it. */
+  /** More is known of where the source streams end. */
+  setEnds(ends: string): void {
+    this.#ends = ends
+    this.#board.expect(ends)
+  }
+
+  /** True when this input's end was reached and handled, and nothing came after it, here or in other partitions. */
   get ended(): boolean {
-    return this.#endedAt !== null && this.#endedAt === this.#position && this.caughtUp
+    return this.#endHandled && this.caughtUp
+  }
+
+  get #endHandled(): boolean {
+    return this.#endedAt !== null && this.#endedAt === this.#position && this.#endedFor === this.#ends
   }
 
   /** `finish` has something to do. */
   get endDue(): boolean {
-    return this.#finalEnd !== null && this.#position >= this.#finalEnd && this.#endedAt !== this.#position
+    const reached = this.kind === 'source' ? this.#atFinalEnd : this.#board.ended && this.caughtUp
+    return reached && !this.#endHandled
+  }
+
+  get #atFinalEnd(): boolean {
+    return this.#finalEnd !== null && this.#position >= this.#finalEnd
   }
 
   /** Processes nothing from this offset on, until it is lifted by infinity. */
@@ -152,6 +171,7 @@ export class Input {
       watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : null,
       newestMs: Number.isFinite(this.#newestMs) ? this.#newestMs : null,
       endedAt: this.#endedAt,
+      ...(this.#endedFor === null ? {} : { endedFor: this.#endedFor }),
       marks: this.kind === 'intermediate' ? this.#board.toJSON() : {},
     }
   }
@@ -255,10 +275,8 @@ export class Input {
     const mark = decodeMark(cursor.bytes, cursor.valueStart, cursor.valueEnd)
     this.#board.take(mark)
     this.advance()
-    if (this.#board.ended && mark.kind === 'end') {
-      this.root.end()
-      this.#endedAt = this.#position
-    } else if (this.#board.idle) this.idle()
+    if (this.#board.ended && mark.kind === 'end') this.#end()
+    else if (this.#board.idle) this.idle()
     else if (this.#quiet) this.#activate()
   }
 
@@ -282,13 +300,18 @@ export class Input {
     }
   }
 
-  /** Handles the end of a finite source; true when it did something. */
+  /** Handles the end; true when it did something. */
   finish(): boolean {
     if (!this.endDue) return false
     this.advance()
+    this.#end()
+    return true
+  }
+
+  #end(): void {
     this.root.end()
     this.#endedAt = this.#position
-    return true
+    this.#endedFor = this.#ends
   }
 
   #nextBatch(): boolean {

@@ -5,6 +5,7 @@ import type { AnyRemoteTable } from '../api/remote-table.ts'
 import type { TableClient } from '../remote/table-client.ts'
 import type { RawStore } from '../store/types.ts'
 import type { OutputBuffer } from './output-buffer.ts'
+import type { SourceEnds } from './source-ends.ts'
 
 /** Counters of one task; metrics and progress read them. */
 export class TaskCounters {
@@ -28,6 +29,7 @@ export interface TaskScope {
   readonly outputs: OutputBuffer
   readonly counters: TaskCounters
   readonly signal: AbortSignal
+  readonly ends: SourceEnds
   /** Checks what costs too much where the job is in production. */
   readonly development: boolean
   store(name: string): RawStore

@@ -14,6 +14,7 @@ import type { RawStore, TaskState } from '../store/types.ts'
 import { BackPressure } from './back-pressure.ts'
 import { Committer } from './committer.ts'
 import { type Compiled, compile } from './compile.ts'
+import { SourceEnds } from './source-ends.ts'
 import { storeSpecs } from './store-specs.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
@@ -89,6 +90,7 @@ export class Task {
   readonly state: TaskState
   readonly #options: TaskOptions
   readonly #outputs = new OutputBuffer()
+  readonly #ends = new SourceEnds()
   readonly #abort = new AbortController()
   readonly #compiled: Compiled
   readonly #tables: Tables
@@ -155,6 +157,7 @@ export class Task {
       outputs: this.#outputs,
       counters: this.counters,
       signal: this.#abort.signal,
+      ends: this.#ends,
       development: options.development,
       store: (name): RawStore => options.state.store(name),
       table: (table) => this.#tables.get(table),
@@ -328,13 +331,11 @@ export class Task {
     const { inputs } = this
     for (let i = 0; i < inputs.length && this.#waiting === null && !this.#failed; i++) {
       const input = inputs[(this.#turn + i) % inputs.length] as Input
-      if (this.#barrier.holdsInput(input) || (input.caughtUp && !this.#endDue(input))) continue
+      if (this.#barrier.holdsInput(input) || (input.caughtUp && !input.endDue)) continue
       this.#guarded('message', () => {
         if (input.process(this.#row, now, deadlineMs, this.#stop) > 0) worked = true
-        if (input.kind === 'source') {
-          input.advance()
-          if (this.#waiting === null && input.finish()) worked = true
-        }
+        if (input.kind === 'source') input.advance()
+        if (this.#waiting === null && input.finish()) worked = true
         // Nothing more comes: whoever waits for it need not wait for the interval too.
         if (worked && input.ended) this.requestCommit()
       })
@@ -352,10 +353,6 @@ export class Task {
     this.#failed ||
     this.#lookups.full ||
     this.#outputs.sizeBytes >= this.#options.outputMaxBytes
-
-  #endDue(input: Input): boolean {
-    return input.kind === 'source' && input.endDue
-  }
 
   /** An input that has had nothing for a while holds no watermark back, however busy the others are. */
   #idle(nowMs: number): void {
@@ -413,9 +410,14 @@ export class Task {
     if (this.#options.holdJournal !== true) this.wantFlush()
   }
 
-  /** Announces the end offset of a finite source stream. */
-  setEnd(stream: string, offset: number): void {
-    for (const input of this.inputs) if (input.origin.stream === stream && input.kind === 'source') input.setEnd(offset)
+  /** Announces the end offsets of a finite source stream. */
+  setEnd(stream: string, offsets: readonly number[]): void {
+    this.#ends.set(stream, offsets)
+    for (const input of this.inputs) {
+      const offset = offsets[this.index]
+      if (input.origin.stream === stream && input.kind === 'source' && offset !== undefined) input.setEnd(offset)
+      input.setEnds(this.#ends.text)
+    }
   }
 
   /** Takes no more messages; a last commit follows. */

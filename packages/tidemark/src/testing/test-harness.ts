@@ -203,9 +203,8 @@ export class TestHarness {
   end(): void {
     for (const { name } of this.#plan.inputs) {
       const info = this.#streams.get(name) as StreamInfo
-      for (const task of this.#tasks) {
-        if (task.index < info.partitions) task.setEnd(name, this.#log.offsets.end(info.slot + task.index))
-      }
+      const ends = Array.from({ length: info.partitions }, (_, p) => this.#log.offsets.end(info.slot + p))
+      for (const task of this.#tasks) task.setEnd(name, ends)
     }
     this.pump()
   }

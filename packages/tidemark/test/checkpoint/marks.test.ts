@@ -87,3 +87,32 @@ describe('checkpoint record', () => {
     )
   })
 })
+
+describe('marks of a run that goes on with more input (C2)', () => {
+  const ended = (producer: number, watermarkMs: number | null, ends: string) =>
+    ({ ...mark(producer, watermarkMs, 'end'), ends }) as const
+
+  it('an end of before holds the others back at its watermark until its producer is heard again', () => {
+    const board = new MarkBoard()
+    board.restore({ 0: ended(0, 100, 's:10'), 1: ended(1, 80, 's:10') }, 2, 100)
+    assert.equal(board.ended, false)
+    board.take(mark(0, 500))
+    assert.equal(board.watermarkMs, 100, 'what was promised stays, and no more is')
+    board.expect('s:20')
+    board.take(mark(1, 300))
+    assert.equal(board.watermarkMs, 300)
+    board.take(ended(1, 300, 's:20'))
+    assert.equal(board.watermarkMs, 500)
+    board.take(ended(0, 600, 's:20'))
+    assert.deepEqual([board.ended, board.watermarkMs], [true, 600])
+  })
+
+  it('where the streams end as before, all have ended as before', () => {
+    const board = new MarkBoard()
+    board.restore({ 0: ended(0, 100, 's:10'), 1: ended(1, null, 's:10') }, 2, 100)
+    board.expect('s:10')
+    assert.deepEqual([board.ended, board.idle, board.watermarkMs], [true, true, 100])
+    board.expect('s:11')
+    assert.deepEqual([board.ended, board.idle], [false, false])
+  })
+})

@@ -12,6 +12,7 @@ import { OutputBuffer } from '../../src/runtime/output-buffer.ts'
 import { FanOut, NOTHING, Operator } from '../../src/runtime/operators/operator.ts'
 import { RepartitionOperator } from '../../src/runtime/operators/outputs.ts'
 import { Pulse } from '../../src/runtime/pulse.ts'
+import { SourceEnds } from '../../src/runtime/source-ends.ts'
 import { Row } from '../../src/runtime/row.ts'
 import { string } from '../../src/serde/string.ts'
 import type { Serde } from '../../src/serde/serde.ts'
@@ -30,7 +31,8 @@ function setting(sent: ProducerMark | null = null) {
   log.claim('p', '{}')
   const outputs = new OutputBuffer()
   const serde = string() as unknown as Serde<unknown>
-  const options = { key: serde, value: serde, raw: true, producer: 0, producers: 1, dropped: () => {} }
+  const ends = new SourceEnds()
+  const options = { key: serde, value: serde, raw: true, producer: 0, producers: 1, ends, dropped: () => {} }
   const repartition = new RepartitionOperator({ ...options, output: outputs.stream(out), sent })
   repartition.next = NOTHING
   const root = new FilterAll(new FanOut([repartition]))

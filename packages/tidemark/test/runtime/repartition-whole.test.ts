@@ -5,6 +5,7 @@ import { RecordCursor } from '../../src/log/record-cursor.ts'
 import type { StreamInfo } from '../../src/log/types.ts'
 import { murmur2, partitionOf } from '../../src/hash/murmur2.ts'
 import { OutputBuffer } from '../../src/runtime/output-buffer.ts'
+import { SourceEnds } from '../../src/runtime/source-ends.ts'
 import { NOTHING } from '../../src/runtime/operators/operator.ts'
 import { RepartitionOperator } from '../../src/runtime/operators/outputs.ts'
 import { Row } from '../../src/runtime/row.ts'
@@ -74,6 +75,7 @@ test('R5: a repartition of whole records keeps headers, tombstones and records w
     producer: 4,
     producers: 5,
     sent: null,
+    ends: new SourceEnds(),
     dropped: () => void dropped++,
   })
   operator.next = NOTHING

@@ -6,6 +6,7 @@ import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { OutputStream } from '../output-buffer.ts'
 import type { HeaderList } from '../message.ts'
+import type { SourceEnds } from '../source-ends.ts'
 import type { Row } from '../row.ts'
 import { Operator } from './operator.ts'
 
@@ -108,6 +109,9 @@ export class RepartitionOperator extends Operator {
   #kind: ProducerMark['kind'] = 'watermark'
   #watermarkMs: number | null = null
   #sent: ProducerMark | null = null
+  readonly #ends: SourceEnds
+  /** Of the end that came through here last. */
+  #endedFor: string | undefined
   #data = false
   /** The savepoint whose barrier goes out with the next commit. */
   #barrier: string | null = null
@@ -121,6 +125,8 @@ export class RepartitionOperator extends Operator {
     readonly producer: number
     readonly producers: number
     readonly sent: ProducerMark | null
+    /** Where the source streams end in this run. */
+    readonly ends: SourceEnds
     readonly dropped: () => void
   }) {
     super()
@@ -132,7 +138,9 @@ export class RepartitionOperator extends Operator {
     this.#producers = options.producers
     this.#dropped = options.dropped
     this.#sent = options.sent
+    this.#ends = options.ends
     if (options.sent !== null) {
+      this.#endedFor = options.sent.ends
       this.#kind = options.sent.kind
       this.#watermarkMs = options.sent.watermarkMs
     }
@@ -173,7 +181,8 @@ export class RepartitionOperator extends Operator {
   }
 
   override idle(): void {
-    if (this.#kind !== 'end') this.#kind = 'idle'
+    // An end of an earlier run is over.
+    if (this.#kind !== 'end' || this.#endedFor !== this.#ends.text) this.#kind = 'idle'
   }
 
   /** Else the watermark downstream would run ahead of an input whose rows are filtered out before they come here. */
@@ -183,6 +192,7 @@ export class RepartitionOperator extends Operator {
 
   override end(): void {
     this.#kind = 'end'
+    this.#endedFor = this.#ends.text
   }
 
   /** All that comes before the cut of a savepoint has come through here: the next commit tells those downstream. */
@@ -198,16 +208,22 @@ export class RepartitionOperator extends Operator {
       this.#barrier !== null ||
       (sent === null
         ? this.#kind !== 'watermark' || this.#watermarkMs !== null
-        : sent.kind !== this.#kind || sent.watermarkMs !== this.#watermarkMs)
+        : sent.kind !== this.#kind ||
+          sent.watermarkMs !== this.#watermarkMs ||
+          (sent.kind === 'end' && sent.ends !== this.#endedFor))
     )
   }
 
   /** At freeze, after all data: appends the mark to every partition if it is due. Returns what was last sent. */
   appendMarks(): ProducerMark | null {
     if (this.markDue) {
-      const mark: Mark = {
+      const progress: ProducerMark = {
         kind: this.#kind,
         watermarkMs: this.#watermarkMs,
+        ...(this.#kind === 'end' && this.#endedFor !== undefined ? { ends: this.#endedFor } : {}),
+      }
+      const mark: Mark = {
+        ...progress,
         producer: this.#producer,
         producers: this.#producers,
         ...(this.#barrier === null ? {} : { savepoint: this.#barrier }),
@@ -217,7 +233,7 @@ export class RepartitionOperator extends Operator {
       for (let p = 0; p < this.#output.info.partitions; p++) {
         this.#output.append(p, timestamp, EMPTY, 0, -1, bytes, 0, bytes.length, [[MARK_HEADER, null]])
       }
-      this.#sent = { kind: this.#kind, watermarkMs: this.#watermarkMs }
+      this.#sent = progress
       this.#data = false
       this.#barrier = null
     }
