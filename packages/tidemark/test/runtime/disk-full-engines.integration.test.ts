@@ -27,8 +27,8 @@ describe('ERR_DISK_FULL: engines and stores alone on a full disk (C1, C6)', { sk
   })
 
   for (const [engine, size] of [
-    ['rocksdb', '1m'],
-    ['leveldb', '1m'],
+    ['rocksdb', '400k'],
+    ['leveldb', '400k'],
     ['lmdb', '400k'],
   ] as const) {
     it(`a run whose state is in ${engine}`, () => stopsAndGoesOn(whole, engine, 'state', size, { engine }))

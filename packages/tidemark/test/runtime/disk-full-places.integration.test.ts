@@ -26,11 +26,11 @@ describe('ERR_DISK_FULL: whole runs on a disk that is full in one place (C3, C6)
     whole = await resultsOf('whole')
   })
 
-  it('the journal', () => stopsAndGoesOn(whole, 'journal', 'journal', '1m'))
+  it('the journal', () => stopsAndGoesOn(whole, 'journal', 'journal', '600k'))
   it('the segments of streams', () => stopsAndGoesOn(whole, 'segments', 'streams', '800k'))
   it('sorted files: flushes and merges', () => stopsAndGoesOn(whole, 'lsm', 'state', '300k'))
   it('sorted files that retained checkpoints pin', () =>
-    stopsAndGoesOn(whole, 'retained', 'state', '1200k', {
+    stopsAndGoesOn(whole, 'retained', 'state', '600k', {
       checkpoint: { intervalMs: 20, retain: [{ periodMs: 20, forMs: 3_600_000 }] },
     }))
 

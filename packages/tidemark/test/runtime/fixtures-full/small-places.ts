@@ -17,8 +17,16 @@ export const root: string = mkdtempSync(join(tmpdir(), 'tidemark-full-'))
 const ROWS = 6000
 /** Words come again, so that there is something to merge. */
 const file = join(root, 'rows.jsonl')
-const rowOf = (i: number): object => ({ word: `w${(i * 7919) % 1500}`, text: `${i} `.repeat(60), at: i })
+/** What is left of them in the end, 300 bytes for each of 1500 words, is more than a small disk has: no merge helps. */
+const rowOf = (i: number): object => ({ word: `w${(i * 7919) % 1500}`, text: textOf(i), at: i })
 writeFileSync(file, Array.from({ length: ROWS }, (_, i) => `${JSON.stringify(rowOf(i))}\n`).join(''))
+
+/** 300 digits that cannot be compressed much. */
+function textOf(i: number): string {
+  let text = ''
+  for (let seed = i + 1; text.length < 300; text += seed) seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+  return text.slice(0, 300)
+}
 
 export function cleanUp(): void {
   for (const point of mounts) execFileSync('umount', ['-l', point])
