@@ -14,7 +14,8 @@ const KILLED = join(import.meta.dirname, 'fixtures-lookups', 'killed.ts')
 const CALLS = [3, 15, 9, 21]
 
 test('kill -9 while look-ups are under way and commits come often: each result once, in order (C1, C2)', async () => {
-  const rows = ordersOf(3000)
+  // More than all the calls below could do, whatever is committed before each kill.
+  const rows = ordersOf(10_000)
   const input = join(directory, 'orders.jsonl')
   writeFileSync(input, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   const dataDir = join(directory, 'data')
