@@ -25,6 +25,8 @@ export class RestoreLog {
   readonly #tasks = new Map<number, TaskRestore>()
   #saidAtMs = 0
   #startedMs = 0
+  /** When the last task had all; null while one has not. */
+  #endedMs: number | null = null
 
   constructor(options: RestoreLogOptions) {
     this.#options = options
@@ -36,6 +38,7 @@ export class RestoreLog {
       this.#startedMs = this.#options.nowMs()
       this.#saidAtMs = this.#startedMs
     }
+    this.#endedMs = null
     this.#tasks.set(task, { totalBytes, doneBytes: 0, loadedBytes: 0, done: false })
   }
 
@@ -64,6 +67,7 @@ export class RestoreLog {
     if (known === undefined) return
     known.doneBytes = known.totalBytes
     known.done = true
+    if ([...this.#tasks.values()].every(({ done }) => done)) this.#endedMs = this.#options.nowMs()
     this.#tell()
   }
 
@@ -78,9 +82,9 @@ export class RestoreLog {
     say(restoreText(status))
   }
 
-  /** Since the first task began, s. */
+  /** Since the first task began, s: until now, or until the last had all. */
   get seconds(): number {
-    return (this.#options.nowMs() - this.#startedMs) / 1000
+    return ((this.#endedMs ?? this.#options.nowMs()) - this.#startedMs) / 1000
   }
 
   /** All tasks together; null when none had to be restored. */

@@ -40,6 +40,9 @@ test('all tasks together: bytes, the rate of this attempt, and the time that is 
   const [last] = told.slice(-1)
   assert.ok(last !== undefined && last.tasksDone === 1 && last.doneBytes === 110 * MIB)
   assert.equal(restoreText(last), 'restoring: 55% of 200.0 MiB, 10.0 MiB/s, 9 s left, 1 of 2 tasks done')
+  log.end(0)
+  now += 3000
+  assert.deepEqual(log.status(), told.at(-1), 'what is over goes on being told as it ended')
 })
 
 test('without anybody who is told, a line is said every five seconds', () => {
