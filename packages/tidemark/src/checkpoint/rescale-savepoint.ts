@@ -3,7 +3,8 @@ import { invariant } from '../errors/error.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { openLsmBase } from '../lsm/lsm-base.ts'
 import { type Manifest, readManifest } from '../lsm/manifest.ts'
-import type { Steps, StoreDescriptor } from '../store/types.ts'
+import { runInTurns } from '../lsm/run-in-turns.ts'
+import type { StoreDescriptor } from '../store/types.ts'
 import { FileObjects } from './file-objects.ts'
 import type { ObjectStore } from './object-store.ts'
 import { clockOf } from './record.ts'
@@ -12,9 +13,9 @@ import { RescalePlace } from './rescale-place.ts'
 import type { OldState } from './rescale-plan.ts'
 import { type RescaledInput, rescaledRecords } from './rescale-record.ts'
 import { rescaleState } from './rescale-state.ts'
-import type { Savepoint, SavepointTask } from './savepoint-format.ts'
-import { taskPrefix } from './savepoint-format.ts'
-import { checkSavepointFiles, installTask, readTaskManifest } from './savepoint-restore.ts'
+import { type Savepoint, taskPrefix } from './savepoint-format.ts'
+import { installLoaded, loadTasks } from './savepoint-load.ts'
+import { checkSavepointFiles, readTaskManifest } from './savepoint-restore.ts'
 import {
   type SavepointFailpoint,
   type SavepointPart,
@@ -128,34 +129,21 @@ function manifestOf(disk: Disk, directory: string): Manifest {
   return manifest
 }
 
-/** Lets the event loop have its turn at each step that has nothing to wait for. */
-async function runInTurns(steps: Steps): Promise<void> {
-  let step = steps.next()
-  while (step.done !== true) {
-    try {
-      await (step.value ?? new Promise<void>((resolve) => void setImmediate(resolve)))
-    } catch (error) {
-      step = steps.throw(error)
-      continue
-    }
-    step = steps.next()
-  }
-}
-
 /** Opens the state of each task to read it: where it is, if that is a directory of this disk, else fetched from there. */
 async function openStates(
-  { disk, from, savepoint }: RescaleSavepointOptions,
+  options: RescaleSavepointOptions,
   place: RescalePlace,
   cache: BlockCache,
 ): Promise<{ readonly states: OldState[]; readonly total: number }> {
+  const { disk, from, savepoint } = options
+  const directories = await stateDirectories(options, place)
   const states: OldState[] = []
   let total = 0
   try {
-    for (const task of savepoint.tasks) {
+    for (const [i, task] of savepoint.tasks.entries()) {
       const { files } = await readTaskManifest(from, task)
       for (const { stores } of files) for (const { entries } of stores) total += entries
-      const directory = await stateOf(from, task, disk, `${place.work}/from/${task.task}`)
-      const base = openLsmBase({ disk, directory, cache, readOnly: true })
+      const base = openLsmBase({ disk, directory: directories[i] as string, cache, readOnly: true })
       states.push({ task: task.task, base, clock: clockOf(task.record) })
     }
     return { states, total }
@@ -165,11 +153,21 @@ async function openStates(
   }
 }
 
-async function stateOf(from: ObjectStore, task: SavepointTask, disk: Disk, fetched: string): Promise<string> {
-  if (from instanceof FileObjects) return `${from.where}/${taskPrefix(task.task).slice(0, -1)}`
-  await installTask(from, task, disk, fetched, task.checkpointId)
-  return fetched
+/** The directory of each task's state. */
+async function stateDirectories(
+  { disk, from, savepoint }: RescaleSavepointOptions,
+  place: RescalePlace,
+): Promise<string[]> {
+  if (from instanceof FileObjects) {
+    return savepoint.tasks.map(({ task }) => `${from.where}/${taskPrefix(task).slice(0, -1)}`)
+  }
+  const tasks = savepoint.tasks.map((task) => ({ task, directory: `${place.work}/from/${task.task}` }))
+  const loaded = await loadTasks({ blobs: from, disk, tasks, pause, onBytes: () => {} })
+  for (const task of loaded) installLoaded(disk, task, task.task.checkpointId)
+  return tasks.map(({ directory }) => directory)
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 function describe(savepoint: Savepoint, { inputs, tasks }: RescaleLayout): Omit<Savepoint, 'tasks'> {
   const { tasks: old, ...rest } = savepoint

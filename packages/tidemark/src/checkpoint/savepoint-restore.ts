@@ -1,6 +1,5 @@
-import type { Disk } from '../disk/disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { decodeManifest, isFileName, type Manifest, MANIFEST_NAME, writeManifestNow } from '../lsm/manifest.ts'
+import { decodeManifest, type Manifest } from '../lsm/manifest.ts'
 import type { ObjectStore } from './object-store.ts'
 import { damagedFile } from './framed-file.ts'
 import type { ProducerMark } from './marks.ts'
@@ -34,30 +33,6 @@ export async function checkSavepointFiles(blobs: ObjectStore, savepoint: Savepoi
       if (found !== sizeBytes) throw damagedFile(`${blobs.where}/${path}`, `it has ${found} bytes, not ${sizeBytes}`)
     }
   }
-}
-
-/**
- * Puts a task's state of a savepoint into a state directory, as the state of checkpoint `id`: links or copies, each
- * verified when it is read (files by their checksums, at opening and block by block). What was in the directory goes.
- * The manifest comes last: before it there is no state (C8).
- */
-export async function installTask(
-  blobs: ObjectStore,
-  task: SavepointTask,
-  disk: Disk,
-  directory: string,
-  id: number,
-): Promise<void> {
-  disk.makeDirectory(directory)
-  for (const name of disk.list(directory)) {
-    if (isFileName(name) || name === MANIFEST_NAME) disk.remove(`${directory}/${name}`)
-  }
-  const manifest = await readTaskManifest(blobs, task)
-  for (const file of manifest.files) {
-    await blobs.fetch(taskPrefix(task.task) + file.name, `${directory}/${file.name}`)
-  }
-  disk.syncDirectory(directory)
-  writeManifestNow(disk, directory, { ...manifest, id })
 }
 
 /** The manifest of a task in a savepoint. ERR_CHECKPOINT_CORRUPT, also if it names files that the savepoint does not list. */

@@ -5,12 +5,22 @@ const STEPS_PER_TURN = 32
 
 /** Runs a generator, waits where it waits, and lets others have the thread every few steps. */
 export async function runInTurns<T>(work: Steps<T>, stepsPerTurn: number = STEPS_PER_TURN): Promise<T> {
-  for (;;) {
-    for (let i = 0; i < stepsPerTurn; i++) {
-      const step = work.next()
-      if (step.done === true) return step.value
-      if (step.value instanceof Promise) await step.value
+  let step = work.next()
+  for (let left = stepsPerTurn; step.done !== true; left--) {
+    if (left === 0) {
+      await new Promise((done) => setImmediate(done))
+      left = stepsPerTurn
     }
-    await new Promise((done) => setImmediate(done))
+    if (step.value instanceof Promise) {
+      try {
+        await step.value
+      } catch (error) {
+        // Where it waits it may have something to put back.
+        step = work.throw(error)
+        continue
+      }
+    }
+    step = work.next()
   }
+  return step.value
 }

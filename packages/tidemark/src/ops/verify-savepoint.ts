@@ -11,7 +11,7 @@ import { isTidemarkError } from '../errors/error.ts'
 import type { Finding } from '../lsm/finding.ts'
 import { decodeManifest } from '../lsm/manifest.ts'
 import { verifyBase } from '../lsm/verify-base.ts'
-import { runInTurns as inTurns } from '../runtime/run-in-turns.ts'
+import { runInTurns as inTurns } from '../lsm/run-in-turns.ts'
 import type { DataReport, DirectoryReport } from './verify-data.ts'
 import { findingOf } from './verify-log.ts'
 

@@ -7,7 +7,7 @@ import type { LiveShare } from '../lsm/live-share.ts'
 import { describe } from '../store/descriptor.ts'
 import type { StoreDescriptor } from '../store/types.ts'
 import { measureFiles } from './measure-files.ts'
-import { runInTurns } from './run-in-turns.ts'
+import { runInTurns } from '../lsm/run-in-turns.ts'
 import { stateDirectory } from './state-directory.ts'
 import { storeSpecs } from './store-specs.ts'
 
