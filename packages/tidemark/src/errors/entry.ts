@@ -5,6 +5,7 @@ export type ErrorDomain =
   | 'job'
   | 'input'
   | 'log'
+  | 'kafka'
   | 'state'
   | 'checkpoint'
   | 'disk'

@@ -2,6 +2,7 @@ import { CHECKPOINT_ERRORS } from './codes/checkpoint.ts'
 import { CLI_ERRORS } from './codes/cli.ts'
 import { INPUT_ERRORS } from './codes/input.ts'
 import { JOB_ERRORS } from './codes/job.ts'
+import { KAFKA_ERRORS } from './codes/kafka.ts'
 import { LOG_ERRORS } from './codes/log.ts'
 import { REMOTE_ERRORS } from './codes/remote.ts'
 import { RUNTIME_ERRORS } from './codes/runtime.ts'
@@ -13,6 +14,7 @@ import type { ErrorEntry } from './entry.ts'
 const TABLE = {
   ...SYSTEM_ERRORS,
   ...LOG_ERRORS,
+  ...KAFKA_ERRORS,
   ...STATE_ERRORS,
   ...CHECKPOINT_ERRORS,
   ...JOB_ERRORS,

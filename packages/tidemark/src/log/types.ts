@@ -76,6 +76,25 @@ export interface OffsetsView {
   end(slot: number): number
 }
 
+/** Whole batches, back to back: offsets [start, end). `bytes` is empty when nothing in that range is to be seen. */
+export interface ReadBatches {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** Reads one partition in order, whole batches at a time. Synchronous: what is not at hand yet is not waited for. */
+export interface StreamReader {
+  /** The next read begins with the batch that holds this offset. */
+  seek(offset: number): void
+  /**
+   * About `maxBytes` of batches, one at least; null when nothing more is at hand. The bytes do not change until messages
+   * refer to them no more. Throws ERR_OFFSET_OUT_OF_RANGE when the position has been trimmed away, ERR_LOG_CORRUPT.
+   */
+  read(maxBytes: number): ReadBatches | null
+  close(): void
+}
+
 /** What tasks and sources use of the log at run time. Calls back on the thread that called; `done` may come at once. */
 export interface LogPort {
   readonly directory: string

@@ -10,7 +10,7 @@ import {
   magic,
   nextOffset,
 } from '../batch-header.ts'
-import type { OffsetsView, StreamInfo } from '../types.ts'
+import type { OffsetsView, ReadBatches, StreamInfo, StreamReader } from '../types.ts'
 import { BatchWalk, type PartitionName } from './batch-walk.ts'
 import { partitionDirectory, segmentBaseOf, segmentName } from './layout.ts'
 import { indexPaths } from './segment-files.ts'
@@ -29,18 +29,11 @@ export interface PartitionReaderOptions {
   readonly onMissing?: () => void
 }
 
-/** Whole batches, back to back: offsets [start, end). */
-export interface ReadBatches {
-  readonly bytes: Uint8Array
-  readonly start: number
-  readonly end: number
-}
-
 /**
  * Reads one partition with a descriptor of its own, up to the published end. Not synchronised with the writer otherwise:
  * what is published does not change. Starts at the start offset.
  */
-export class PartitionReader {
+export class PartitionReader implements StreamReader {
   readonly stream: StreamInfo
   readonly partition: number
   readonly #disk: Disk
