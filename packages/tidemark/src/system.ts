@@ -10,9 +10,16 @@ export { nodeDisk } from './disk/node-disk.ts'
 export { fromWireError, invariant, isTidemarkError, TidemarkError, toWireError } from './errors/error.ts'
 export type { ErrorDetails, WireError } from './errors/error.ts'
 export type { ErrorCode } from './errors/table.ts'
+export { decodeCheckpoint } from './checkpoint/record.ts'
+export type { CheckpointRecord } from './checkpoint/record.ts'
+export { parseTaskProducer } from './checkpoint/lineage.ts'
+export type { System, SystemContext } from './api/system.ts'
 export { murmur2 } from './hash/murmur2.ts'
 export { seededRandom } from './hash/seeded-random.ts'
 export { BatchEncoder } from './log/batch-encoder.ts'
+export { crc32c } from './log/crc/crc32c.ts'
+export { DirectoryLock } from './log/embedded/lock.ts'
+export { SharedOffsets } from './log/embedded/shared-offsets.ts'
 export type { FinishOptions, RecordHeaders } from './log/batch-encoder.ts'
 export * as batchHeader from './log/batch-header.ts'
 export { CODECS, compress, decompress, MAX_UNPACKED_BYTES, plainBytes } from './log/codec.ts'
@@ -31,6 +38,16 @@ export type {
   StoredDelta,
   StreamInfo,
   StreamReader,
+  PortInit,
   StreamSpec,
+  SystemHost,
   Transaction,
 } from './log/types.ts'
+export { stateDirectory } from './runtime/state-directory.ts'
+export { ByteReader } from './serde/byte-reader.ts'
+export { ByteWriter } from './serde/byte-writer.ts'
+export { DELTA_VERSION } from './store/delta.ts'
+export { DeltaReader } from './store/delta-reader.ts'
+export type { DeltaVisitor } from './store/delta-reader.ts'
+export { dataShape, readDescriptor, writeDescriptor } from './store/descriptor.ts'
+export type { StoreDescriptor } from './store/types.ts'

@@ -1,3 +1,4 @@
+import type { System } from './system.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import type { EngineName } from './engine-name.ts'
 import type { StateCompression } from './state-compression.ts'
@@ -66,6 +67,8 @@ export interface CheckpointOptions {
 }
 
 export interface RunOptions {
+  /** Where streams live; by default the embedded log of the data directory. */
+  readonly system?: System
   /** Default ./.tidemark */
   readonly dataDir?: string
   /** By stream name. */

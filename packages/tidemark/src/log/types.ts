@@ -1,3 +1,4 @@
+import type { Transferable } from 'node:worker_threads'
 import type { WireError } from '../errors/error.ts'
 
 /** What a stream is when it is made; `meta` is JSON that tools show and decode by (serde names, time, producer). */
@@ -106,4 +107,43 @@ export interface LogPort {
   onAdvanced(listener: () => void): void
   /** Called with producers that should flush `recent` so that the journal can be reclaimed. */
   onFlushWanted(listener: (producers: readonly string[]) => void): void
+  /** A reader of one partition, at its start offset. CRCs are not checked: whoever decodes the batches does. */
+  reader(stream: StreamInfo, partition: number): StreamReader
+  /** Commits in flight get no result after this. Lets the thread end. */
+  close(): void
+}
+
+/** How another thread opens a port of its own: plain data that is sent with `transfer` in the transfer list. */
+export interface PortInit {
+  /** URL of the module whose `openPort(data)` gives a promise of the port; null: that of the embedded log. */
+  readonly module: string | null
+  readonly data: unknown
+  readonly transfer: readonly Transferable[]
+}
+
+/**
+ * A system as the supervisor sees it: where the job's streams live, who owns its tasks, what is known of their progress.
+ * Calls reject with errors of the table.
+ */
+export interface SystemHost {
+  /** The data directory: state files, and the log itself where it is embedded. */
+  readonly directory: string
+  readonly offsets: OffsetsView
+  /** Settles, never rejects, with the error when the system is gone: the run is over. */
+  readonly failure: Promise<Error>
+  streams(): Promise<StreamInfo[]>
+  createStream(spec: StreamSpec): Promise<StreamInfo>
+  /** Makes the caller the producer's owner: what an earlier owner sends is refused from here on. */
+  claim(producer: string, meta: string): Promise<ProducerState>
+  producer(name: string): Promise<ProducerState | undefined>
+  producers(): Promise<ProducerState[]>
+  deltas(producer: string, afterId: number): Promise<StoredDelta[]>
+  flushed(producer: string, id: number): Promise<void>
+  trim(stream: number, partition: number, beforeOffset: number): Promise<void>
+  statistics(): Promise<{ readonly journalBytes: number }>
+  /** For another thread, which is to commit for these producers: they must have been claimed. */
+  portFor(producers: readonly string[]): PortInit
+  /** As `portFor`, on this thread. */
+  openPort(producers: readonly string[]): Promise<LogPort>
+  close(): Promise<void>
 }

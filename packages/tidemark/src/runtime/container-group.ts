@@ -5,8 +5,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
 import { TidemarkError } from '../errors/error.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import type { StreamInfo } from '../log/types.ts'
+import type { StreamInfo, SystemHost } from '../log/types.ts'
 import { CompactionHost } from '../lsm/compaction-host.ts'
 import { describe } from '../store/descriptor.ts'
 import type { TableFigures } from '../api/table-figures.ts'
@@ -30,7 +29,7 @@ export interface ContainerGroupOptions {
   readonly jobUrl: string | null
   readonly plan: Plan
   readonly streams: ReadonlyMap<string, StreamInfo>
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly settings: RunSettings
   readonly disk: Disk
   readonly clock: Clock
@@ -111,7 +110,7 @@ export class ContainerGroup {
       settings: { ...settings.container, tasks: plan.tasks },
       streams: [...streams.values()],
       grants,
-      log: host.port(),
+      log: host.portFor(grants.map(({ producer }) => producer.producer)),
       pulse,
       compaction: this.#compaction.port(),
       events: {

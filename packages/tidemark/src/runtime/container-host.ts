@@ -1,9 +1,8 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import type { StateMetrics } from '../api/state-metrics.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import type { LogPortInit } from '../log/embedded/thread-log-port.ts'
 import type { WaitingThread } from '../log/waiting-thread.ts'
-import type { StreamInfo } from '../log/types.ts'
+import type { PortInit, StreamInfo } from '../log/types.ts'
 import type { ContainerStatus } from './container.ts'
 import type { Pulse } from './pulse.ts'
 import type {
@@ -48,7 +47,7 @@ export interface HostOptions {
   readonly settings: ContainerSettings
   readonly streams: readonly StreamInfo[]
   readonly grants: readonly TaskGrant[]
-  readonly log: LogPortInit
+  readonly log: PortInit
   readonly pulse: Pulse
   /** To the node's compaction thread. */
   readonly compaction: MessagePort
@@ -84,12 +83,12 @@ export class ThreadContainer implements ContainerHost {
       settings: options.settings,
       streams: options.streams,
       grants: options.grants,
-      log: options.log,
+      log: { ...options.log, transfer: [] },
       compaction: options.compaction,
       pulse: options.pulse.shared,
     }
     this.#events = options.events
-    this.#worker = thread.begin(init, [options.log.port, options.compaction])
+    this.#worker = thread.begin(init, [...options.log.transfer, options.compaction])
     this.#worker.on('message', (message: FromContainer) => this.#take(message))
     this.#worker.on('error', (error: unknown) => {
       this.#error = error instanceof Error ? error : new Error(String(error))

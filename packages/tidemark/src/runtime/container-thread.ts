@@ -3,12 +3,12 @@ import { systemClock } from '../clock/clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { enginesClosed } from '../engines/closing.ts'
 import { toWireError } from '../errors/error.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
 import { onBegin } from '../log/waiting-thread.ts'
 import { ThreadCompactor } from '../lsm/thread-compactor.ts'
 import { compactionDelayed, ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
 import { importJob } from './import-job.ts'
+import { openPort } from './open-port.ts'
 import { Pulse } from './pulse.ts'
 import type { ContainerInit, FromContainer, ToContainer } from './thread-messages.ts'
 
@@ -34,7 +34,7 @@ async function main(init: ContainerInit): Promise<void> {
       settings: init.settings,
       streams: init.streams,
       grants: init.grants,
-      port: new ThreadLogPort(init.log),
+      port: await openPort(init.log),
       compactor: new ThreadCompactor(init.compaction, (error) => {
         tell({ kind: 'log', level: 'warn', text: compactionDelayed(error) })
       }),

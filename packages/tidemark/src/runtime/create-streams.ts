@@ -1,6 +1,5 @@
 import type { Plan } from '../dsl/plan.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import type { StreamInfo, StreamSpec } from '../log/types.ts'
+import type { StreamInfo, StreamSpec, SystemHost } from '../log/types.ts'
 import { streamSpec } from './job-plan.ts'
 
 /** The specs of all streams that a plan needs: inputs, intermediate streams, outputs, dead letters. */
@@ -23,7 +22,7 @@ export function plannedStreams(planned: Plan, defaultPartitions: number, deadLet
 
 /** Makes the streams that are missing; those that exist are checked (ERR_STREAM_MISMATCH). */
 export async function createStreams(
-  host: LogHost,
+  host: SystemHost,
   planned: Plan,
   settings: { readonly partitions: number },
   deadLetters: readonly string[],

@@ -1,12 +1,12 @@
+import type { SystemHost } from '../log/types.ts'
 import { readLineage } from '../checkpoint/lineage.ts'
 import type { Disk } from '../disk/disk.ts'
 import { isTidemarkError } from '../errors/error.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
 import { messageOf } from './handler-error.ts'
 import { taskMeta } from './task-meta.ts'
 
 export interface RetiredOptions {
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly disk: Disk
   /** How many tasks the job has now: those from this number on are retired. */
   readonly tasks: number

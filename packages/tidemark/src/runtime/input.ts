@@ -1,8 +1,7 @@
 import { decodeMark, MARK_HEADER, MarkBoard } from '../checkpoint/marks.ts'
 import type { InputPosition } from '../checkpoint/record.ts'
-import type { PartitionReader } from '../log/embedded/partition-reader.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
-import type { OffsetsView } from '../log/types.ts'
+import type { OffsetsView, StreamReader } from '../log/types.ts'
 import type { Origin } from './message.ts'
 import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
@@ -23,7 +22,7 @@ export interface InputOptions {
   /** Event time of a value; null: the record's timestamp. */
   readonly time: ((value: unknown) => number) | null
   readonly outOfOrderMs: number
-  readonly reader: PartitionReader
+  readonly reader: StreamReader
   readonly offsets: OffsetsView
   readonly slot: number
   readonly streamId: number
@@ -66,6 +65,8 @@ export class Input {
   /** Where the finite source streams of the job end in this run, as far as that is known. */
   #ends = ''
   #loaded = false
+  /** The offset behind what was read last: nothing is left to be seen before it once the cursor is through. */
+  #readEnd = 0
   /** Operators were told that it is idle; after a start they may know it from the checkpoint. */
   #quiet = true
   /** Records from here on wait: the cut of a savepoint. */
@@ -316,13 +317,17 @@ export class Input {
 
   #nextBatch(): boolean {
     const cursor = this.#cursor
-    if (this.#loaded && cursor.nextBatch()) return true
-    if (this.#position >= this.end) return false
-    const read = this.#options.reader.read(READ_BYTES)
-    if (read === null) return false
-    cursor.reset(read.bytes)
-    this.#loaded = true
-    return cursor.nextBatch()
+    for (;;) {
+      if (this.#loaded && cursor.nextBatch()) return true
+      // Offsets of control records and of what compaction has removed are never seen.
+      if (this.#readEnd > this.#position) this.#position = this.#readEnd
+      if (this.#position >= this.end) return false
+      const read = this.#options.reader.read(READ_BYTES)
+      if (read === null) return false
+      cursor.reset(read.bytes)
+      this.#readEnd = read.end
+      this.#loaded = true
+    }
   }
 
   close(): void {

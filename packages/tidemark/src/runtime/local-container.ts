@@ -4,23 +4,24 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { enginesClosed } from '../engines/closing.ts'
 import { fromWireError } from '../errors/error.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
+import type { LogPort } from '../log/types.ts'
 import { ThreadCompactor } from '../lsm/thread-compactor.ts'
 import type { ContainerHost, HostOptions } from './container-host.ts'
 import { compactionDelayed, ContainerRunner } from './container-runner.ts'
 import { failpointFromEnvironment } from './failpoint.ts'
+import { openPort } from './open-port.ts'
 import type { ContainerRequest, QueryEntry, StoreQuery, TaskCheckpoint } from './thread-messages.ts'
 
 /** A container on this thread: for a job given as a value. A crash of it is a crash of the process. */
 export class LocalContainer implements ContainerHost {
   readonly #runner: ContainerRunner
-  readonly #port: ThreadLogPort
+  readonly #port: LogPort
   readonly #compactor: ThreadCompactor
 
   /** Opens the container's tasks. Errors as `ContainerRunner.open`. */
   static async open(job: Job, disk: Disk, clock: Clock, options: HostOptions): Promise<LocalContainer> {
     const startedMs = clock.monotonicMs()
-    const port = new ThreadLogPort(options.log)
+    const port = await openPort(options.log)
     const compactor = new ThreadCompactor(options.compaction, (error) => {
       options.events.onLog('warn', compactionDelayed(error))
     })
@@ -46,7 +47,7 @@ export class LocalContainer implements ContainerHost {
   }
 
   /** Use `LocalContainer.open`. */
-  constructor(runner: ContainerRunner, port: ThreadLogPort, compactor: ThreadCompactor) {
+  constructor(runner: ContainerRunner, port: LogPort, compactor: ThreadCompactor) {
     this.#runner = runner
     this.#port = port
     this.#compactor = compactor

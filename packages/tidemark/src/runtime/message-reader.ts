@@ -1,32 +1,28 @@
 import type { StreamDef } from '../api/stream.ts'
-import type { Disk } from '../disk/disk.ts'
-import { PartitionReader } from '../log/embedded/partition-reader.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
-import type { OffsetsView, StreamInfo } from '../log/types.ts'
+import type { LogPort, StreamInfo, StreamReader } from '../log/types.ts'
 import { type HeaderList, MessageView, type Origin } from './message.ts'
 
 const READ_BYTES = 256 * 1024
 
 /** Reads the committed messages of one partition from outside a job. */
 export class MessageReader {
-  readonly #reader: PartitionReader
+  readonly #reader: StreamReader
   readonly #cursor = new RecordCursor()
   readonly #origin: Origin
   #position: number
   #loaded = false
 
   constructor(options: {
-    readonly disk: Disk
-    readonly directory: string
+    readonly port: Pick<LogPort, 'offsets' | 'reader'>
     readonly stream: StreamDef<unknown, unknown>
     readonly info: StreamInfo
     readonly partition: number
-    readonly offsets: OffsetsView
   }) {
-    const { disk, directory, stream, info, partition, offsets } = options
+    const { port, stream, info, partition } = options
     this.#origin = { stream: stream.name, partition, key: stream.key, value: stream.value, onKey: null }
-    this.#reader = new PartitionReader({ disk, directory, stream: info, partition, offsets, verify: false })
-    this.#position = offsets.start(info.slot + partition)
+    this.#reader = port.reader(info, partition)
+    this.#position = port.offsets.start(info.slot + partition)
     this.#reader.seek(this.#position)
   }
 

@@ -2,9 +2,7 @@ import type { ErrorPolicy, InputSpec } from '../api/app.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { Clock } from '../clock/clock.ts'
 import { TidemarkError } from '../errors/error.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
-import type { StreamInfo } from '../log/types.ts'
+import type { LogPort, StreamInfo, SystemHost } from '../log/types.ts'
 import { FileSource } from '../sources/file-source.ts'
 import { Ingest, sourceProducer } from '../sources/ingest.ts'
 import { formatOf } from '../sources/input-format.ts'
@@ -12,7 +10,7 @@ import type { RowSource } from '../sources/row-source.ts'
 import { StdinSource } from '../sources/stdin-source.ts'
 
 export interface IngestEnvironment {
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly clock: Clock
   readonly onError: ErrorPolicy
@@ -25,14 +23,14 @@ export async function openIngest(
   environment: IngestEnvironment,
   stream: StreamDef<unknown, unknown>,
   spec: InputSpec,
-): Promise<{ readonly ingest: Ingest; readonly port: ThreadLogPort }> {
+): Promise<{ readonly ingest: Ingest; readonly port: LogPort }> {
   const { host, streams, clock, onError, pauseWhile } = environment
   const source = openSource(environment, spec)
   const producer = await host.claim(
     sourceProducer(stream.name, source.name),
     JSON.stringify({ stream: stream.name, input: source.name }),
   )
-  const port = new ThreadLogPort(host.port())
+  const port = await host.openPort([producer.producer])
   const policy = spec.onError ?? onError
   const deadLetters = typeof policy === 'object' ? streams.get(policy.deadLetter) : undefined
   const ingest = new Ingest({

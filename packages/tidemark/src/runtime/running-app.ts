@@ -17,8 +17,7 @@ import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
-import type { CommitResult, StreamInfo } from '../log/types.ts'
+import type { CommitResult, LogPort, StreamInfo } from '../log/types.ts'
 import { zeroOf } from '../store/counter-store.ts'
 import { importJob } from './import-job.ts'
 import { MessageEncoder, type OutsideMessage } from './message-encoder.ts'
@@ -137,19 +136,11 @@ class RunningApp implements App {
     const { host, streams } = this.#supervisor
     const info = infoOf(streams, stream.name)
     const def = stream as unknown as StreamDef<unknown, unknown>
+    const port = await host.openPort([])
     const readers = Array.from(
       { length: info.partitions },
-      (_, partition) =>
-        new MessageReader({
-          disk: nodeDisk,
-          directory: host.directory,
-          stream: def,
-          info,
-          partition,
-          offsets: host.offsets,
-        }),
+      (_, partition) => new MessageReader({ port, stream: def, info, partition }),
     )
-    const port = new ThreadLogPort(host.port())
     let wake: () => void = () => {}
     let advanced = Promise.withResolvers<void>()
     port.onAdvanced(() => wake())
@@ -223,7 +214,7 @@ function infoOf(streams: ReadonlyMap<string, StreamInfo>, name: string): StreamI
 
 /** Puts messages into streams from outside the job: each its own transaction, durable when `send` resolves. */
 class AppSender {
-  readonly #port: ThreadLogPort
+  readonly #port: LogPort
   readonly #streams: ReadonlyMap<string, StreamInfo>
   readonly #producer: string
   readonly #epoch: number
@@ -231,7 +222,7 @@ class AppSender {
   #id: number
 
   private constructor(
-    port: ThreadLogPort,
+    port: LogPort,
     streams: ReadonlyMap<string, StreamInfo>,
     producer: string,
     epoch: number,
@@ -247,7 +238,7 @@ class AppSender {
   static async open(job: string, supervisor: Supervisor): Promise<AppSender> {
     const producer = `app:${job}`
     const { epoch, id } = await supervisor.host.claim(producer, JSON.stringify({ job }))
-    return new AppSender(new ThreadLogPort(supervisor.host.port()), supervisor.streams, producer, epoch, id)
+    return new AppSender(await supervisor.host.openPort([producer]), supervisor.streams, producer, epoch, id)
   }
 
   async send(stream: StreamDef<unknown, unknown>, message: OutsideMessage): Promise<void> {

@@ -7,8 +7,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
 import { TidemarkError } from '../errors/error.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import type { ProducerState, StreamInfo } from '../log/types.ts'
+import type { ProducerState, StreamInfo, SystemHost } from '../log/types.ts'
 import { describe } from '../store/descriptor.ts'
 import { storeSpecs } from './store-specs.ts'
 import type { ContainerGroup } from './container-group.ts'
@@ -19,7 +18,7 @@ import type { TaskCheckpoint } from './thread-messages.ts'
 
 export interface SavepointLeaderOptions {
   readonly plan: Plan
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly containers: ContainerGroup
   readonly sources: SourceGroup

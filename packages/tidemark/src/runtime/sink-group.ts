@@ -2,15 +2,12 @@ import { resolve } from 'node:path'
 import type { OutputSpec } from '../api/app.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { Disk } from '../disk/disk.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import { PartitionReader } from '../log/embedded/partition-reader.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
-import type { StreamInfo } from '../log/types.ts'
+import type { StreamInfo, SystemHost } from '../log/types.ts'
 import { FileTarget, StreamTarget } from '../sources/sink-target.ts'
 import { Sink, sinkProducer } from '../sources/sink.ts'
 
 export interface SinkGroupOptions {
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly disk: Disk
   readonly onFailed: (error: Error) => void
@@ -34,19 +31,8 @@ export class SinkGroup {
     const target = spec.path === '-' ? new StreamTarget(process.stdout) : new FileTarget(disk, resolve(spec.path))
     const meta = JSON.stringify({ stream: stream.name, output: target.name })
     const producer = await host.claim(sinkProducer(stream.name, target.name), meta)
-    const log = new ThreadLogPort(host.port())
-    const readers = Array.from(
-      { length: info.partitions },
-      (_, partition) =>
-        new PartitionReader({
-          disk,
-          directory: host.directory,
-          stream: info,
-          partition,
-          offsets: host.offsets,
-          verify: false,
-        }),
-    )
+    const log = await host.openPort([producer.producer])
+    const readers = Array.from({ length: info.partitions }, (_, partition) => log.reader(info, partition))
     const sink = new Sink({ log, stream, info, producer, readers, target })
     this.#sinks.push(sink)
     this.#closers.push(() => {

@@ -1,16 +1,14 @@
 import type { ErrorPolicy, InputSpec, RunOptions } from '../api/app.ts'
 import type { StreamDef } from '../api/stream.ts'
 import type { Clock } from '../clock/clock.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import type { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
-import type { StreamInfo } from '../log/types.ts'
+import type { LogPort, StreamInfo, SystemHost } from '../log/types.ts'
 import type { Ingest } from '../sources/ingest.ts'
 
 /** How often it is looked whether all sources stand still. */
 const PAUSE_LOOK_MS = 2
 
 export interface SourceGroupOptions {
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly clock: Clock
   readonly onError: ErrorPolicy
@@ -28,7 +26,7 @@ export class SourceGroup {
   readonly #options: SourceGroupOptions
   readonly #ingests: Ingest[] = []
   readonly #running: Promise<void>[] = []
-  readonly #ports: ThreadLogPort[] = []
+  readonly #ports: LogPort[] = []
   #stopping = false
   #abandoned = false
   #pausing = false

@@ -33,9 +33,7 @@ import type { Plan } from '../dsl/plan.ts'
 import { importFiles } from '../engines/import-files.ts'
 import { type EngineChoice, keptInFiles, shadowDirectory } from '../engines/placement.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import { ThreadLogPort } from '../log/embedded/thread-log-port.ts'
-import type { CommitResult, StreamInfo } from '../log/types.ts'
+import type { CommitResult, LogPort, StreamInfo, SystemHost } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { isFileName } from '../lsm/manifest.ts'
 import { producersOf } from './job-plan.ts'
@@ -46,7 +44,7 @@ export interface LineageOptions {
   readonly job: string
   /** The directory of a savepoint to start from. */
   readonly from: string | null
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly disk: Disk
   readonly clock: Clock
   /** What the run would be with these streams, in a lineage, and the engines that keep its stores. */
@@ -208,7 +206,7 @@ class StartFrom {
       tasks.filter(({ checkpointId, task }) => checkpointId > 0 && task < savepoint.tasks.length),
       lineage,
     )
-    const port = new ThreadLogPort(host.port())
+    const port = await host.openPort([])
     try {
       const between = new Set(planned.intermediates.map(({ name }) => plannedStream(name)))
       for (const { name, kind } of savepoint.streams) if (kind === 'intermediate') between.add(name)
@@ -335,14 +333,14 @@ class StartFrom {
     )
   }
 
-  async #seedSource(source: SavepointSource, port: ThreadLogPort): Promise<void> {
+  async #seedSource(source: SavepointSource, port: LogPort): Promise<void> {
     const { host } = this.#options
     const { producer, epoch, id } = await host.claim(source.producer, source.meta)
     await this.#commit(port, { producer, epoch, id: id + 1, checkpoint: new TextEncoder().encode(source.position) })
   }
 
   async #commit(
-    port: ThreadLogPort,
+    port: LogPort,
     what: { readonly producer: string; readonly epoch: number; readonly id: number; readonly checkpoint: Uint8Array },
   ): Promise<void> {
     const result = await new Promise<CommitResult>((done) => port.commit({ ...what, appends: [], delta: null }, done))
@@ -366,7 +364,7 @@ interface Target {
   readonly lineage: number
   readonly home: boolean
   readonly streams: ReadonlyMap<string, StreamInfo>
-  readonly port: ThreadLogPort
+  readonly port: LogPort
   /** Intermediate streams, by the plan's names. */
   readonly between: ReadonlySet<string>
   /** How many the job has. */

@@ -8,7 +8,7 @@ import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { LogHost } from '../log/embedded/log-host.ts'
-import type { StreamInfo } from '../log/types.ts'
+import type { StreamInfo, SystemHost } from '../log/types.ts'
 import { ContainerGroup } from './container-group.ts'
 import { Control } from './control.ts'
 import { storeSpecs } from './store-specs.ts'
@@ -22,6 +22,7 @@ import { SavepointLeader } from './savepoint-leader.ts'
 import { checkNames, deadLettersOf, finiteInputs } from './run-streams.ts'
 import { type RunSettings, runSettings } from './settings.ts'
 import { SinkGroup } from './sink-group.ts'
+import { openSystem } from './open-system.ts'
 import { SourceGroup } from './source-group.ts'
 import { joinStates, summarizeStates } from './state-metrics.ts'
 import type { ThreadStock } from './thread-stock.ts'
@@ -52,7 +53,7 @@ const TICK_MS = 250
  */
 export class Supervisor {
   readonly plan: Plan
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly streams: ReadonlyMap<string, StreamInfo>
   readonly containers: ContainerGroup
   readonly savepoints: SavepointLeader
@@ -103,8 +104,11 @@ export class Supervisor {
   }
 
   static async #open(options: SupervisorOptions, settings: RunSettings): Promise<Supervisor> {
-    const { threads, job } = options
-    const host = await LogHost.start({ directory: settings.directory, job: job.name, thread: threads.log() })
+    const { threads, job, run } = options
+    const host =
+      run.system === undefined
+        ? await LogHost.start({ directory: settings.directory, job: job.name, thread: threads.log() })
+        : await openSystem(run.system, job, run, settings)
     const supervisor = await Supervisor.#prepare(options, settings, host)
     try {
       await supervisor.#begin()
@@ -117,7 +121,7 @@ export class Supervisor {
     return supervisor
   }
 
-  static async #prepare(options: SupervisorOptions, settings: RunSettings, host: LogHost): Promise<Supervisor> {
+  static async #prepare(options: SupervisorOptions, settings: RunSettings, host: SystemHost): Promise<Supervisor> {
     try {
       let restored: RestoreStatus | null = null
       const lineage = await Supervisor.#lineage(options, settings, host, (status) => (restored = status))
@@ -146,7 +150,7 @@ export class Supervisor {
   static async #lineage(
     options: SupervisorOptions,
     settings: RunSettings,
-    host: LogHost,
+    host: SystemHost,
     onRestored: (status: RestoreStatus | null) => void,
   ): Promise<Lineage> {
     const { job, run, disk, clock, newId } = options
@@ -176,7 +180,7 @@ export class Supervisor {
   private constructor(
     options: SupervisorOptions,
     given: RunSettings,
-    host: LogHost,
+    host: SystemHost,
     planned: Plan,
     streams: ReadonlyMap<string, StreamInfo>,
     lineage: Lineage,

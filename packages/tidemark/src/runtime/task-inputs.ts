@@ -1,5 +1,4 @@
 import type { CheckpointRecord } from '../checkpoint/record.ts'
-import { PartitionReader } from '../log/embedded/partition-reader.ts'
 import type { Compiled } from './compile.ts'
 import { connectEventTimes } from './event-time.ts'
 import { Input } from './input.ts'
@@ -33,15 +32,7 @@ export function makeInputs(
         kind,
         time: kind === 'source' ? stream.time : null,
         outOfOrderMs: stream.outOfOrderMs,
-        reader: new PartitionReader({
-          disk: options.disk,
-          directory: options.port.directory,
-          stream: info,
-          partition: options.index,
-          offsets: options.port.offsets,
-          // The cursor checks each batch; once is enough.
-          verify: false,
-        }),
+        reader: options.port.reader(info, options.index),
         offsets: options.port.offsets,
         slot: info.slot + options.index,
         streamId: info.id,

@@ -9,8 +9,7 @@ import type { RetentionSettings } from '../checkpoint/retainer.ts'
 import type { Keyed } from '../dsl/repartition-sources.ts'
 import type { Engine } from '../engines/registry.ts'
 import type { WireError } from '../errors/error.ts'
-import type { LogPortInit } from '../log/embedded/thread-log-port.ts'
-import type { ProducerState, StoredDelta, StreamInfo } from '../log/types.ts'
+import type { PortInit, ProducerState, StoredDelta, StreamInfo } from '../log/types.ts'
 import type { ContainerStatus } from './container.ts'
 
 /** What a container needs to take a task over: what the log knows of it, under the epoch of the new claim. */
@@ -61,7 +60,7 @@ export interface ContainerInit {
   readonly settings: ContainerSettings
   readonly streams: readonly StreamInfo[]
   readonly grants: readonly TaskGrant[]
-  readonly log: LogPortInit
+  readonly log: PortInit
   /** The memory of its `Pulse`. */
   readonly pulse: SharedArrayBuffer
   /** To the node's compaction thread. */
@@ -146,5 +145,5 @@ export interface SourceInit {
   readonly inputs: readonly InputSpec[]
   readonly onError: ErrorPolicy
   readonly deadLetter: StreamInfo | null
-  readonly log: LogPortInit
+  readonly log: PortInit
 }

@@ -11,8 +11,7 @@ import type { Disk } from '../disk/disk.ts'
 import { isSyncFailure } from '../disk/os-error.ts'
 import { isTidemarkError, type TidemarkError } from '../errors/error.ts'
 import type { Plan } from '../dsl/plan.ts'
-import type { LogHost } from '../log/embedded/log-host.ts'
-import type { ProducerState } from '../log/types.ts'
+import type { ProducerState, SystemHost } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { openLsmBase } from '../lsm/lsm-base.ts'
 import { readManifest } from '../lsm/manifest.ts'
@@ -43,7 +42,7 @@ export interface UploadsOptions {
   readonly lineage: Lineage
   readonly settings: Pick<RunSettings['container'], 'engine' | 'retention' | 'storeEngines'>
   readonly uploads: UploadSettings
-  readonly host: LogHost
+  readonly host: SystemHost
   readonly containers: Pick<ContainerGroup, 'ask' | 'tell'>
   readonly disk: Disk
   readonly clock: Clock

@@ -215,14 +215,7 @@ export class TestHarness {
       throw new TidemarkError('ERR_UNKNOWN_STREAM', `job ${this.#job.name} has no stream ${stream.name}`)
     const messages: MessageView[] = []
     for (let partition = 0; partition < info.partitions; partition++) {
-      const reader = new MessageReader({
-        disk: this.#disk,
-        directory: DIRECTORY,
-        stream,
-        info,
-        partition,
-        offsets: this.#log.offsets,
-      })
+      const reader = new MessageReader({ port: this.#port, stream, info, partition })
       for (let message = reader.next(); message !== null; message = reader.next()) messages.push(message)
       reader.close()
     }

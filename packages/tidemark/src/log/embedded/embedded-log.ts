@@ -125,6 +125,12 @@ export class EmbeddedLog {
     this.#record(ENTRY.reclaim, writeReclaim, { firstJournal: this.#state.firstJournal, flushed: [] })
   }
 
+  /** A reader of one partition, at its start; CRCs are not checked. */
+  reader(stream: StreamInfo, partition: number): PartitionReader {
+    const { directory, offsets } = this
+    return new PartitionReader({ disk: this.#disk, directory, stream, partition, offsets, verify: false })
+  }
+
   /** True once the log refuses work: closed, or failed. */
   get stopped(): boolean {
     return this.#stopped !== null

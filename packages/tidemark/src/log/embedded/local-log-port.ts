@@ -1,4 +1,4 @@
-import type { CommitResult, LogPort, OffsetsView, Transaction } from '../types.ts'
+import type { CommitResult, LogPort, OffsetsView, StreamInfo, StreamReader, Transaction } from '../types.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
 
 export interface LocalLogPortOptions {
@@ -45,6 +45,12 @@ export class LocalLogPort implements LogPort {
   onFlushWanted(listener: (producers: readonly string[]) => void): void {
     this.#flushWanted.push(listener)
   }
+
+  reader(stream: StreamInfo, partition: number): StreamReader {
+    return this.#log.reader(stream, partition)
+  }
+
+  close(): void {}
 
   /** Commits what waits as one group; returns how many transactions there were. Also catches up after a full disk. */
   pump(): number {

@@ -2,7 +2,7 @@ import { MessageChannel, type Worker } from 'node:worker_threads'
 import { nodeDisk } from '../../disk/node-disk.ts'
 import { nodeProcesses } from '../../disk/process-table.ts'
 import { fromWireError, TidemarkError } from '../../errors/error.ts'
-import type { ProducerState, StoredDelta, StreamInfo, StreamSpec } from '../types.ts'
+import type { PortInit, ProducerState, StoredDelta, StreamInfo, StreamSpec, SystemHost } from '../types.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
 import { releaseAbandonedLock } from './lock.ts'
 import type { FsyncPolicy } from './options.ts'
@@ -10,7 +10,7 @@ import { SharedOffsets } from './shared-offsets.ts'
 import type { LogStatistics } from './statistics.ts'
 import type { HostMessage, HostReply, LogThreadData, RemoteArguments, RemoteMethod } from './thread-messages.ts'
 import { WaitingThread } from '../waiting-thread.ts'
-import type { LogPortInit } from './thread-log-port.ts'
+import { type LogPortInit, ThreadLogPort } from './thread-log-port.ts'
 
 const RETENTION_INTERVAL_MS = 60_000
 
@@ -38,7 +38,7 @@ interface Asked {
 }
 
 /** The log thread as the supervisor sees it. Calls reject with what the EmbeddedLog throws. */
-export class LogHost {
+export class LogHost implements SystemHost {
   readonly directory: string
   readonly offsets: SharedOffsets
   /** Settles, never rejects, with the error when the thread ends without having been asked to: the run is over. */
@@ -146,6 +146,15 @@ export class LogHost {
     const pending = new SharedArrayBuffer(4)
     this.#worker.postMessage({ kind: 'port', port: port1, pending } satisfies HostMessage, [port1])
     return { directory: this.directory, port: port2, shared: this.offsets.shared, pending }
+  }
+
+  portFor(): PortInit {
+    const init = this.port()
+    return { module: null, data: init, transfer: [init.port] }
+  }
+
+  openPort(): Promise<ThreadLogPort> {
+    return Promise.resolve(new ThreadLogPort(this.port()))
   }
 
   /** Commits what was sent, closes the log, releases the lock, ends the thread. */

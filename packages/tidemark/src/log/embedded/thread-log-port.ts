@@ -1,5 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { CommitResult, LogPort, OffsetsView, Transaction } from '../types.ts'
+import { nodeDisk } from '../../disk/node-disk.ts'
+import type { CommitResult, LogPort, OffsetsView, StreamInfo, StreamReader, Transaction } from '../types.ts'
+import { PartitionReader } from './partition-reader.ts'
 import { SharedOffsets } from './shared-offsets.ts'
 import type { PortMessage, PortReply } from './thread-messages.ts'
 
@@ -61,6 +63,11 @@ export class ThreadLogPort implements LogPort {
 
   onFlushWanted(listener: (producers: readonly string[]) => void): void {
     this.#flushWanted.push(listener)
+  }
+
+  reader(stream: StreamInfo, partition: number): StreamReader {
+    const { directory, offsets } = this
+    return new PartitionReader({ disk: nodeDisk, directory, stream, partition, offsets, verify: false })
   }
 
   /** Commits in flight get no result after this. Lets the thread end. */

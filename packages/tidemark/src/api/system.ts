@@ -1,0 +1,21 @@
+import type { SystemHost } from '../log/types.ts'
+
+/** What a system is opened for: one run of one job. */
+export interface SystemContext {
+  readonly job: string
+  /** The data directory. */
+  readonly directory: string
+  /** Streams that the job reads and writes, intermediate ones aside. */
+  readonly streams: readonly string[]
+  /** Partitions of a stream that has to be made and declares none. */
+  readonly partitions: number
+  /** A commit takes no longer than this, or fails. */
+  readonly commitTimeoutMs: number
+  readonly onWarning: (text: string) => void
+}
+
+/** A system where streams live, other than the embedded log. Packages make them: `kafka` of @tidemark/kafka. */
+export interface System {
+  readonly name: string
+  open(context: SystemContext): Promise<SystemHost>
+}
