@@ -1,0 +1,46 @@
+import type { StreamInfo } from 'tidemark/system'
+import type { KafkaOptions } from '../options.ts'
+
+/** A stream and the topic that it is. */
+export interface StreamTopic {
+  readonly info: StreamInfo
+  readonly topic: string
+}
+
+/** What a thread needs to commit for a producer: who it is to the brokers, and where its commits go. */
+export interface ProducerSession {
+  readonly producer: string
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly ownerEpoch: number
+  readonly meta: string
+  /** Where its commit records go. */
+  readonly topic: string
+  readonly partition: number
+  /** Null: a task, whose commit records have the key of the state topic. */
+  readonly key: string | null
+  /** Of a task's state topic. */
+  readonly stores: readonly Uint8Array[]
+  readonly task: TaskPlace | null
+}
+
+/** Where a task's state is here. */
+export interface TaskPlace {
+  readonly index: number
+  readonly lineage: number
+  readonly topicId: string
+  /** Behind the commit that the session begins with. */
+  readonly committed: { readonly id: number; readonly offset: number }
+}
+
+/** What `openPort` of another thread is given; plain data. */
+export interface PortData {
+  readonly job: string
+  readonly directory: string
+  readonly options: KafkaOptions
+  readonly streams: readonly StreamTopic[]
+  readonly shared: SharedArrayBuffer
+  readonly sessions: readonly ProducerSession[]
+  readonly commitTimeoutMs: number
+}
