@@ -57,6 +57,10 @@ export function blockingDisk(disk: Disk): Disk {
     rename: (from, to) => disk.rename(from, to),
     link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
+    removeLater: (path) => {
+      if (disk.exists(path)) disk.remove(path)
+      return null
+    },
     syncDirectory: (path) => disk.syncDirectory(path),
     syncDirectoryLater: (path) => {
       disk.syncDirectory(path)

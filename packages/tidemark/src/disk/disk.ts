@@ -18,6 +18,11 @@ export interface Disk {
   /** Hard link; throws ERR_FILE_EXISTS when `to` is there. */
   link(from: string, to: string): void
   remove(path: string): void
+  /**
+   * As `remove`, without blocking the thread: a large file takes the system a tenth of a second. Null when it is gone, else a
+   * promise that settles when it is. A file that is gone already is no error.
+   */
+  removeLater(path: string): Promise<void> | null
   /** Makes renames, links and new names in a directory durable. */
   syncDirectory(path: string): void
   /** As `syncDirectory`, without blocking the thread: null when it is done, else a promise that settles when it is. */

@@ -227,6 +227,11 @@ export class MemDisk implements Disk {
     this.#names.remove(path)
   }
 
+  removeLater(path: string): null {
+    if (this.exists(path)) this.remove(path)
+    return null
+  }
+
   syncDirectory(path: string): void {
     if (this.#names.get(path) !== 'directory') throw errno('sync the directory', path, 'ENOENT')
     this.#before('syncDirectory', path)

@@ -146,6 +146,15 @@ function syncDirectoryLater(path: string): Promise<void> | null {
   })
 }
 
+function removeLater(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.unlink(path, (error) => {
+      if (error === null || error.code === 'ENOENT') resolve()
+      else reject(diskError('remove', path, error))
+    })
+  })
+}
+
 /** The machine's own disk. */
 export const nodeDisk: Disk & { readonly host: HostDisk } = {
   host: {
@@ -170,6 +179,7 @@ export const nodeDisk: Disk & { readonly host: HostDisk } = {
   rename: (from, to) => attempt('rename', from, () => fs.renameSync(from, to)),
   link: (from, to) => attempt('make the link', to, () => fs.linkSync(from, to)),
   remove: (path) => attempt('remove', path, () => fs.unlinkSync(path)),
+  removeLater,
   syncDirectory,
   syncDirectoryLater,
 }

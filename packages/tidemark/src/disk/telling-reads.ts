@@ -12,6 +12,7 @@ export function tellingReads(disk: Disk, onRead: (bytes: number) => void): Disk 
     rename: (from, to) => disk.rename(from, to),
     link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
+    removeLater: (path) => disk.removeLater(path),
     syncDirectory: (path) => disk.syncDirectory(path),
     syncDirectoryLater: (path) => disk.syncDirectoryLater(path),
   }

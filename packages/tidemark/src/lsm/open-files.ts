@@ -67,6 +67,15 @@ export async function runWaiting<T>(steps: Steps<T>): Promise<T> {
   return step.value
 }
 
+/** At once: the next flush may take its name. One that the base before was removing as it closed may go meanwhile. */
+function removeOrphan(disk: Disk, path: string): void {
+  try {
+    disk.remove(path)
+  } catch (error) {
+    if (!isTidemarkError(error, 'ERR_FILE_NOT_FOUND')) throw error
+  }
+}
+
 /** Opens what the manifest names, removes what it does not. Throws ERR_STATE_CORRUPT, ERR_FORMAT_NEWER. */
 export function openForWriting(place: FilePlace): OpenedFiles {
   const { disk, directory } = place
@@ -80,7 +89,7 @@ export function openForWriting(place: FilePlace): OpenedFiles {
   const retained = retainedIds(disk, directory).map((id) => readRetained(disk, directory, id))
   const named = new Set([manifest, ...retained].flatMap(({ files }) => files.map((file) => file.name)))
   for (const name of disk.list(directory)) {
-    if (isOurs(name) && !named.has(name)) disk.remove(`${directory}/${name}`)
+    if (isOurs(name) && !named.has(name)) removeOrphan(disk, `${directory}/${name}`)
   }
   const { files, missing } = openAll(place, manifest, [])
   if (missing !== null) throw missingFile(place, manifest, missing)

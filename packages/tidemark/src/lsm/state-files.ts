@@ -19,6 +19,8 @@ export class StateFiles {
   /** Out of the manifest, but still in use: removed when they no longer are, unless they are retained. */
   readonly #leaving = new Set<string>()
   #closed = false
+  /** A file that was to be removed could not be. */
+  #failed: { readonly error: unknown } | null = null
 
   constructor(place: FilePlace, opened: OpenedFiles) {
     this.place = place
@@ -42,6 +44,7 @@ export class StateFiles {
   /** Makes a manifest the one that counts, on disk and for readers, and lets go of the files that are not in it. */
   *install(manifest: Manifest, open: readonly OpenFile[], progress: ManifestProgress, installed: () => void): Steps {
     const { disk, directory } = this.place
+    if (this.#failed !== null) throw this.#failed.error
     yield* writeManifest(disk, directory, manifest, progress)
     this.#replace(manifest, open, installed)
   }
@@ -65,7 +68,7 @@ export class StateFiles {
     this.#leaving.add(name)
     file.whenUnused(() => {
       this.#leaving.delete(name)
-      if (!this.#closed && !this.#isRetained(name)) this.place.disk.remove(file.path)
+      if (!this.#closed && !this.#isRetained(name)) this.#remove(file.path)
     })
     file.release()
   }
@@ -94,8 +97,15 @@ export class StateFiles {
     const current = new Set(this.#manifest.files.map((file) => file.name))
     for (const { name } of manifest.files) {
       if (current.has(name) || this.#leaving.has(name) || this.#isRetained(name)) continue
-      disk.remove(`${directory}/${name}`)
+      this.#remove(`${directory}/${name}`)
     }
+  }
+
+  /** Beside the thread's work. What goes wrong is told by the next `install`; a file that a crash leaves goes at opening. */
+  #remove(path: string): void {
+    this.place.disk.removeLater(path)?.catch((error: unknown) => {
+      this.#failed ??= { error }
+    })
   }
 
   retained(): RetainedState[] {

@@ -34,6 +34,7 @@ export class FaultyDisk {
       rename: (from, to) => inner.rename(from, to),
       link: (from, to) => inner.link(from, to),
       remove: (path) => inner.remove(path),
+      removeLater: (path) => inner.removeLater(path),
       syncDirectory: (path) => inner.syncDirectory(path),
       syncDirectoryLater: (path) => inner.syncDirectoryLater(path),
     }

@@ -38,6 +38,17 @@ for (const { name, disk, waits } of DISKS) {
     file.close()
   })
 
+  test(`${name}: removes later, or at once where it does not wait; what is gone is no error`, async () => {
+    const directory = `${root}/${name}`
+    disk.makeDirectory(directory)
+    disk.open(`${directory}/gone`, 'create').close()
+    const removal = disk.removeLater(`${directory}/gone`)
+    assert.equal(removal instanceof Promise, waits)
+    await removal
+    assert.ok(!disk.exists(`${directory}/gone`))
+    await disk.removeLater(`${directory}/gone`)
+  })
+
   test(`${name}: what is under way when a file is closed comes to its end`, async () => {
     const directory = `${root}/${name}`
     disk.makeDirectory(directory)

@@ -161,6 +161,7 @@ function behind(data: JobData, times: number, onLate: () => void): Disk {
     rename: (from, to) => disk.rename(from, to),
     link: (from, to) => disk.link(from, to),
     remove: (path) => disk.remove(path),
+    removeLater: (path) => disk.removeLater(path),
     syncDirectory: (path) => disk.syncDirectory(path),
     syncDirectoryLater: (path) => disk.syncDirectoryLater(path),
   }
