@@ -6,7 +6,7 @@ export interface Covered {
   readonly topicId: string
   /** The files have all commits up to this id, at least. */
   readonly id: number
-  /** Records of later commits begin here. */
+  /** Of the commit record of that id: records of later commits follow it. */
   readonly offset: number
   /** Wall clock, when the files came to this. */
   readonly atMs: number

@@ -1,5 +1,5 @@
 import { RecordCursor, type StoredDelta, type StreamReader, TidemarkError } from 'tidemark/system'
-import type { CommitRecord } from '../state/commit-record.ts'
+import { type CommitRecord, decodeCommit } from '../state/commit-record.ts'
 import { type CollectedCommit, DeltaCollector } from '../state/delta-collector.ts'
 
 /** What a reader of a partition is read by: its batches as they come, and a way to wait for more. */
@@ -15,8 +15,8 @@ export interface TaskHistory {
   readonly last: CommitRecord | null
   /** Of the commits behind where reading began. */
   readonly deltas: readonly StoredDelta[]
-  /** The offset behind the last commit record. */
-  readonly end: number
+  /** The offset of the last commit record. */
+  readonly at: number
   readonly records: number
   readonly bytes: number
 }
@@ -66,5 +66,36 @@ export async function readHistory(
       `${where} ends with ${collector.open} entries that no commit record follows. Was something else written to it?`,
     )
   }
-  return { last: last?.record ?? null, deltas, end: last?.end ?? range.from, records, bytes }
+  return { last: last?.record ?? null, deltas, at: last?.at ?? range.from, records, bytes }
+}
+
+/** The last commit record with a key, wherever in the range it stands; null if there is none. */
+export async function readLastCommit(
+  where: string,
+  source: PartitionSource,
+  range: { readonly from: number; readonly end: number },
+  key: Uint8Array,
+): Promise<{ readonly record: CommitRecord; readonly at: number } | null> {
+  const cursor = new RecordCursor()
+  const wanted = Buffer.from(key)
+  let last: { readonly record: CommitRecord; readonly at: number } | null = null
+  let position = range.from
+  source.reader.seek(position)
+  while (position < range.end) {
+    const read = source.reader.read(READ_BYTES)
+    if (read === null) {
+      await source.more()
+      continue
+    }
+    cursor.reset(read.bytes)
+    while (cursor.nextBatch()) {
+      while (cursor.next()) {
+        const { keyStart, keyEnd, valueStart, valueEnd, offset, bytes } = cursor
+        if (keyEnd < 0 || valueEnd < 0 || !wanted.equals(bytes.subarray(keyStart, keyEnd))) continue
+        last = { record: decodeCommit(bytes, valueStart, valueEnd, `${where}, offset ${offset}`), at: offset }
+      }
+    }
+    position = read.end
+  }
+  return last
 }

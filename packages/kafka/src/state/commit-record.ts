@@ -7,7 +7,6 @@ import { ByteReader, ByteWriter, readDescriptor, type StoreDescriptor, TidemarkE
  *     u8       format version
  *     id       of the checkpoint; 0: the task has committed nothing yet, and this is only a claim
  *     epoch    the owner that wrote it: a claim writes the record again with a larger one
- *     delta    the newest checkpoint that changed state
  *     stores   count, then a descriptor each: store id n is the nth
  *     meta     length, then what the owner said of itself (JSON)
  *     rest     the checkpoint, opaque
@@ -20,7 +19,6 @@ export const COMMIT_KEY: Uint8Array = new Uint8Array([0])
 export interface CommitRecord {
   readonly id: number
   readonly ownerEpoch: number
-  readonly lastDeltaId: number
   readonly stores: readonly StoreDescriptor[]
   readonly meta: string
   readonly checkpoint: Uint8Array
@@ -34,7 +32,6 @@ export function encodeCommit(record: CommitRecord): Uint8Array {
   out.u8(VERSION)
   out.varuint(record.id)
   out.varuint(record.ownerEpoch)
-  out.varuint(record.lastDeltaId)
   out.varuint(record.stores.length)
   for (const store of record.stores) writeDescriptor(store, out)
   const meta = utf8.encode(record.meta)
@@ -57,7 +54,6 @@ export function decodeCommit(bytes: Uint8Array, start: number, end: number, wher
     }
     const id = from.varuint()
     const ownerEpoch = from.varuint()
-    const lastDeltaId = from.varuint()
     const stores: StoreDescriptor[] = []
     for (let left = from.varuint(); left > 0; left--) {
       const store = readDescriptor(from)
@@ -68,7 +64,7 @@ export function decodeCommit(bytes: Uint8Array, start: number, end: number, wher
     const metaEnd = from.position + metaBytes
     if (metaEnd > end) throw new RangeError('it ends too soon')
     const meta = text.decode(bytes.subarray(from.position, metaEnd))
-    return { id, ownerEpoch, lastDeltaId, stores, meta, checkpoint: bytes.slice(metaEnd, end) }
+    return { id, ownerEpoch, stores, meta, checkpoint: bytes.slice(metaEnd, end) }
   } catch (cause) {
     if (cause instanceof TidemarkError && cause.code === 'ERR_FORMAT_NEWER') throw cause
     throw new TidemarkError(

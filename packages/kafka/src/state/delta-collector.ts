@@ -14,8 +14,8 @@ import { COMMIT_KEY, type CommitRecord, decodeCommit } from './commit-record.ts'
 /** A commit as the state topic tells of it. */
 export interface CollectedCommit {
   readonly record: CommitRecord
-  /** The offset behind its commit record: the next commit begins there. */
-  readonly end: number
+  /** The offset of its commit record: the next commit begins behind it. */
+  readonly at: number
   /** Its changes, together with those of earlier commits whose commit record compaction has removed; null for none. */
   readonly delta: StoredDelta | null
 }
@@ -50,7 +50,7 @@ export class DeltaCollector {
     if (keyEnd < 0) throw this.#foreign(offset)
     if (keyEnd - keyStart === 1 && bytes[keyStart] === COMMIT_KEY[0]) {
       if (valueEnd < 0) throw this.#foreign(offset)
-      return this.#commit(decodeCommit(bytes, valueStart, valueEnd, `${this.#where}, offset ${offset}`), offset + 1)
+      return this.#commit(decodeCommit(bytes, valueStart, valueEnd, `${this.#where}, offset ${offset}`), offset)
     }
     const from = new ByteReader(bytes, keyStart, keyEnd)
     const id = from.varuint()
@@ -78,12 +78,12 @@ export class DeltaCollector {
     this.#entries++
   }
 
-  #commit(record: CommitRecord, end: number): CollectedCommit {
-    if (this.#entries === 0) return { record, end, delta: null }
+  #commit(record: CommitRecord, at: number): CollectedCommit {
+    if (this.#entries === 0) return { record, at, delta: null }
     if (this.#most > record.stores.length) {
       throw new TidemarkError(
         'ERR_STATE_CORRUPT',
-        `${this.#where} has entries of store ${this.#most}, which the commit record at ${end - 1} does not know`,
+        `${this.#where} has entries of store ${this.#most}, which the commit record at ${at} does not know`,
       )
     }
     const delta = { id: record.id, bytes: this.#finish(record.id, record.stores) }
@@ -92,7 +92,7 @@ export class DeltaCollector {
     this.#store = 0
     this.#most = 0
     this.#entries = 0
-    return { record, end, delta }
+    return { record, at, delta }
   }
 
   #finish(id: number, stores: readonly StoreDescriptor[]): Uint8Array {

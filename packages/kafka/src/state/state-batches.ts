@@ -31,10 +31,11 @@ export class StateBatches implements DeltaVisitor {
     task: string,
     delta: { readonly id: number; readonly bytes: Uint8Array } | null,
     commit: Omit<CommitRecord, 'stores'>,
+    key: Uint8Array = COMMIT_KEY,
   ): { readonly batches: readonly Uint8Array[]; readonly records: number } {
     const made = new StateBatches(table, timestamp)
     if (delta !== null) new DeltaReader(task, delta).visit(made)
-    return made.#finish(encodeCommit({ ...commit, stores: table.stores }))
+    return made.#finish(encodeCommit({ ...commit, stores: table.stores }), key)
   }
 
   store(descriptor: StoreDescriptor): void {
@@ -58,8 +59,8 @@ export class StateBatches implements DeltaVisitor {
     if (this.#encoder.sizeBytes >= BATCH_BYTES) this.#close()
   }
 
-  #finish(commit: Uint8Array): { readonly batches: readonly Uint8Array[]; readonly records: number } {
-    this.#encoder.append(this.#timestamp, COMMIT_KEY, 0, COMMIT_KEY.length, commit, 0, commit.length, null)
+  #finish(commit: Uint8Array, key: Uint8Array): { readonly batches: readonly Uint8Array[]; readonly records: number } {
+    this.#encoder.append(this.#timestamp, key, 0, key.length, commit, 0, commit.length, null)
     this.#records++
     this.#close()
     return { batches: this.#batches, records: this.#records }

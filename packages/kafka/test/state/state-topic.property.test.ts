@@ -67,7 +67,7 @@ class Topic {
       const commit = collector.take(cursor)
       if (commit === null) continue
       last = commit.record
-      ends.set(commit.record.id, commit.end)
+      ends.set(commit.record.id, commit.at)
       if (commit.delta !== null) deltas.push(commit.delta)
     }
     assert.equal(collector.open, 0, 'nothing follows the last commit')
@@ -116,7 +116,7 @@ test('C1 C6: what a state topic gives back after any commits and compactions is 
         harness.commit()
         const newest = harness.deltas.at(-1)
         const delta = newest?.id === harness.committed ? newest : null
-        const record = { id: harness.committed, ownerEpoch: 1, lastDeltaId: harness.lastDeltaId, meta: '{}' }
+        const record = { id: harness.committed, ownerEpoch: 1, meta: '{}' }
         const made = StateBatches.of(table, 0, 'job-0', delta, { ...record, checkpoint: new Uint8Array([7]) })
         topic.append(made.batches)
       }
@@ -149,7 +149,7 @@ test('a state that is behind takes the commits that it lacks, compacted or not',
             harness.commit()
             const newest = harness.deltas.at(-1)
             const delta = newest?.id === harness.committed ? newest : null
-            const record = { id: harness.committed, ownerEpoch: 1, lastDeltaId: harness.lastDeltaId, meta: '{}' }
+            const record = { id: harness.committed, ownerEpoch: 1, meta: '{}' }
             topic.append(StateBatches.of(table, 0, 't', delta, { ...record, checkpoint: new Uint8Array(0) }).batches)
           }
         }

@@ -4,7 +4,7 @@ import { taskProducer } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { Plan } from '../dsl/plan.ts'
-import { TidemarkError } from '../errors/error.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import type { StreamInfo, SystemHost } from '../log/types.ts'
 import { CompactionHost } from '../lsm/compaction-host.ts'
 import { describe } from '../store/descriptor.ts'
@@ -124,7 +124,8 @@ export class ContainerGroup {
         },
         onFailed: (error) => {
           ready.reject(error)
-          this.#options.onFailed(error)
+          if (isTidemarkError(error, 'ERR_COMMIT_FAILED')) void this.#restart(member, error)
+          else this.#options.onFailed(error)
         },
         onCrashed: (error) => {
           ready.reject(error)
@@ -162,6 +163,12 @@ export class ContainerGroup {
     })
     const state = await host.claim(producer, meta)
     return { index, producer: state, deltas: await host.deltas(producer, state.flushedId) }
+  }
+
+  /** A commit came to nothing, and its task cannot go on with what it holds in memory: it starts from its checkpoint. */
+  async #restart(member: Member, error: Error): Promise<void> {
+    await member.host?.close()
+    await this.#crashed(member, error)
   }
 
   async #crashed(member: Member, error: Error): Promise<void> {

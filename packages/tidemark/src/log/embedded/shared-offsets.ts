@@ -44,4 +44,21 @@ export class SharedOffsets implements OffsetsView {
   setEnd(slot: number, offset: number): void {
     Atomics.store(this.#cells, slot * 2 + 1, BigInt(offset))
   }
+
+  /** For systems whose offsets several threads learn of: never goes back. */
+  raiseStart(slot: number, offset: number): void {
+    this.#raise(slot * 2, BigInt(offset))
+  }
+
+  raiseEnd(slot: number, offset: number): void {
+    this.#raise(slot * 2 + 1, BigInt(offset))
+  }
+
+  #raise(cell: number, offset: bigint): void {
+    for (let seen = Atomics.load(this.#cells, cell); seen < offset; ) {
+      const before = Atomics.compareExchange(this.#cells, cell, seen, offset)
+      if (before === seen) return
+      seen = before
+    }
+  }
 }

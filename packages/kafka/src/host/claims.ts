@@ -1,0 +1,260 @@
+import {
+  invariant,
+  parseTaskProducer,
+  type ProducerState,
+  type StoredDelta,
+  type SystemContext,
+  systemClock,
+  TidemarkError,
+} from 'tidemark/system'
+import type { Cluster } from '../net/cluster.ts'
+import type { KafkaOptions } from '../options.ts'
+import { COMMIT_KEY, type CommitRecord } from '../state/commit-record.ts'
+import { StateBatches } from '../state/state-batches.ts'
+import { StoreTable } from '../state/store-table.ts'
+import { TransactionalProducer } from '../txn/transactional-producer.ts'
+import { type Covered, CoveredFiles, judge } from './local-state.ts'
+import { partitionOffsets } from './partition-offsets.ts'
+import { readingPartition } from './partition-watch.ts'
+import type { ProducerSession } from './shared-plan.ts'
+import { type PartitionSource, readLastCommit, readHistory, type TaskHistory } from './state-partition.ts'
+import { controlTopic, stateTopic, transactionalId } from './topic-names.ts'
+import { checkTopic, makeTopic } from './topics.ts'
+
+export interface ClaimsOptions {
+  readonly options: KafkaOptions
+  readonly context: SystemContext
+  readonly cluster: Cluster
+  readonly replicas: number
+}
+
+/** Where the commits of a producer are. */
+interface Place {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly deleteRetentionMs: number
+}
+
+interface Claimed {
+  readonly state: ProducerState
+  readonly session: ProducerSession
+  deltas: readonly StoredDelta[]
+}
+
+const utf8 = new TextEncoder()
+const DEFAULT_DELETE_RETENTION_MS = 86_400_000
+
+/**
+ * Takes producers over: fences whoever had them, learns from the state topic where they stand, and writes the claim
+ * (design/02, "Fencing"). What local state files have already is not read again.
+ */
+export class Claims {
+  readonly #options: ClaimsOptions
+  readonly #covered: CoveredFiles
+  readonly #claimed = new Map<string, Claimed>()
+  readonly #places = new Map<string, Place>()
+
+  constructor(options: ClaimsOptions) {
+    this.#options = options
+    this.#covered = new CoveredFiles(options.context.directory)
+  }
+
+  get known(): ProducerState[] {
+    return [...this.#claimed.values()].map(({ state }) => state)
+  }
+
+  /** What was committed for a producer, without claiming it. */
+  async look(producer: string): Promise<ProducerState | undefined> {
+    return this.#claimed.get(producer)?.state
+  }
+
+  /** Once: they may be large. */
+  takeDeltas(producer: string): readonly StoredDelta[] {
+    const claimed = this.#claimed.get(producer)
+    if (claimed === undefined) return []
+    const { deltas } = claimed
+    claimed.deltas = []
+    return deltas
+  }
+
+  takeSession(producer: string): ProducerSession {
+    const claimed = this.#claimed.get(producer)
+    invariant(claimed !== undefined, `${producer} was claimed`)
+    return claimed.session
+  }
+
+  /** ERR_FENCED: another owner is newer. ERR_KAFKA_TOPIC, ERR_STATE_CORRUPT, and what the brokers refuse. */
+  async claim(producer: string, meta: string): Promise<ProducerState> {
+    const { context, cluster } = this.#options
+    const task = parseTaskProducer(producer)
+    const place = task === null ? await this.#control() : await this.#state(task.lineage, task.task, meta)
+    const id = transactionalId(context.job, producer)
+    const txn = new TransactionalProducer({
+      cluster,
+      transactionalId: id,
+      timeoutMs: context.commitTimeoutMs,
+      clock: systemClock,
+    })
+    await txn.init()
+    const local = task === null ? null : await this.#local(task.lineage, task.task, place)
+    const history = task === null ? await this.#ofControl(place, producer) : await this.#history(place, local)
+    const last = history.last ?? NOTHING
+    const ownerEpoch = last.ownerEpoch + 1
+    const table = new StoreTable(last.stores)
+    const commit = { ...last, ownerEpoch, meta }
+    const key = task === null ? utf8.encode(producer) : COMMIT_KEY
+    const offset = await this.#write(txn, place, table, commit, key)
+    const state: ProducerState = {
+      producer,
+      epoch: ownerEpoch,
+      id: last.id,
+      checkpoint: last.checkpoint,
+      meta,
+      flushedId: local?.id ?? 0,
+    }
+    const identity = txn.identity
+    txn.close()
+    this.#claimed.set(producer, {
+      state,
+      deltas: history.deltas,
+      session: {
+        producer,
+        transactionalId: id,
+        producerId: identity.producerId,
+        producerEpoch: identity.producerEpoch,
+        ownerEpoch,
+        meta,
+        topic: place.topic,
+        partition: place.partition,
+        key: task === null ? producer : null,
+        stores: table.stores,
+        task:
+          task === null
+            ? null
+            : {
+                index: task.task,
+                lineage: task.lineage,
+                topicId: place.topicId,
+                committed: { id: last.id, offset },
+              },
+      },
+    })
+    return state
+  }
+
+  async #write(
+    txn: TransactionalProducer,
+    place: Place,
+    table: StoreTable,
+    commit: Omit<CommitRecord, 'stores'>,
+    key: Uint8Array,
+  ): Promise<number> {
+    const { batches } = StateBatches.of(table, systemClock.now(), place.topic, null, commit, key)
+    const outcome = await txn.commit([{ topic: place.topic, partition: place.partition, batches }], null)
+    if (outcome.kind === 'committed') return (outcome.ends[0] as number) - 1
+    if (outcome.kind === 'fenced') {
+      throw new TidemarkError(
+        'ERR_FENCED',
+        `${place.topic}, partition ${place.partition}, was claimed by another process while this one claimed it`,
+      )
+    }
+    throw outcome.error
+  }
+
+  /** What of the task's local files may be used; the rest is removed, and said so. */
+  async #local(lineage: number, task: number, place: Place): Promise<Covered | null> {
+    const { context } = this.#options
+    const hasFiles = this.#covered.hasFiles(context.directory, lineage, task)
+    const [bounds] = await this.#bounds(place)
+    const verdict = judge(this.#covered.read(lineage, task), hasFiles, {
+      topicId: place.topicId,
+      startOffset: bounds?.start ?? 0,
+      deleteRetentionMs: place.deleteRetentionMs,
+      nowMs: systemClock.now(),
+    })
+    if (verdict.from !== null) return verdict.from
+    if (verdict.wiped !== null) {
+      context.onWarning(`task ${task} is restored from ${place.topic}: ${verdict.wiped}. Its local files are removed.`)
+    }
+    this.#covered.wipe(context.directory, lineage, task)
+    return null
+  }
+
+  #bounds({ topic, partition }: Place): ReturnType<typeof partitionOffsets> {
+    return partitionOffsets(this.#options.cluster, [{ topic, partition }], (ms) => systemClock.sleep(ms))
+  }
+
+  #history(place: Place, local: Covered | null): Promise<TaskHistory> {
+    const where = `${place.topic}, partition ${place.partition}`
+    return this.#read(place, local?.offset ?? null, (source, range) => {
+      return readHistory(where, source, { ...range, previous: local?.id ?? 0 })
+    })
+  }
+
+  #ofControl(place: Place, producer: string): Promise<TaskHistory> {
+    return this.#read(place, null, async (source, range) => {
+      const last = await readLastCommit(place.topic, source, range, utf8.encode(producer))
+      return { last: last?.record ?? null, deltas: [], at: last?.at ?? range.from, records: 0, bytes: 0 }
+    })
+  }
+
+  async #read(
+    place: Place,
+    from: number | null,
+    read: (source: PartitionSource, range: { from: number; end: number }) => Promise<TaskHistory>,
+  ): Promise<TaskHistory> {
+    const [bounds] = await this.#bounds(place)
+    invariant(bounds !== undefined, 'the partition has offsets')
+    return readingPartition(this.#options.cluster, systemClock, place, (source) => {
+      return read(source, { from: from ?? bounds.start, end: bounds.end })
+    })
+  }
+
+  async #control(): Promise<Place> {
+    return this.#place(controlTopic(this.#options.context.job), 1, 0)
+  }
+
+  #state(lineage: number, task: number, meta: string): Promise<Place> {
+    const { tasks } = JSON.parse(meta) as { readonly tasks: number }
+    return this.#place(stateTopic({ job: this.#options.context.job, lineage }), tasks, task)
+  }
+
+  /** The topic is made or checked once. */
+  async #place(topic: string, partitions: number, partition: number): Promise<Place> {
+    const { cluster, replicas } = this.#options
+    const known = this.#places.get(topic)
+    if (known !== undefined) return { ...known, partition }
+    await makeTopic(cluster, topic, partitions, 'state', { retentionMs: null, replicas })
+    const configs = await checkTopic(cluster, topic, 'state')
+    const there = await this.#settled(topic)
+    if (there.partitions.length !== partitions) {
+      throw new TidemarkError(
+        'ERR_KAFKA_TOPIC',
+        `topic ${topic} has ${there.partitions.length} partitions, and the job has ${partitions} tasks: the number of tasks ` +
+          'of a job with state is fixed at its first start. Go back to it, or rescale',
+      )
+    }
+    const deleteRetentionMs = Number(configs['delete.retention.ms'] ?? DEFAULT_DELETE_RETENTION_MS)
+    const place = { topic, topicId: there.id, partition, deleteRetentionMs }
+    this.#places.set(topic, place)
+    return place
+  }
+
+  async #settled(topic: string): Promise<{ readonly id: string; readonly partitions: readonly unknown[] }> {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const [found] = await this.#options.cluster.metadata([topic], true)
+      if (found?.error === 0 && found.partitions.every(({ leader }) => leader >= 0)) return found
+      await systemClock.sleep(100)
+    }
+    throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
+  }
+}
+
+const NOTHING: CommitRecord = {
+  id: 0,
+  ownerEpoch: 0,
+  stores: [],
+  meta: '',
+  checkpoint: new Uint8Array(0),
+}

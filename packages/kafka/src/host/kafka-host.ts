@@ -1,0 +1,248 @@
+import {
+  DirectoryLock,
+  nodeDisk,
+  nodeProcesses,
+  parseTaskProducer,
+  type LogPort,
+  type OffsetsView,
+  type PortInit,
+  type ProducerState,
+  type StoredDelta,
+  type StreamInfo,
+  type StreamSpec,
+  type SystemContext,
+  type SystemHost,
+  systemClock,
+  TidemarkError,
+} from 'tidemark/system'
+import { Cluster } from '../net/cluster.ts'
+import type { KafkaOptions } from '../options.ts'
+import { openPort } from '../port/open-port.ts'
+import type { TopicPartition } from '../wire/api.ts'
+import { deleteRecords } from '../wire/topics.ts'
+import { connectOptions } from './connect-options.ts'
+import { Claims } from './claims.ts'
+import { partitionOffsets } from './partition-offsets.ts'
+import type { PortData } from './shared-plan.ts'
+import { StreamRegistry } from './stream-registry.ts'
+import { topicOf } from './topic-names.ts'
+import { checkTopic, makeTopic } from './topics.ts'
+
+const REFRESH_MS = 1000
+const TRIM_TIMEOUT_MS = 30_000
+
+/** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
+export class KafkaHost implements SystemHost {
+  readonly directory: string
+  readonly failure: Promise<Error>
+  readonly #options: KafkaOptions
+  readonly #context: SystemContext
+  readonly #cluster: Cluster
+  readonly #lock: DirectoryLock
+  readonly #registry: StreamRegistry
+  readonly #claims: Claims
+  readonly #timer: NodeJS.Timeout
+  #fail: (error: Error) => void = () => {}
+  #closing: Promise<void> | null = null
+  #refreshing = false
+
+  /** Takes the data directory and reaches the brokers. ERR_DATA_DIR_LOCKED, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION. */
+  static async open(options: KafkaOptions, context: SystemContext): Promise<KafkaHost> {
+    nodeDisk.makeDirectory(context.directory)
+    const lock = DirectoryLock.acquire(nodeDisk, context.directory, nodeProcesses)
+    let cluster: Cluster | null = null
+    try {
+      cluster = await Cluster.connect(connectOptions(options))
+      const host = new KafkaHost(options, context, cluster, lock)
+      await host.#findStreams()
+      return host
+    } catch (error) {
+      await cluster?.close()
+      lock.release()
+      throw error
+    }
+  }
+
+  private constructor(options: KafkaOptions, context: SystemContext, cluster: Cluster, lock: DirectoryLock) {
+    this.directory = context.directory
+    this.#options = options
+    this.#context = context
+    this.#cluster = cluster
+    this.#lock = lock
+    this.#registry = new StreamRegistry(context.job)
+    this.#claims = new Claims({ options, context, cluster, replicas: options.replicationFactor ?? -1 })
+    this.failure = new Promise((resolve) => {
+      this.#fail = resolve
+    })
+    this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
+  }
+
+  /** Topics of the job that are there, with the partitions that they have. */
+  async #findStreams(): Promise<void> {
+    const { job, streams } = this.#context
+    const user = new Map(streams.map((name) => [topicOf(job, { name, kind: 'user' }), name]))
+    const topics = await this.#cluster.metadata(null)
+    for (const { name: topic, partitions, error } of topics) {
+      const name = user.get(topic)
+      if (name !== undefined && error === 0) this.#registry.add(plain(name, 'user', partitions.length))
+      // Intermediate topics of the first lineage bear the names that the plan gives their streams, and a number.
+      const between = topic.startsWith(`${job}.1.`) ? `${job}.${topic.slice(job.length + 3)}` : null
+      if (between !== null && between !== `${job}.state`) {
+        this.#registry.add(plain(between, 'intermediate', partitions.length))
+      }
+    }
+    await this.#publish(this.#registry.all.map(({ info }) => info))
+  }
+
+  get offsets(): OffsetsView {
+    return this.#registry.offsets
+  }
+
+  streams(): Promise<StreamInfo[]> {
+    return Promise.resolve(this.#registry.all.map(({ info }) => info))
+  }
+
+  /** ERR_KAFKA_TOPIC: it cannot be made, or is not as it must be. ERR_STREAM_MISMATCH: it has other partitions. */
+  async createStream(spec: StreamSpec): Promise<StreamInfo> {
+    const known = this.#registry.byName(spec.name)
+    const topic = topicOf(this.#context.job, spec)
+    const role = spec.kind === 'user' ? 'user' : 'intermediate'
+    if (known === undefined) {
+      const replicas = this.#options.replicationFactor ?? -1
+      await makeTopic(this.#cluster, topic, spec.partitions, role, { retentionMs: spec.retentionMs, replicas })
+    }
+    const there = await this.#partitionsOf(topic)
+    if (there !== spec.partitions) {
+      throw new TidemarkError(
+        'ERR_STREAM_MISMATCH',
+        `topic ${topic} has ${there} partitions, and the job needs ${spec.partitions}. Change the job or the topic`,
+        { details: { stream: spec.name, partitions: there } },
+      )
+    }
+    await checkTopic(this.#cluster, topic, role)
+    const { info } = this.#registry.add(spec)
+    await this.#publish([info])
+    return info
+  }
+
+  async #partitionsOf(topic: string): Promise<number> {
+    // A topic that was just made is known to all brokers a moment later.
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const [found] = await this.#cluster.metadata([topic], true)
+      const ready = found?.error === 0 && found.partitions.every(({ leader }) => leader >= 0)
+      if (ready) return found.partitions.length
+      await systemClock.sleep(100)
+    }
+    throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
+  }
+
+  async #publish(streams: readonly StreamInfo[]): Promise<void> {
+    const places = new Map<string, StreamInfo>()
+    const partitions: TopicPartition[] = []
+    for (const info of streams) {
+      const { topic } = this.#registry.byId(info.id)
+      places.set(topic, info)
+      for (let partition = 0; partition < info.partitions; partition++) partitions.push({ topic, partition })
+    }
+    for (const { topic, partition, start, end } of await partitionOffsets(this.#cluster, partitions, (ms) =>
+      systemClock.sleep(ms),
+    )) {
+      this.#registry.publish(places.get(topic) as StreamInfo, partition, start, end)
+    }
+  }
+
+  /** Ends of streams, for those that look at them from outside; a reader learns of its own with what it reads. */
+  async #refresh(): Promise<void> {
+    if (this.#refreshing || this.#closing !== null) return
+    this.#refreshing = true
+    try {
+      await this.#publish(this.#registry.all.map(({ info }) => info))
+    } catch {
+      // Brokers that are away are the containers' to tell of; the next round asks again.
+    } finally {
+      this.#refreshing = false
+    }
+  }
+
+  claim(producer: string, meta: string): Promise<ProducerState> {
+    return this.#claims.claim(producer, meta)
+  }
+
+  producer(name: string): Promise<ProducerState | undefined> {
+    return this.#claims.look(name)
+  }
+
+  producers(): Promise<ProducerState[]> {
+    return Promise.resolve(this.#claims.known)
+  }
+
+  deltas(producer: string, afterId: number): Promise<StoredDelta[]> {
+    return Promise.resolve(this.#claims.takeDeltas(producer).filter(({ id }) => id > afterId))
+  }
+
+  /** Nothing waits for it here: the state topic is compacted. */
+  flushed(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async trim(stream: number, partition: number, beforeOffset: number): Promise<void> {
+    const { info, topic } = this.#registry.byId(stream)
+    if (info.kind !== 'intermediate' || beforeOffset <= this.offsets.start(info.slot + partition)) return
+    const { node } = await this.#cluster.leader(topic, partition)
+    const topics = [{ topic, partitions: [{ partition, offset: beforeOffset }] }]
+    // What cannot be purged now is purged with the next trim.
+    const [answer] = await this.#cluster.request(node, deleteRecords, { topics, timeoutMs: TRIM_TIMEOUT_MS }, 'control')
+    const done = answer?.partitions[0]
+    if (done?.error === 0) this.#registry.publish(info, partition, done.logStart, 0)
+    else this.#cluster.invalidate(topic, partition)
+  }
+
+  statistics(): Promise<{ readonly journalBytes: number }> {
+    return Promise.resolve({ journalBytes: 0 })
+  }
+
+  portFor(producers: readonly string[]): PortInit {
+    return { module: new URL(openPortModule(), import.meta.url).href, data: this.#portData(producers), transfer: [] }
+  }
+
+  openPort(producers: readonly string[]): Promise<LogPort> {
+    return openPort(this.#portData(producers))
+  }
+
+  #portData(producers: readonly string[]): PortData {
+    return {
+      job: this.#context.job,
+      directory: this.directory,
+      options: this.#options,
+      streams: this.#registry.all,
+      shared: this.#registry.offsets.shared,
+      sessions: producers.map((name) => this.#claims.takeSession(name)),
+      commitTimeoutMs: this.#context.commitTimeoutMs,
+    }
+  }
+
+  /** Tells that nothing more can be done: the run ends with it. */
+  fail(error: Error): void {
+    this.#fail(error)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#cluster.close()
+    this.#lock.release()
+  }
+}
+
+function openPortModule(): string {
+  return import.meta.url.endsWith('.ts') ? '../port/open-port.ts' : '../port/open-port.js'
+}
+
+/** What a topic says of itself: not how it is encoded. */
+function plain(name: string, kind: StreamSpec['kind'], partitions: number): StreamSpec {
+  return { name, partitions, kind, retentionMs: null, retentionBytes: null, meta: '{}' }
+}

@@ -1,0 +1,52 @@
+import type { Clock, StreamReader } from 'tidemark/system'
+import { Fetcher } from '../fetch/fetcher.ts'
+import type { Cluster } from '../net/cluster.ts'
+import type { TopicPartition } from '../wire/api.ts'
+import type { PartitionSource } from './state-partition.ts'
+
+/** Lets one reader of a fetcher be waited for. */
+export class PartitionWatch {
+  #wake = Promise.withResolvers<void>()
+  #failed: Error | null = null
+
+  constructor() {
+    this.#wake.promise.catch(() => {})
+  }
+
+  /** For the fetcher's options. */
+  readonly events = {
+    onData: (): void => {
+      const wake = this.#wake
+      this.#wake = Promise.withResolvers()
+      this.#wake.promise.catch(() => {})
+      wake.resolve()
+    },
+    onFailed: (error: Error): void => {
+      this.#failed = error
+      this.#wake.reject(error)
+    },
+  }
+
+  source(reader: StreamReader): PartitionSource {
+    return {
+      reader,
+      more: () => (this.#failed === null ? this.#wake.promise : Promise.reject(this.#failed)),
+    }
+  }
+}
+
+/** Reads one partition, read committed, with a fetcher of its own for as long as `read` takes. */
+export async function readingPartition<T>(
+  cluster: Cluster,
+  clock: Clock,
+  { topic, partition }: TopicPartition,
+  read: (source: PartitionSource) => Promise<T>,
+): Promise<T> {
+  const watch = new PartitionWatch()
+  const fetcher = new Fetcher({ cluster, clock, ...watch.events })
+  try {
+    return await read(watch.source(fetcher.reader(topic, partition)))
+  } finally {
+    fetcher.close()
+  }
+}

@@ -1,0 +1,83 @@
+import { type StreamSpec, TidemarkError } from 'tidemark/system'
+import type { Cluster } from '../net/cluster.ts'
+import { errorName } from '../net/kafka-error.ts'
+import { describeConfigs } from '../wire/describe.ts'
+import { createTopics } from '../wire/topics.ts'
+
+const TOPIC_ALREADY_EXISTS = 36
+const TIMEOUT_MS = 30_000
+/** Deletions stay this long in the state topic, so that local state files that are younger can be caught up. */
+const DELETE_RETENTION_MS = 7 * 86_400_000
+/** Of own topics: a commit may have a large value, and what it has is not refused by the topic. */
+const OWN_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+const NO_BOUND = '9223372036854775807'
+
+/** What a topic is for, which decides how it has to be configured. */
+export type TopicRole = 'user' | 'intermediate' | 'state'
+
+type Configs = Readonly<Record<string, string>>
+
+/** The configuration that a new topic gets. */
+export function configsFor(role: TopicRole, retentionMs: number | null): Configs {
+  // Records carry the time of events: no broker may refuse them for being old or early.
+  const anyTime = { 'message.timestamp.before.max.ms': NO_BOUND, 'message.timestamp.after.max.ms': NO_BOUND }
+  if (role === 'user') return retentionMs === null ? anyTime : { ...anyTime, 'retention.ms': String(retentionMs) }
+  const own = { ...anyTime, 'message.timestamp.type': 'CreateTime', 'max.message.bytes': String(OWN_MAX_MESSAGE_BYTES) }
+  if (role === 'intermediate') return { ...own, 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' }
+  return { ...own, 'cleanup.policy': 'compact', 'delete.retention.ms': String(DELETE_RETENTION_MS) }
+}
+
+/**
+ * What is wrong with the configuration of a topic that was there before, as sentences that say what to change; none: all
+ * is well. Pure.
+ */
+export function configFaults(role: TopicRole, topic: string, configs: Configs): string[] {
+  const faults: string[] = []
+  const must = (name: string, value: string, why: string): void => {
+    const has = configs[name]
+    if (has !== undefined && has !== value) faults.push(`${name} of ${topic} is ${has}: set it to ${value}, ${why}`)
+  }
+  if (role === 'state') {
+    must('cleanup.policy', 'compact', 'or the state is deleted')
+    const kept = Number(configs['delete.retention.ms'] ?? DELETE_RETENTION_MS)
+    if (kept < 3_600_000) {
+      faults.push(`delete.retention.ms of ${topic} is ${kept}: set it to ${DELETE_RETENTION_MS}, or deleted keys come back`)
+    }
+  }
+  if (role === 'intermediate') {
+    must('cleanup.policy', 'delete', 'since records without a newer one of their key are needed too')
+    must('retention.ms', '-1', 'or records go that a stopped job has not read')
+    must('retention.bytes', '-1', 'or records go that a stopped job has not read')
+  }
+  return faults
+}
+
+/** Makes a topic; nothing happens if it is there. ERR_KAFKA_TOPIC. */
+export async function makeTopic(
+  cluster: Cluster,
+  topic: string,
+  partitions: number,
+  role: TopicRole,
+  options: { readonly retentionMs: StreamSpec['retentionMs']; readonly replicas: number },
+): Promise<void> {
+  const configs = configsFor(role, options.retentionMs)
+  const asked = { topics: [{ name: topic, partitions, replicas: options.replicas, configs }], timeoutMs: TIMEOUT_MS }
+  const [answer] = await cluster.request('controller', createTopics, { ...asked, validateOnly: false }, 'control')
+  if (answer === undefined || answer.error === 0 || answer.error === TOPIC_ALREADY_EXISTS) return
+  throw new TidemarkError(
+    'ERR_KAFKA_TOPIC',
+    `topic ${topic} could not be made with ${partitions} partitions: ${errorName(answer.error)}` +
+      `${answer.message === null ? '' : ` (${answer.message})`}. Make it yourself, or give the job the right to`,
+    { details: { topic, partitions } },
+  )
+}
+
+/** ERR_KAFKA_TOPIC when a topic that is there cannot serve. */
+export async function checkTopic(cluster: Cluster, topic: string, role: TopicRole): Promise<Configs> {
+  const [answer] = await cluster.request('any', describeConfigs, [{ kind: 'topic', name: topic, keys: null }], 'control')
+  if (answer === undefined || answer.error !== 0) return {}
+  const configs = Object.fromEntries(answer.configs.map(({ name, value }) => [name, value ?? '']))
+  const faults = configFaults(role, topic, configs)
+  if (faults.length === 0) return configs
+  throw new TidemarkError('ERR_KAFKA_TOPIC', faults.join('; '), { details: { topic } })
+}

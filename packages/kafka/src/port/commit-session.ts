@@ -1,0 +1,125 @@
+import { type Clock, TidemarkError, type Transaction } from 'tidemark/system'
+import type { CoveredFiles } from '../host/local-state.ts'
+import { readLast } from '../host/read-last.ts'
+import type { PortData, ProducerSession, TaskPlace } from '../host/shared-plan.ts'
+import { positionsGroup } from '../host/topic-names.ts'
+import type { Cluster } from '../net/cluster.ts'
+import { COMMIT_KEY } from '../state/commit-record.ts'
+import { StateBatches } from '../state/state-batches.ts'
+import { StoreTable } from '../state/store-table.ts'
+import { TransactionalProducer } from '../txn/transactional-producer.ts'
+
+export interface CommitSessionOptions {
+  readonly session: ProducerSession
+  readonly cluster: Cluster
+  readonly clock: Clock
+  readonly covered: CoveredFiles
+  readonly plan: PortData
+}
+
+/** `ends`: by place in the parts, the offset behind them; empty if they are not known. */
+export type SessionOutcome = { readonly kind: 'committed'; readonly ends: readonly number[] } | { readonly kind: 'fenced' }
+
+/** Batches for one partition, in order. */
+export interface Part {
+  readonly topic: string
+  readonly partition: number
+  readonly batches: readonly Uint8Array[]
+}
+
+interface Position {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+const utf8 = new TextEncoder()
+
+/** The commits of one producer, one after the other: outputs, deltas and the commit record in one transaction. */
+export class CommitSession {
+  readonly task: TaskPlace | null
+  readonly #options: CommitSessionOptions
+  readonly #txn: TransactionalProducer
+  readonly #table: StoreTable
+  readonly #key: Uint8Array
+  /** Commits that local files do not have yet, oldest first. */
+  #commits: { readonly id: number; readonly offset: number; readonly atMs: number }[] = []
+
+  constructor(options: CommitSessionOptions) {
+    const { session, cluster, clock, plan } = options
+    this.#options = options
+    this.task = session.task
+    this.#table = new StoreTable(session.stores)
+    this.#key = session.key === null ? COMMIT_KEY : utf8.encode(session.key)
+    this.#txn = new TransactionalProducer({
+      cluster,
+      transactionalId: session.transactionalId,
+      timeoutMs: plan.commitTimeoutMs,
+      clock,
+      identity: { producerId: session.producerId, producerEpoch: session.producerEpoch },
+      ...(plan.options.compression === undefined ? {} : { compression: plan.options.compression }),
+    })
+    if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
+  }
+
+  /**
+   * `fenced`: another owner has the producer. Throws ERR_COMMIT_FAILED when nothing of the commit is visible or will be: the
+   * task goes on from the checkpoint before.
+   */
+  async commit(
+    transaction: Transaction,
+    parts: readonly Part[],
+    positions: readonly Position[],
+  ): Promise<SessionOutcome> {
+    const { session, clock, plan } = this.#options
+    const { id, delta, checkpoint, producer } = transaction
+    const atMs = clock.now()
+    const record = { id, ownerEpoch: session.ownerEpoch, meta: session.meta, checkpoint }
+    const changes = delta === null ? null : { id, bytes: delta }
+    const { batches } = StateBatches.of(this.#table, atMs, producer, changes, record, this.#key)
+    const sent = [...parts, { topic: session.topic, partition: session.partition, batches }]
+    const group = positionsGroup(plan.job)
+    const outcome = await this.#txn.commit(sent, positions.length === 0 ? null : { group, positions })
+    switch (outcome.kind) {
+      case 'committed':
+        this.#commits.push({ id, offset: (outcome.ends.at(-1) as number) - 1, atMs })
+        return { kind: 'committed', ends: outcome.ends }
+      case 'fenced':
+        return { kind: 'fenced' }
+      case 'aborted':
+        throw failed(producer, id, outcome.error)
+      case 'unknown':
+        return this.#resolve(id, outcome.error, atMs)
+    }
+  }
+
+  /** Nobody knows whether the commit was decided: asks who the owner is, which ends it, then looks (design/02). */
+  async #resolve(id: number, error: Error, atMs: number): Promise<SessionOutcome> {
+    const { session, cluster, clock } = this.#options
+    if ((await this.#txn.resolve()) === 'fenced') return { kind: 'fenced' }
+    const last = await readLast(cluster, clock, session, this.#key, this.#commits.at(-1)?.offset ?? null)
+    if (last?.record.id !== id) throw failed(session.producer, id, error)
+    this.#commits.push({ id, offset: last.at, atMs })
+    return { kind: 'committed', ends: [] }
+  }
+
+  /** State files have all commits up to `id`. */
+  flushed(id: number): void {
+    const { session, covered } = this.#options
+    if (session.task === null) return
+    const newest = this.#commits.findLast((each) => each.id <= id)
+    if (newest === undefined) return
+    const { lineage, index, topicId } = session.task
+    covered.write(lineage, index, { topicId, ...newest })
+    this.#commits = this.#commits.filter((each) => each.id >= newest.id)
+  }
+}
+
+function failed(producer: string, id: number, cause: Error): TidemarkError {
+  return new TidemarkError(
+    'ERR_COMMIT_FAILED',
+    `commit ${id} of ${producer} was aborted: ${cause.message} Nothing of it is visible; its task goes on from the ` +
+      'checkpoint before.',
+    { cause },
+  )
+}

@@ -1,0 +1,152 @@
+import {
+  batchHeader,
+  type Clock,
+  type CommitResult,
+  decodeCheckpoint,
+  type LogPort,
+  type OffsetsView,
+  SharedOffsets,
+  type StreamInfo,
+  type StreamReader,
+  TidemarkError,
+  toWireError,
+  type Transaction,
+} from 'tidemark/system'
+import { Fetcher } from '../fetch/fetcher.ts'
+import { CoveredFiles } from '../host/local-state.ts'
+import type { PortData, StreamTopic } from '../host/shared-plan.ts'
+import type { Cluster } from '../net/cluster.ts'
+import { CommitSession, type Part } from './commit-session.ts'
+
+/** A port of one thread: reads partitions and commits for the producers that it was given, over connections of its own. */
+export class KafkaPort implements LogPort {
+  readonly directory: string
+  readonly offsets: OffsetsView
+  readonly #cluster: Cluster
+  readonly #shared: SharedOffsets
+  readonly #streams: readonly StreamTopic[]
+  readonly #sessions = new Map<string, CommitSession>()
+  readonly #fetcher: Fetcher
+  readonly #advanced: (() => void)[] = []
+  #closed = false
+
+  constructor(plan: PortData, cluster: Cluster, clock: Clock) {
+    this.directory = plan.directory
+    this.#cluster = cluster
+    this.#shared = new SharedOffsets(plan.shared)
+    this.offsets = this.#shared
+    this.#streams = plan.streams
+    const covered = new CoveredFiles(plan.directory)
+    for (const session of plan.sessions) {
+      this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
+    }
+    this.#fetcher = new Fetcher({
+      cluster,
+      clock,
+      offsetReset: plan.options.offsetReset ?? 'earliest',
+      onOffsets: (topic, partition, start, end) => this.#learned(topic, partition, start, end),
+      onData: () => this.#wake(),
+      onFailed: (error) => this.#failed(error),
+    })
+  }
+
+  commit(transaction: Transaction, done: (result: CommitResult) => void): void {
+    void this.#commit(transaction).then((result) => {
+      if (!this.#closed) done(result)
+    })
+  }
+
+  async #commit(transaction: Transaction): Promise<CommitResult> {
+    const { producer, id } = transaction
+    try {
+      const session = this.#sessions.get(producer)
+      if (session === undefined) throw new TidemarkError('ERR_INVARIANT', `${producer} was not given to this thread`)
+      const parts = this.#parts(transaction)
+      const outcome = await session.commit(transaction, parts, this.#positions(transaction))
+      if (outcome.kind === 'fenced') return { producer, id, outcome: 'fenced', error: null }
+      // Whoever reads these streams is not through before it has come there.
+      for (const [i, { info, partition }] of parts.entries()) {
+        const end = outcome.ends[i]
+        if (end !== undefined) this.#shared.raiseEnd(info.slot + partition, end)
+      }
+      if (transaction.appends.length > 0) this.#wake()
+      return { producer, id, outcome: 'committed', error: null }
+    } catch (error) {
+      return { producer, id, outcome: 'failed', error: toWireError(error) }
+    }
+  }
+
+  /** What goes to each partition; an append may hold several batches. */
+  #parts({ appends }: Transaction): (Part & { readonly info: StreamInfo })[] {
+    const parts: (Part & { readonly info: StreamInfo; readonly batches: Uint8Array[] })[] = []
+    for (const { stream, partition, bytes } of appends) {
+      const { info, topic } = this.#streams[stream] as StreamTopic
+      let part = parts.find((each) => each.topic === topic && each.partition === partition)
+      if (part === undefined) {
+        part = { info, topic, partition, batches: [] }
+        parts.push(part)
+      }
+      part.batches.push(...splitBatches(bytes))
+    }
+    return parts
+  }
+
+  /** For lag monitors: where the task's inputs stand. What it goes on from is in the checkpoint. */
+  #positions({ producer, checkpoint }: Transaction): { topic: string; partition: number; offset: number }[] {
+    const task = this.#sessions.get(producer)?.task ?? null
+    if (task === null) return []
+    const { inputs } = decodeCheckpoint(checkpoint, producer)
+    return Object.entries(inputs).flatMap(([name, { position }]) => {
+      const stream = this.#streams.find(({ info }) => info.name === name)
+      return stream?.info.kind === 'user' ? [{ topic: stream.topic, partition: task.index, offset: position }] : []
+    })
+  }
+
+  flushed(producer: string, id: number): void {
+    this.#sessions.get(producer)?.flushed(id)
+  }
+
+  onAdvanced(listener: () => void): void {
+    this.#advanced.push(listener)
+  }
+
+  /** Nothing here has to be reclaimed. */
+  onFlushWanted(): void {}
+
+  reader(stream: StreamInfo, partition: number): StreamReader {
+    const { topic } = this.#streams.find(({ info }) => info.name === stream.name) as StreamTopic
+    return this.#fetcher.reader(topic, partition)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#fetcher.close()
+    void this.#cluster.close()
+  }
+
+  #learned(topic: string, partition: number, start: number, end: number): void {
+    const info = this.#streams.find((each) => each.topic === topic)?.info
+    if (info === undefined) return
+    this.#shared.raiseStart(info.slot + partition, start)
+    this.#shared.raiseEnd(info.slot + partition, end)
+  }
+
+  #wake(): void {
+    for (const listener of this.#advanced) listener()
+  }
+
+  /** Ends this thread's work: its tasks start again from their checkpoints, or the run says why it cannot go on. */
+  #failed(error: Error): void {
+    if (!this.#closed) throw error
+  }
+}
+
+function splitBatches(bytes: Uint8Array): Uint8Array[] {
+  const batches: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const size = batchHeader.batchSizeBytes(bytes, at)
+    batches.push(bytes.subarray(at, at + size))
+    at += size
+  }
+  return batches
+}
