@@ -206,7 +206,7 @@ export class Claims {
   ): Promise<TaskHistory> {
     const [bounds] = await this.#bounds(place)
     invariant(bounds !== undefined, 'the partition has offsets')
-    return readingPartition(this.#options.cluster, systemClock, place, (source) => {
+    return readingPartition(this.#options.cluster, place, (source) => {
       return read(source, { from: from ?? bounds.start, end: bounds.end })
     })
   }

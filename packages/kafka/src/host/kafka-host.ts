@@ -2,7 +2,6 @@ import {
   DirectoryLock,
   nodeDisk,
   nodeProcesses,
-  parseTaskProducer,
   type LogPort,
   type OffsetsView,
   type PortInit,
@@ -17,6 +16,7 @@ import {
 } from 'tidemark/system'
 import { Cluster } from '../net/cluster.ts'
 import type { KafkaOptions } from '../options.ts'
+import { registerKafkaCodecs } from '../codecs/register.ts'
 import { openPort } from '../port/open-port.ts'
 import type { TopicPartition } from '../wire/api.ts'
 import { deleteRecords } from '../wire/topics.ts'
@@ -48,6 +48,7 @@ export class KafkaHost implements SystemHost {
 
   /** Takes the data directory and reaches the brokers. ERR_DATA_DIR_LOCKED, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION. */
   static async open(options: KafkaOptions, context: SystemContext): Promise<KafkaHost> {
+    registerKafkaCodecs()
     nodeDisk.makeDirectory(context.directory)
     const lock = DirectoryLock.acquire(nodeDisk, context.directory, nodeProcesses)
     let cluster: Cluster | null = null
@@ -194,7 +195,7 @@ export class KafkaHost implements SystemHost {
     const [answer] = await this.#cluster.request(node, deleteRecords, { topics, timeoutMs: TRIM_TIMEOUT_MS }, 'control')
     const done = answer?.partitions[0]
     if (done?.error === 0) this.#registry.publish(info, partition, done.logStart, 0)
-    else this.#cluster.invalidate(topic, partition)
+    else this.#cluster.forgetTopic(topic)
   }
 
   statistics(): Promise<{ readonly journalBytes: number }> {

@@ -1,7 +1,7 @@
 import type { Cluster } from '../net/cluster.ts'
 import { EARLIEST, LATEST, listOffsets } from '../wire/list-offsets.ts'
 import type { TopicPartition } from '../wire/api.ts'
-import { errorName } from '../net/kafka-error.ts'
+import { kafkaError } from '../net/kafka-errors.ts'
 import { TidemarkError } from 'tidemark/system'
 
 /** Where a partition begins and ends for a reader of committed records. */
@@ -33,8 +33,8 @@ export async function partitionOffsets(
         const [start, end] = [starts[i], ends[i]]
         if (start?.error === 0 && end?.error === 0) found.push({ ...each, start: start.offset, end: end.offset })
         else {
-          why = errorName((start?.error ?? 0) === 0 ? (end?.error ?? 3) : (start?.error ?? 3))
-          cluster.invalidate(each.topic, each.partition)
+          why = nameOf((start?.error ?? 0) === 0 ? (end?.error ?? 3) : (start?.error ?? 3))
+          cluster.forgetTopic(each.topic)
           failed.push(each)
         }
       }
@@ -66,4 +66,8 @@ async function ask(
   return partitions.map(({ topic, partition }) =>
     answers.find((each) => each.topic === topic)?.partitions.find((each) => each.partition === partition),
   )
+}
+
+function nameOf(error: number): string {
+  return kafkaError(error).name
 }

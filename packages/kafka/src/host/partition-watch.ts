@@ -1,4 +1,4 @@
-import type { Clock, StreamReader } from 'tidemark/system'
+import type { StreamReader } from 'tidemark/system'
 import { Fetcher } from '../fetch/fetcher.ts'
 import type { Cluster } from '../net/cluster.ts'
 import type { TopicPartition } from '../wire/api.ts'
@@ -38,12 +38,11 @@ export class PartitionWatch {
 /** Reads one partition, read committed, with a fetcher of its own for as long as `read` takes. */
 export async function readingPartition<T>(
   cluster: Cluster,
-  clock: Clock,
   { topic, partition }: TopicPartition,
   read: (source: PartitionSource) => Promise<T>,
 ): Promise<T> {
   const watch = new PartitionWatch()
-  const fetcher = new Fetcher({ cluster, clock, ...watch.events })
+  const fetcher = new Fetcher({ cluster, readCommitted: true, outOfRange: 'fail', ...watch.events })
   try {
     return await read(watch.source(fetcher.reader(topic, partition)))
   } finally {

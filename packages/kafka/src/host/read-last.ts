@@ -16,7 +16,7 @@ export async function readLast(
 ): Promise<{ readonly record: CommitRecord; readonly at: number } | null> {
   const [bounds] = await partitionOffsets(cluster, [place], (ms) => clock.sleep(ms))
   const { start = 0, end = 0 } = bounds ?? {}
-  return readingPartition(cluster, clock, place, (source) => {
+  return readingPartition(cluster, place, (source) => {
     return readLastCommit(`${place.topic}, partition ${place.partition}`, source, { from: from ?? start, end }, key)
   })
 }

@@ -1,6 +1,6 @@
 import { type StreamSpec, TidemarkError } from 'tidemark/system'
 import type { Cluster } from '../net/cluster.ts'
-import { errorName } from '../net/kafka-error.ts'
+import { kafkaError } from '../net/kafka-errors.ts'
 import { describeConfigs } from '../wire/describe.ts'
 import { createTopics } from '../wire/topics.ts'
 
@@ -66,7 +66,7 @@ export async function makeTopic(
   if (answer === undefined || answer.error === 0 || answer.error === TOPIC_ALREADY_EXISTS) return
   throw new TidemarkError(
     'ERR_KAFKA_TOPIC',
-    `topic ${topic} could not be made with ${partitions} partitions: ${errorName(answer.error)}` +
+    `topic ${topic} could not be made with ${partitions} partitions: ${nameOf(answer.error)}` +
       `${answer.message === null ? '' : ` (${answer.message})`}. Make it yourself, or give the job the right to`,
     { details: { topic, partitions } },
   )
@@ -80,4 +80,8 @@ export async function checkTopic(cluster: Cluster, topic: string, role: TopicRol
   const faults = configFaults(role, topic, configs)
   if (faults.length === 0) return configs
   throw new TidemarkError('ERR_KAFKA_TOPIC', faults.join('; '), { details: { topic } })
+}
+
+function nameOf(error: number): string {
+  return kafkaError(error).name
 }

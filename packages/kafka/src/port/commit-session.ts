@@ -56,8 +56,7 @@ export class CommitSession {
       transactionalId: session.transactionalId,
       timeoutMs: plan.commitTimeoutMs,
       clock,
-      identity: { producerId: session.producerId, producerEpoch: session.producerEpoch },
-      ...(plan.options.compression === undefined ? {} : { compression: plan.options.compression }),
+      resume: { producerId: session.producerId, producerEpoch: session.producerEpoch },
     })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }
@@ -77,7 +76,9 @@ export class CommitSession {
     const record = { id, ownerEpoch: session.ownerEpoch, meta: session.meta, checkpoint }
     const changes = delta === null ? null : { id, bytes: delta }
     const { batches } = StateBatches.of(this.#table, atMs, producer, changes, record, this.#key)
-    const sent = [...parts, { topic: session.topic, partition: session.partition, batches }]
+    const { compression: codec = 'none' } = plan.options
+    const own = { topic: session.topic, partition: session.partition, batches }
+    const sent = [...parts, own].map((part) => ({ ...part, codec }))
     const group = positionsGroup(plan.job)
     const outcome = await this.#txn.commit(sent, positions.length === 0 ? null : { group, positions })
     switch (outcome.kind) {

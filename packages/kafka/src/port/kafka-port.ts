@@ -42,11 +42,11 @@ export class KafkaPort implements LogPort {
     }
     this.#fetcher = new Fetcher({
       cluster,
-      clock,
-      offsetReset: plan.options.offsetReset ?? 'earliest',
+      readCommitted: true,
+      outOfRange: plan.options.offsetReset ?? 'earliest',
       onOffsets: (topic, partition, start, end) => this.#learned(topic, partition, start, end),
       onData: () => this.#wake(),
-      onFailed: (error) => this.#failed(error),
+      onFailed: () => this.#wake(),
     })
   }
 
@@ -133,11 +133,6 @@ export class KafkaPort implements LogPort {
 
   #wake(): void {
     for (const listener of this.#advanced) listener()
-  }
-
-  /** Ends this thread's work: its tasks start again from their checkpoints, or the run says why it cannot go on. */
-  #failed(error: Error): void {
-    if (!this.#closed) throw error
   }
 }
 

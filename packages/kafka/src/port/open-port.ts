@@ -1,4 +1,5 @@
 import { type LogPort, systemClock } from 'tidemark/system'
+import { registerKafkaCodecs } from '../codecs/register.ts'
 import { connectOptions } from '../host/connect-options.ts'
 import type { PortData } from '../host/shared-plan.ts'
 import { Cluster } from '../net/cluster.ts'
@@ -6,6 +7,7 @@ import { KafkaPort } from './kafka-port.ts'
 
 /** Called by the runtime, in the thread that is to use the port. */
 export async function openPort(data: unknown): Promise<LogPort> {
+  registerKafkaCodecs()
   const plan = data as PortData
   return new KafkaPort(plan, await Cluster.connect(connectOptions(plan.options)), systemClock)
 }
