@@ -29,7 +29,7 @@ interface Chunk {
 
 /**
  * The data records of a segment's bytes (record batches back to back), in order. Throws ERR_BATCH_CORRUPT at damage and
- * where the bytes end inside a batch (after the records before it), ERR_CODEC_UNSUPPORTED for snappy and lz4.
+ * where the bytes end inside a batch (after the records before it), ERR_CODEC_UNSUPPORTED for snappy and lz4 that nobody registered.
  */
 export function dumpRecords(bytes: Uint8Array, options: DumpOptions = {}): Generator<DumpedRecord, void, void> {
   return dumpChunks(() => [{ bytes, end: bytes.length, position: 0 }], options)

@@ -100,7 +100,7 @@ export class RecordCursor {
 
   /**
    * Goes on to the next batch (past unread records of this one); false at the end. Checks its header and CRC and unpacks
-   * it. Throws ERR_BATCH_CORRUPT, and ERR_CODEC_UNSUPPORTED for snappy and lz4.
+   * it. Throws ERR_BATCH_CORRUPT, and ERR_CODEC_UNSUPPORTED for snappy and lz4 that nobody registered.
    */
   nextBatch(): boolean {
     const bytes = this.source

@@ -23,7 +23,8 @@ export const LOG_ERRORS = {
     domain: 'log',
     retry: 'never',
     exit: EXIT.data,
-    about: 'A record batch is compressed with a codec that cannot be read. Have its producer use none, gzip or zstd.',
+    about:
+      'A record batch is compressed with a codec that nobody brings along. Use none, gzip or zstd, or @tidemark/kafka for snappy and lz4.',
   },
   ERR_FORMAT_NEWER: {
     domain: 'log',

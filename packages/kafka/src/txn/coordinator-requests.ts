@@ -1,0 +1,133 @@
+import { isTidemarkError, TidemarkError } from 'tidemark/system'
+import type { ClusterPort } from '../cluster-port.ts'
+import { refusal } from '../net/kafka-errors.ts'
+import { mayRetry } from '../net/retry.ts'
+import type { Identity } from '../produce/stamp.ts'
+import { verdictOf } from '../produce/verdict.ts'
+import { endTxn, initProducerId, type ProducerAnswer, txnOffsetCommit } from '../wire/transactions.ts'
+import type { Answer } from './transaction-machine.ts'
+
+/** Positions of a group, to be committed with the transaction. */
+export interface GroupPositions {
+  readonly group: string
+  /** The next offset to read of each partition. */
+  readonly positions: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
+}
+
+/** What came of one request: the fact for the machine, and either the producer of the next transaction or why. */
+export interface Result {
+  readonly fact: Answer
+  readonly identity: Identity | null
+  readonly error: TidemarkError | null
+}
+
+export const NO_IDENTITY: Identity = { producerId: -1, epoch: -1 }
+
+/** The requests of one transactional id to its coordinators, one attempt each. None rejects. */
+export class CoordinatorRequests {
+  readonly #cluster: ClusterPort
+  readonly #id: string
+  readonly #timeoutMs: number
+
+  constructor(cluster: ClusterPort, transactionalId: string, timeoutMs: number) {
+    this.#cluster = cluster
+    this.#id = transactionalId
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** With NO_IDENTITY whoever had the id before is fenced. */
+  init(identity: Identity, withinMs: number): Promise<Result> {
+    return this.#attempt('InitProducerId', async (node) =>
+      this.#cluster.request(
+        node,
+        initProducerId,
+        {
+          transactionalId: this.#id,
+          transactionTimeoutMs: this.#timeoutMs,
+          producerId: identity.producerId,
+          producerEpoch: identity.epoch,
+        },
+        'control',
+        withinMs,
+      ),
+    )
+  }
+
+  end(identity: Identity, commit: boolean, withinMs: number): Promise<Result> {
+    const { producerId, epoch } = identity
+    return this.#attempt(commit ? 'EndTxn(commit)' : 'EndTxn(abort)', async (node) =>
+      this.#cluster.request(
+        node,
+        endTxn,
+        { transactionalId: this.#id, producerId, producerEpoch: epoch, commit },
+        'control',
+        withinMs,
+      ),
+    )
+  }
+
+  /** Adds the group's positions to the open transaction; the first partition that is not `ok` decides. */
+  async commitOffsets(identity: Identity, { group, positions }: GroupPositions, withinMs: number): Promise<Result> {
+    const what = `TxnOffsetCommit of group "${group}" for transactional id "${this.#id}"`
+    const byTopic = new Map<string, { partition: number; offset: number; leaderEpoch: number; metadata: string }[]>()
+    for (const { topic, partition, offset } of positions) {
+      const entry = { partition, offset, leaderEpoch: -1, metadata: '' }
+      const entries = byTopic.get(topic)
+      if (entries === undefined) byTopic.set(topic, [entry])
+      else entries.push(entry)
+    }
+    const { producerId, epoch } = identity
+    const topics = [...byTopic].map(([topic, partitions]) => ({ topic, partitions }))
+    const q = { transactionalId: this.#id, group, producerId, producerEpoch: epoch, topics }
+    try {
+      const node = await this.#cluster.coordinator('group', group)
+      const answer = await this.#cluster.request(node, txnOffsetCommit, q, 'control', withinMs)
+      for (const { topic, partitions } of answer) {
+        for (const { partition, error } of partitions) {
+          if (error === 0) continue
+          const where = `${what}, stream "${topic}", partition ${partition}`
+          return this.#refused('group', group, where, error, { group, stream: topic, partition })
+        }
+      }
+      return { fact: 'ok', identity: null, error: null }
+    } catch (error) {
+      return this.#lost('group', group, error)
+    }
+  }
+
+  async #attempt(name: string, ask: (node: number) => Promise<ProducerAnswer>): Promise<Result> {
+    try {
+      const node = await this.#cluster.coordinator('transaction', this.#id)
+      const { error, producerId, producerEpoch } = await ask(node)
+      if (error === 0) return { fact: 'ok', identity: { producerId, epoch: producerEpoch }, error: null }
+      const what = `${name} of transactional id "${this.#id}"`
+      return this.#refused('transaction', this.#id, what, error, { transactionalId: this.#id })
+    } catch (error) {
+      return this.#lost('transaction', this.#id, error)
+    }
+  }
+
+  #refused(
+    kind: 'group' | 'transaction',
+    key: string,
+    what: string,
+    code: number,
+    details: Readonly<Record<string, string | number>>,
+  ): Result {
+    const verdict = verdictOf(code)
+    if (verdict === 'again') this.#cluster.forgetCoordinator(kind, key)
+    const fact = verdict === 'order' || verdict === 'ok' ? 'refused' : verdict
+    return { fact, identity: null, error: refusal(what, code, null, details) }
+  }
+
+  /** The request, or its answer, did not arrive: it may have been carried out. */
+  #lost(kind: 'group' | 'transaction', key: string, error: unknown): Result {
+    this.#cluster.forgetCoordinator(kind, key)
+    const known = isTidemarkError(error)
+      ? error
+      : new TidemarkError('ERR_INVARIANT', `a request failed by itself: ${String(error)}. Please report this.`, {
+          cause: error,
+        })
+    return { fact: mayRetry(error) ? 'again' : 'refused', identity: null, error: known }
+  }
+}
