@@ -122,7 +122,7 @@ export class Claims {
         producer,
         transactionalId: id,
         producerId: identity.producerId,
-        producerEpoch: identity.producerEpoch,
+        epoch: identity.epoch,
         ownerEpoch,
         meta,
         topic: place.topic,

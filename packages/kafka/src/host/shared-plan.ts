@@ -1,4 +1,4 @@
-import type { StreamInfo } from 'tidemark/system'
+import type { StoreDescriptor, StreamInfo } from 'tidemark/system'
 import type { KafkaOptions } from '../options.ts'
 
 /** A stream and the topic that it is. */
@@ -12,7 +12,7 @@ export interface ProducerSession {
   readonly producer: string
   readonly transactionalId: string
   readonly producerId: number
-  readonly producerEpoch: number
+  readonly epoch: number
   readonly ownerEpoch: number
   readonly meta: string
   /** Where its commit records go. */
@@ -21,7 +21,7 @@ export interface ProducerSession {
   /** Null: a task, whose commit records have the key of the state topic. */
   readonly key: string | null
   /** Of a task's state topic. */
-  readonly stores: readonly Uint8Array[]
+  readonly stores: readonly StoreDescriptor[]
   readonly task: TaskPlace | null
 }
 

@@ -42,6 +42,10 @@ export class CommitSession {
   readonly #txn: TransactionalProducer
   readonly #table: StoreTable
   readonly #key: Uint8Array
+  /** The commit before: they are made one after the other, in the order of the calls. */
+  #before: Promise<unknown> = Promise.resolve()
+  /** What ended the session: a commit behind one that came to nothing must not be made. */
+  #broken: SessionOutcome | TidemarkError | null = null
   /** Commits that local files do not have yet, oldest first. */
   #commits: { readonly id: number; readonly offset: number; readonly atMs: number }[] = []
 
@@ -56,7 +60,7 @@ export class CommitSession {
       transactionalId: session.transactionalId,
       timeoutMs: plan.commitTimeoutMs,
       clock,
-      resume: { producerId: session.producerId, producerEpoch: session.producerEpoch },
+      resume: { producerId: session.producerId, epoch: session.epoch },
     })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }
@@ -65,7 +69,24 @@ export class CommitSession {
    * `fenced`: another owner has the producer. Throws ERR_COMMIT_FAILED when nothing of the commit is visible or will be: the
    * task goes on from the checkpoint before.
    */
-  async commit(
+  commit(transaction: Transaction, parts: readonly Part[], positions: readonly Position[]): Promise<SessionOutcome> {
+    const outcome = this.#before.then(async () => {
+      if (this.#broken instanceof TidemarkError) throw this.#broken
+      if (this.#broken !== null) return this.#broken
+      try {
+        const made = await this.#commit(transaction, parts, positions)
+        if (made.kind === 'fenced') this.#broken = made
+        return made
+      } catch (error) {
+        this.#broken = error instanceof TidemarkError ? error : failed(transaction.producer, transaction.id, error as Error)
+        throw this.#broken
+      }
+    })
+    this.#before = outcome.catch(() => {})
+    return outcome
+  }
+
+  async #commit(
     transaction: Transaction,
     parts: readonly Part[],
     positions: readonly Position[],

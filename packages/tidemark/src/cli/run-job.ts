@@ -13,6 +13,7 @@ import { toJson } from './format.ts'
 import { inputStreams, type JobModule, loadJob, outputStreams } from './load-job.ts'
 import { suggestion } from '../ops/nearest.ts'
 import { isPlace } from '../checkpoint/place.ts'
+import { systemOf } from './kafka-system.ts'
 import { ProgressLine } from './progress-line.ts'
 import { runOptions } from './run-options.ts'
 import { WorkLine } from './work-line.ts'
@@ -22,6 +23,7 @@ export async function runJob(path: string, options: Options, context: CliContext
   const { terminal } = context
   const json = options['json'] === true
   const { settings } = await settingsOf(options, context)
+  const system = systemOf(options)
   const module = await loadJob(resolve(context.cwd, path))
   const inputs = chooseInputs(module, options, context)
   const outputs = readOutputs(module.job, listFlag(options, 'out'), context.cwd)
@@ -37,6 +39,7 @@ export async function runJob(path: string, options: Options, context: CliContext
       ? { onRestore: (status: RestoreStatus) => restoring.show(() => restoreText(status)) }
       : {}),
     ...startOf(options, context),
+    ...(system === undefined ? {} : { system }),
     inputs,
     outputs,
     untilEnd: options['untilEnd'] === true,
@@ -58,7 +61,7 @@ export async function runJob(path: string, options: Options, context: CliContext
     progress.stop()
     stopListening()
     if (json) await terminal.print(toJson(summary))
-    else if (options['report'] !== false) {
+    else if (options['report'] !== false && system === undefined) {
       const line = async (text: string): Promise<void> => {
         if (recordsOnStdout) terminal.note(text)
         else await terminal.print(text)

@@ -86,6 +86,8 @@ export interface ReadBatches {
 
 /** Reads one partition in order, whole batches at a time. Synchronous: what is not at hand yet is not waited for. */
 export interface StreamReader {
+  /** The offset that the next read begins with. */
+  readonly position: number
   /** The next read begins with the batch that holds this offset. */
   seek(offset: number): void
   /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ManualClock } from '../../src/clock/clock.ts'
 import { TidemarkError, toWireError } from '../../src/errors/error.ts'
-import type { CommitResult, LogPort, StoredDelta, Transaction } from '../../src/log/types.ts'
+import type { CommitResult, LogPort, StoredDelta, StreamReader, Transaction } from '../../src/log/types.ts'
 import { StoreCommits } from '../../src/open-store/store-commits.ts'
 import { KeyValueStore } from '../../src/store/kv-store.ts'
 import { openTaskState } from '../../src/store/open.ts'
@@ -19,6 +19,12 @@ class ToldPort implements LogPort {
   readonly deltas: StoredDelta[] = []
   answers: Answer[] = []
   flushedId = 0
+
+  reader(): StreamReader {
+    throw new Error('no streams here')
+  }
+
+  close(): void {}
 
   commit({ producer, id, delta }: Transaction, done: (result: CommitResult) => void): void {
     const answer = this.answers.shift() ?? 'committed'

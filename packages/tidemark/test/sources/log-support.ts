@@ -4,7 +4,7 @@ import type { Disk } from '../../src/disk/disk.ts'
 import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts'
 import { PartitionReader } from '../../src/log/embedded/partition-reader.ts'
 import { RecordCursor } from '../../src/log/record-cursor.ts'
-import type { CommitResult, LogPort, OffsetsView, StreamInfo, Transaction } from '../../src/log/types.ts'
+import type { CommitResult, LogPort, OffsetsView, StreamInfo, StreamReader, Transaction } from '../../src/log/types.ts'
 import { json } from '../../src/serde/json.ts'
 import { string } from '../../src/serde/string.ts'
 import { GeneratorSource } from '../../src/sources/generator-source.ts'
@@ -26,6 +26,12 @@ export class TestPort implements LogPort {
   mostWaiting = 0
   readonly #waiting: { transaction: Transaction; done: (result: CommitResult) => void }[] = []
   readonly #listeners: (() => void)[] = []
+
+  reader(stream: StreamInfo, partition: number): StreamReader {
+    return this.log.reader(stream, partition)
+  }
+
+  close(): void {}
 
   constructor(log: EmbeddedLog) {
     this.log = log

@@ -30,18 +30,20 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
 export function addRun(program: Command, context: CliContext): void {
   const command = program
     .command('run')
-    .description('run a job here, embedded, until its input ends')
+    .description('run a job here, until its input ends')
     .argument('<job>', 'the job module, such as visits.job.ts')
   withRunFlags(command)
   command.option('--follow', 'wait for more at the end of the input files')
   command.option('--until-end', 'end when what the streams hold at the start is processed')
   command.option('--from <savepoint>', 'start from the state and positions of a savepoint: its directory')
   command.option('--development', 'check that each key that is put into a store belongs to the task that puts it')
+  command.option('--brokers <list>', 'run on Apache Kafka: addresses of some brokers, with commas between')
   command.option('--no-report', 'no tables at the end')
   examples(command, [
     'tidemark run visits.job.ts --in visits=visits.jsonl',
     'cat visits.jsonl | tidemark run visits.job.ts --in visits=- --out visits-per-hour=-',
     'tidemark run visits.job.ts --in visits=access.jsonl --follow --commit-interval 200ms',
+    'tidemark run visits.job.ts --brokers localhost:9092 --until-end',
     'tidemark run visits.job.ts --engine rocksdb --store-engines visits-per-hour=lmdb',
     'tidemark run visits.job.ts --from ./data/savepoints/20261124-024512 --data-dir ./data-2',
   ])

@@ -19,6 +19,7 @@ import {
   type EmbeddedLogOptions,
   type FsyncPolicy,
 } from './options.ts'
+import { PartitionReader } from './partition-reader.ts'
 import { type Recovered, recover } from './recovery.ts'
 import { retentionStart, trimStart } from './retention.ts'
 import { SegmentFiles } from './segment-files.ts'
