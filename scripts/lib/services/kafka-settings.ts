@@ -101,8 +101,8 @@ function forOneMachine(nodes: number): Record<string, string> {
     // 128 MiB by default, from a heap of 512.
     'log.cleaner.dedupe.buffer.size': String(16 << 20),
     // A broker that was killed and comes back at once waits until its session of before has ended (9 s by default).
-    'broker.session.timeout.ms': '3000',
-    'broker.heartbeat.interval.ms': '500',
+    'broker.session.timeout.ms': nodes === 1 ? '1000' : '2000',
+    'broker.heartbeat.interval.ms': '300',
   }
 }
 
