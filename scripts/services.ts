@@ -1,9 +1,10 @@
-import { s3 } from './lib/services/s3.ts'
+import { kafka } from './lib/services/kafka.ts'
 import { redis } from './lib/services/redis.ts'
+import { s3 } from './lib/services/s3.ts'
 import type { Service } from './lib/services/service.ts'
 
 /** Every service: one module each in lib/services. */
-const SERVICES: readonly Service[] = [redis, s3]
+const SERVICES: readonly Service[] = [redis, s3, kafka]
 
 const HELP = `usage: scripts/services SERVICE install|up|down|reset|status
 

@@ -1,7 +1,7 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, openSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort, OwnProcess } from './own-process.ts'
 import { daemonPid, type Service, serviceDirectory, startDaemon, stopDaemon, waitFor } from './service.ts'
 
 /*
@@ -64,7 +64,7 @@ export const redis: Service = {
 export class RedisServer {
   readonly port: number
   readonly #directory: string
-  #child: ChildProcess | null = null
+  readonly #process = new OwnProcess()
 
   private constructor(directory: string, port: number) {
     this.#directory = directory
@@ -82,40 +82,23 @@ export class RedisServer {
   }
 
   /** Ends it as a crash would; settles when it is gone. */
-  async kill(): Promise<void> {
-    const child = this.#child
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
+  kill(): Promise<void> {
+    return this.#process.kill()
   }
 
   /** Stops it where it is, so that it takes connections and answers nothing, until `go`. */
   freeze(): void {
-    this.#child?.kill('SIGSTOP')
+    this.#process.freeze()
   }
 
   go(): void {
-    this.#child?.kill('SIGCONT')
+    this.#process.go()
   }
 
   async restart(): Promise<void> {
     await this.kill()
     const args = argumentsFor(join(this.#directory, 'data'), this.port)
     const log = join(this.#directory, 'log')
-    const output = openSync(log, 'a')
-    this.#child = spawn(PROGRAM, args, { stdio: ['ignore', output, output] })
-    await waitFor(this.#child, this.port, log)
+    await waitFor(this.#process.start({ command: PROGRAM, args, log }), this.port, log)
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject).listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 }

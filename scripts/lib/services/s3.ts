@@ -1,7 +1,7 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort, OwnProcess } from './own-process.ts'
 import { daemonPid, PROGRAMS, type Service, serviceDirectory, startDaemon, stopDaemon, waitFor } from './service.ts'
 
 /*
@@ -70,18 +70,18 @@ export const s3: Service = {
 export class S3Server {
   readonly port: number
   readonly #directory: string
-  #child: ChildProcess
+  readonly #process = new OwnProcess()
 
-  private constructor(directory: string, port: number, child: ChildProcess) {
+  private constructor(directory: string, port: number) {
     this.#directory = directory
     this.port = port
-    this.#child = child
   }
 
   static async start(directory: string): Promise<S3Server> {
     mkdirSync(directory, { recursive: true })
-    const port = await freePort()
-    return new S3Server(directory, port, await launch(directory, port))
+    const server = new S3Server(directory, await freePort())
+    await server.restart()
+    return server
   }
 
   get endpoint(): string {
@@ -94,37 +94,14 @@ export class S3Server {
   }
 
   /** Ends it as a crash would; settles when it is gone. */
-  async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const gone = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill('SIGKILL')
-    await gone
+  kill(): Promise<void> {
+    return this.#process.kill()
   }
 
   async restart(): Promise<void> {
     await this.kill()
-    this.#child = await launch(this.#directory, this.port)
+    const log = join(this.#directory, 'log')
+    const args = argumentsFor(this.#directory, this.port)
+    await waitFor(this.#process.start({ command: PROGRAM, args, log, env: ENVIRONMENT }), this.port, log)
   }
-}
-
-async function launch(directory: string, port: number): Promise<ChildProcess> {
-  const log = join(directory, 'log')
-  const output = openSync(log, 'a')
-  const child = spawn(PROGRAM, argumentsFor(directory, port), {
-    env: { ...process.env, ...ENVIRONMENT },
-    stdio: ['ignore', output, output],
-  })
-  await waitFor(child, port, log)
-  return child
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject).listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 }
