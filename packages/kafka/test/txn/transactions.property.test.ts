@@ -94,7 +94,7 @@ test('each outcome is what readers see, whatever is lost, refused, timed out or 
         total.set(name, (total.get(name) ?? 0) + count)
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 800 },
   )
   // The law says nothing where a case never occurs.
   for (const name of ['committed', 'aborted', 'fenced', 'unknown', 'resolved owner', 'resolved fenced'])
