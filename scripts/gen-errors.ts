@@ -30,6 +30,7 @@ const DOMAINS: Readonly<Record<ErrorDomain, string>> = {
   input: 'Input',
   runtime: 'Running',
   log: 'Log and streams',
+  kafka: 'Kafka',
   state: 'State',
   checkpoint: 'Checkpoints',
   disk: 'Disk',
