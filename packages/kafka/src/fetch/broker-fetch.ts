@@ -1,4 +1,5 @@
 import type { Cluster } from '../net/cluster.ts'
+import type { LaneName } from '../net/lane.ts'
 import { fetchRecords, type FetchedPartition as Answer, type FetchResponse } from '../wire/fetch.ts'
 import type { Limits } from './fetch-options.ts'
 import { FetchSession, type Wanted } from './fetch-session.ts'
@@ -10,6 +11,8 @@ export interface BrokerEvents {
   /** The request failed: nothing is known of any of these partitions. */
   onLost(partitions: readonly FetchedPartition[], error: Error): void
   bufferedBytes(): number
+  /** The connection of this fetcher alone. */
+  readonly lane: LaneName
 }
 
 /** How long a broker may wait for data while a partition was left out for a full buffer: it is wanted again soon. */
@@ -84,7 +87,7 @@ export class BrokerFetch {
       readCommitted: this.#readCommitted,
       ...this.#session.next(wanted),
     }
-    this.#cluster.request(this.node, fetchRecords, request, 'fetch').then(
+    this.#cluster.request(this.node, fetchRecords, request, this.#events.lane).then(
       (answer) => this.#onAnswer(answer),
       (error: Error) => this.#onError(error),
     )

@@ -44,6 +44,7 @@ export class Fetcher {
       onAnswer: (partition, answer) => this.#onAnswer(partition, answer),
       onLost: (partitions, error) => this.#onLost(partitions, error),
       bufferedBytes: () => this.bufferedBytes,
+      lane: options.cluster.newFetchLane(),
     }
   }
 

@@ -43,6 +43,7 @@ export class Cluster {
   readonly #asking = new Map<string, Promise<readonly TopicMetadata[]>>()
   #controller = -1
   #clusterId: string | null = null
+  #fetchLanes = 0
   #closed = false
 
   private constructor(options: ClusterOptions) {
@@ -112,6 +113,12 @@ export class Cluster {
   /** The next question about it goes to a broker: after NOT_LEADER_OR_FOLLOWER and other errors with remedy `metadata`. */
   forgetTopic(topic: string): void {
     this.#topics.forget(topic)
+  }
+
+  /** A lane that no other fetcher has: each waits for data, and would hold up the other. */
+  newFetchLane(): LaneName {
+    this.#fetchLanes++
+    return `fetch-${this.#fetchLanes}`
   }
 
   topicName(topicId: string): string | null {

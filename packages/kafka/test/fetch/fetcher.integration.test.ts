@@ -7,7 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import type { Cluster } from '../../src/net/cluster.ts'
 import { deleteRecords, deleteTopics } from '../../src/wire/topics.ts'
-import { batchOf, closeFetchers, connect, fetcher, makeTopic, readValues, TestProducer, upTo, write } from './support.ts'
+import {
+  batchOf,
+  closeFetchers,
+  connect,
+  fetcher,
+  makeTopic,
+  readValues,
+  TestProducer,
+  upTo,
+  write,
+} from './support.ts'
 
 const missing = kafkaMissing()
 
@@ -144,7 +154,7 @@ describe('Fetcher on a broker', { skip: missing ?? false }, () => {
     const latest = fetcher(cluster, { outOfRange: 'latest', onMoved: (_, __, from, to) => moves.push([from, to]) })
     const last = latest.reader('trimmed', 0)
     last.seek(5000)
-    await sleep(500)
+    while (moves.length < 2) await sleep(5)
     await write(cluster, 'trimmed', 0, batchOf(100, 3))
     assert.deepEqual(await readValues(last, 3), upTo(3, 100))
     assert.deepEqual(moves, [
