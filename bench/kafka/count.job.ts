@@ -1,0 +1,10 @@
+import { bytes, defineJob, kv, stream, string, uint } from 'tidemark'
+
+const { BENCH_INPUT = 'bench-input', BENCH_OUTPUT = 'bench-output' } = process.env
+
+/** The value is counted, never looked at: Kafka Streams gets bytes too. */
+export const input = stream(BENCH_INPUT, { key: string(), value: bytes() })
+export const output = stream(BENCH_OUTPUT, { key: string(), value: uint() })
+export const counts = kv('counts', { key: string(), value: uint() })
+
+export default defineJob('bench-count', (job) => job.from(input).groupByKey().count(counts).to(output))
