@@ -115,7 +115,7 @@ export class Fetcher {
       try {
         this.#placeBy(await cluster.metadata([...topics], refresh))
       } catch (error) {
-        for (const each of [...this.#unplaced]) {
+        for (const each of Array.from(this.#unplaced)) {
           each.recovering = true
           if (!mayRetry(error)) this.#fail(each, error as Error)
         }
@@ -126,7 +126,8 @@ export class Fetcher {
 
   #placeBy(topics: readonly TopicMetadata[]): void {
     for (const topic of topics) {
-      for (const partition of [...this.#unplaced]) if (partition.topic === topic.name) this.#placeOne(partition, topic)
+      for (const partition of Array.from(this.#unplaced))
+        if (partition.topic === topic.name) this.#placeOne(partition, topic)
     }
   }
 
