@@ -115,7 +115,7 @@ export class Fetcher {
       try {
         this.#placeBy(await cluster.metadata([...topics], refresh))
       } catch (error) {
-        for (const each of [...this.#unplaced]) {
+        for (const each of this.#unplacedNow()) {
           each.recovering = true
           if (!mayRetry(error)) this.#fail(each, error as Error)
         }
@@ -124,9 +124,14 @@ export class Fetcher {
     this.#placing = false
   }
 
+  /** A copy: whoever is told of a failure may seek, and so put it back. */
+  #unplacedNow(): readonly FetchedPartition[] {
+    return [...this.#unplaced]
+  }
+
   #placeBy(topics: readonly TopicMetadata[]): void {
     for (const topic of topics) {
-      for (const partition of [...this.#unplaced]) if (partition.topic === topic.name) this.#placeOne(partition, topic)
+      for (const partition of this.#unplacedNow()) if (partition.topic === topic.name) this.#placeOne(partition, topic)
     }
   }
 

@@ -111,7 +111,7 @@ export class BrokerConnection {
       version = this.versionOf(api)
       pieces = this.#encode(api, version, id, q)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }
     this.#nextId = id === LAST_ID ? FIRST_ID : id + 1
     return new Promise<R>((resolve, reject) => {

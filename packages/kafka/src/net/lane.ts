@@ -40,7 +40,10 @@ export class Lane {
     const connection = this.#connection
     if (connection !== null && connection.isOpen && !this.#opening) return connection.request(api, q, timeoutMs)
     return new Promise<R>((resolve, reject) => {
-      this.#queue.push({ start: (opened) => opened.request(api, q, timeoutMs).then(resolve, reject), fail: reject })
+      this.#queue.push({
+        start: (opened) => void opened.request(api, q, timeoutMs).then(resolve, reject),
+        fail: reject,
+      })
       if (!this.#opening) void this.#openConnection()
     })
   }

@@ -52,7 +52,7 @@ function shown(bytes: Uint8Array, { runs }: VisibleRuns): number[] {
   const bases: number[] = []
   const cursor = new RecordCursor()
   for (let i = 0; i < runs.length; i += 3) {
-    cursor.reset(bytes, runs[i] as number, runs[i + 1] as number)
+    cursor.reset(bytes, runs[i], runs[i + 1])
     while (cursor.nextBatch()) bases.push(cursor.baseOffset)
   }
   return bases
