@@ -5,8 +5,11 @@ export interface Sending {
   readonly reject: (error: Error) => void
 }
 
-/** A broker remembers the last five batches of a producer and partition: what is sent twice is found among these only. */
-const MOST_IN_FLIGHT = 5
+/**
+ * A broker remembers the last five batches of a producer and partition: what is sent twice is found among these only. So
+ * nothing is sent that is five or more batches behind the first that is not acknowledged, whatever came through since.
+ */
+const WINDOW = 5
 
 /**
  * The batches of one partition in the order of their sequences: which may be sent now, and which have to be sent again.
@@ -21,7 +24,12 @@ export class PartitionLine {
   /** Failures since the last acknowledgement. */
   failures = 0
   /** Not acknowledged, in order. */
-  private readonly waiting: { readonly sending: Sending; state: 'ready' | 'flying' | 'failed' }[] = []
+  private readonly waiting: {
+    readonly sending: Sending
+    readonly place: number
+    state: 'ready' | 'flying' | 'failed'
+  }[] = []
+  private added = 0
   private recovering = false
 
   constructor(topic: string, partition: number) {
@@ -45,14 +53,15 @@ export class PartitionLine {
   }
 
   add(sending: Sending): void {
-    this.waiting.push({ sending, state: 'ready' })
+    this.waiting.push({ sending, place: this.added++, state: 'ready' })
   }
 
   /** The batch to send next, which counts as in flight from now on; null if none may be sent. */
   take(): Sending | null {
-    if (this.recovering || this.inFlight >= MOST_IN_FLIGHT) return null
+    const [first] = this.waiting
+    if (this.recovering || first === undefined) return null
     const next = this.waiting.find((each) => each.state === 'ready')
-    if (next === undefined) return null
+    if (next === undefined || next.place >= first.place + WINDOW) return null
     next.state = 'flying'
     return next.sending
   }

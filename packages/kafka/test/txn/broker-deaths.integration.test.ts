@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { systemClock } from 'tidemark/system'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
+import { TransactionalProducer } from '../../src/txn/transactional-producer.ts'
+import { type Fault, FaultyCluster, part, TestBroker } from './broker.ts'
+
+const missing = kafkaMissing()
+const STEPS = ['Produce', 'TxnOffsetCommit', 'EndTxn'] as const
+
+describe('a broker that is killed under a transaction', { skip: missing ?? false }, () => {
+  let broker: TestBroker
+  let cluster: FaultyCluster
+  let producer: TransactionalProducer
+  const expected: string[] = []
+
+  before(async () => {
+    broker = await TestBroker.start()
+    await broker.createTopic('out', 1)
+    cluster = new FaultyCluster(broker.cluster)
+    const options = { cluster, transactionalId: 'job.1.0', timeoutMs: 40_000, clock: systemClock }
+    producer = new TransactionalProducer(options)
+    await producer.init()
+  })
+  after(() => broker.stop())
+
+  for (const step of STEPS) {
+    for (const where of ['before', 'after'] as const) {
+      test(`kill -9 ${where} ${step}: the outcome is what is there, and nothing is there twice`, async () => {
+        let killed = false
+        let restarted: Promise<void> | null = null
+        const kill = async (name: string): Promise<'lose' | undefined> => {
+          // Two batches are on their way at once.
+          if (name !== step || killed) return undefined
+          killed = true
+          await broker.server.kill()
+          restarted = broker.server.restart()
+          // It was carried out, and its answer is lost.
+          return where === 'after' ? 'lose' : undefined
+        }
+        const fault: Fault = where === 'before' ? { before: kill } : { after: kill }
+        cluster.fault = fault
+        const value = `${where} ${step}`
+        const positions = [{ topic: 'out', partition: 0, offset: 1 }]
+        const outcome = await producer.commit([part('out', 0, [`${value} 1`], [`${value} 2`])], {
+          group: 'job',
+          positions,
+        })
+        await restarted
+        cluster.fault = {}
+        assert.ok(killed)
+        assert.notEqual(outcome.kind, 'fenced')
+        if (outcome.kind === 'unknown') assert.equal(await producer.resolve(), 'owner')
+        const seen = await broker.values('out', 0)
+        const isThere = seen.includes(`${value} 1`)
+        if (outcome.kind !== 'unknown') assert.equal(isThere, outcome.kind === 'committed')
+        if (isThere) expected.push(`${value} 1`, `${value} 2`)
+        assert.deepEqual(seen, expected)
+      })
+    }
+  }
+
+  test('a thousand transactions with lost requests and lost answers: exactly what was committed is there', async () => {
+    await broker.createTopic('many', 1)
+    let requests = 0
+    const lose = (): 'lose' | undefined => (++requests % 17 === 0 ? 'lose' : undefined)
+    cluster.fault = { before: lose, after: lose }
+    const committed: string[] = []
+    for (let n = 0; n < 1000; n++) {
+      const outcome = await producer.commit([part('many', 0, [`${n}`])], null)
+      assert.equal(outcome.kind, 'committed')
+      committed.push(`${n}`)
+    }
+    cluster.fault = {}
+    assert.deepEqual(await broker.values('many', 0), committed)
+    assert.ok(requests > 4000)
+  })
+})
