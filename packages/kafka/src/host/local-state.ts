@@ -30,8 +30,10 @@ export interface TopicFacts {
 export function judge(covered: Covered | null, hasFiles: boolean, facts: TopicFacts): LocalVerdict {
   if (!hasFiles) return { from: null, wiped: null }
   if (covered === null) return { from: null, wiped: 'nothing tells which commits the files have' }
-  if (covered.topicId !== facts.topicId) return { from: null, wiped: 'the state topic is another one than that of the files' }
-  if (covered.offset < facts.startOffset) return { from: null, wiped: 'the state topic begins behind what the files have' }
+  if (covered.topicId !== facts.topicId)
+    return { from: null, wiped: 'the state topic is another one than that of the files' }
+  if (covered.offset < facts.startOffset)
+    return { from: null, wiped: 'the state topic begins behind what the files have' }
   const ageMs = facts.nowMs - covered.atMs
   if (ageMs > facts.deleteRetentionMs / 2) {
     return { from: null, wiped: 'the files are older than half of delete.retention.ms: deletions since may be gone' }

@@ -43,7 +43,10 @@ export async function partitionOffsets(
     if (left.length === 0) break
     if (attempt >= ATTEMPTS) {
       const [{ topic, partition }] = left as [TopicPartition]
-      throw new TidemarkError('ERR_KAFKA_TOPIC', `offsets of topic ${topic}, partition ${partition}, cannot be had: ${why}`)
+      throw new TidemarkError(
+        'ERR_KAFKA_TOPIC',
+        `offsets of topic ${topic}, partition ${partition}, cannot be had: ${why}`,
+      )
     }
     await sleep(PAUSE_MS)
   }

@@ -23,7 +23,8 @@ export function configsFor(role: TopicRole, retentionMs: number | null): Configs
   const anyTime = { 'message.timestamp.before.max.ms': NO_BOUND, 'message.timestamp.after.max.ms': NO_BOUND }
   if (role === 'user') return retentionMs === null ? anyTime : { ...anyTime, 'retention.ms': String(retentionMs) }
   const own = { ...anyTime, 'message.timestamp.type': 'CreateTime', 'max.message.bytes': String(OWN_MAX_MESSAGE_BYTES) }
-  if (role === 'intermediate') return { ...own, 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' }
+  if (role === 'intermediate')
+    return { ...own, 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' }
   return { ...own, 'cleanup.policy': 'compact', 'delete.retention.ms': String(DELETE_RETENTION_MS) }
 }
 
@@ -41,7 +42,9 @@ export function configFaults(role: TopicRole, topic: string, configs: Configs): 
     must('cleanup.policy', 'compact', 'or the state is deleted')
     const kept = Number(configs['delete.retention.ms'] ?? DELETE_RETENTION_MS)
     if (kept < 3_600_000) {
-      faults.push(`delete.retention.ms of ${topic} is ${kept}: set it to ${DELETE_RETENTION_MS}, or deleted keys come back`)
+      faults.push(
+        `delete.retention.ms of ${topic} is ${kept}: set it to ${DELETE_RETENTION_MS}, or deleted keys come back`,
+      )
     }
   }
   if (role === 'intermediate') {
@@ -74,7 +77,12 @@ export async function makeTopic(
 
 /** ERR_KAFKA_TOPIC when a topic that is there cannot serve. */
 export async function checkTopic(cluster: Cluster, topic: string, role: TopicRole): Promise<Configs> {
-  const [answer] = await cluster.request('any', describeConfigs, [{ kind: 'topic', name: topic, keys: null }], 'control')
+  const [answer] = await cluster.request(
+    'any',
+    describeConfigs,
+    [{ kind: 'topic', name: topic, keys: null }],
+    'control',
+  )
   if (answer === undefined || answer.error !== 0) return {}
   const configs = Object.fromEntries(answer.configs.map(({ name, value }) => [name, value ?? '']))
   const faults = configFaults(role, topic, configs)

@@ -18,7 +18,9 @@ export interface CommitSessionOptions {
 }
 
 /** `ends`: by place in the parts, the offset behind them; empty if they are not known. */
-export type SessionOutcome = { readonly kind: 'committed'; readonly ends: readonly number[] } | { readonly kind: 'fenced' }
+export type SessionOutcome =
+  | { readonly kind: 'committed'; readonly ends: readonly number[] }
+  | { readonly kind: 'fenced' }
 
 /** Batches for one partition, in order. */
 export interface Part {
@@ -78,7 +80,8 @@ export class CommitSession {
         if (made.kind === 'fenced') this.#broken = made
         return made
       } catch (error) {
-        this.#broken = error instanceof TidemarkError ? error : failed(transaction.producer, transaction.id, error as Error)
+        this.#broken =
+          error instanceof TidemarkError ? error : failed(transaction.producer, transaction.id, error as Error)
         throw this.#broken
       }
     })

@@ -1,4 +1,11 @@
-import { ByteReader, ByteWriter, readDescriptor, type StoreDescriptor, TidemarkError, writeDescriptor } from 'tidemark/system'
+import {
+  ByteReader,
+  ByteWriter,
+  readDescriptor,
+  type StoreDescriptor,
+  TidemarkError,
+  writeDescriptor,
+} from 'tidemark/system'
 
 /*
  * The state topic's record of a commit, the last of the commit's records in its partition: key is one byte 0, the value

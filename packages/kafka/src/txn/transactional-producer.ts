@@ -19,6 +19,8 @@ export interface TransactionalProducerOptions {
   /** After so long the coordinator aborts an open transaction, ms; at most the broker's transaction.max.timeout.ms. */
   readonly timeoutMs: number
   readonly clock: Clock
+  /** Goes on as the owner that has this identity: its last transaction has ended. */
+  readonly resume?: Identity
   /** Told each change of phase. */
   readonly onState?: (phase: Phase) => void
 }
@@ -35,20 +37,22 @@ export interface Part {
 }
 
 interface Stamped {
+  /** Its part's place. */
+  readonly part: number
   readonly topic: string
   readonly partition: number
   readonly batch: Uint8Array
 }
 
 /**
- * - `committed`: all of it is visible.
+ * - `committed`: all of it is visible; `ends`: by place in the parts, the offset behind them, -1 if the broker did not say.
  * - `aborted`: nothing of it ever will be; the producer can go on with another transaction.
  * - `fenced`: another owner has the id. Stop, and ask who it is; whether this transaction was committed before, the partitions
  *   tell.
  * - `unknown`: it may be either; call `resolve`, never commit the same again before.
  */
 export type Outcome =
-  | { readonly kind: 'committed' }
+  | { readonly kind: 'committed'; readonly ends: readonly number[] }
   | { readonly kind: 'aborted'; readonly error: TidemarkError }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'unknown'; readonly error: TidemarkError }
@@ -69,6 +73,7 @@ export class TransactionalProducer {
   #lastError: TidemarkError | null = null
   #cause: TidemarkError | null = null
   #deadlineMs = 0
+  #ends: number[] = []
   #settled: 'committed' | 'aborted' | null = null
 
   constructor(options: TransactionalProducerOptions) {
@@ -76,6 +81,10 @@ export class TransactionalProducer {
     this.#options = options
     this.#requests = new CoordinatorRequests(cluster, transactionalId, timeoutMs)
     this.#sender = this.#newSender()
+    if (options.resume !== undefined) {
+      this.#identity = options.resume
+      this.#phase = 'ready'
+    }
   }
 
   get phase(): Phase {
@@ -109,10 +118,10 @@ export class TransactionalProducer {
   async commit(parts: readonly Part[], offsets: GroupPositions | null): Promise<Outcome> {
     const isEmpty = parts.every(({ batches }) => batches.length === 0)
     if (isEmpty && (offsets === null || offsets.positions.length === 0) && this.#phase === 'ready') {
-      return { kind: 'committed' }
+      return { kind: 'committed', ends: parts.map(() => -1) }
     }
     const report = await this.#run('commit', WRITE_SHARE, () => this.#write(parts, offsets))
-    if (report === 'report-committed') return { kind: 'committed' }
+    if (report === 'report-committed') return { kind: 'committed', ends: this.#ends }
     if (report === 'report-fenced') return { kind: 'fenced' }
     const error = this.#failure(report)
     return { kind: report === 'report-aborted' ? 'aborted' : 'unknown', error }
@@ -226,8 +235,16 @@ export class TransactionalProducer {
     this.#sender = this.#newSender()
     this.#sender.deadlineMs = this.#deadlineMs
     const sent: Promise<Result>[] = []
-    for (const { topic, partition, batch } of stamped) {
-      sent.push(this.#sender.send(topic, partition, batch).then(written, givenUp))
+    const ends = parts.map(() => -1)
+    this.#ends = ends
+    for (const { part, topic, partition, batch } of stamped) {
+      const count = header.lastOffsetDelta(batch, 0) + 1
+      sent.push(
+        this.#sender.send(topic, partition, batch).then((baseOffset) => {
+          if (baseOffset >= 0) ends[part] = Math.max(ends[part] as number, baseOffset + count)
+          return written()
+        }, givenUp),
+      )
     }
     if (offsets !== null && offsets.positions.length > 0) sent.push(this.#commitOffsets(offsets))
     const worst = worstOf(await Promise.all(sent))
@@ -274,13 +291,14 @@ export class TransactionalProducer {
 /** Every transaction has an epoch of its own, so its sequences begin at 0. */
 function stampAll(parts: readonly Part[], identity: Identity): Stamped[] {
   const all: Stamped[] = []
-  for (const { topic, partition, batches, codec = 'none', maxBytes = Number.POSITIVE_INFINITY } of parts) {
+  for (const [part, each] of parts.entries()) {
+    const { topic, partition, batches, codec = 'none', maxBytes = Number.POSITIVE_INFINITY } = each
     let sequence = 0
     for (const plain of batches) {
       const batch = stamp(plain, identity, sequence, { transactional: true, codec })
       checkSize(batch, topic, partition, maxBytes)
       sequence = sequenceAfter(sequence, header.recordCount(batch, 0))
-      all.push({ topic, partition, batch })
+      all.push({ part, topic, partition, batch })
     }
   }
   return all

@@ -50,7 +50,10 @@ class Topic {
     )
   }
 
-  collect(from: number, previous: number): { deltas: StoredDelta[]; last: CommitRecord | null; ends: Map<number, number> } {
+  collect(
+    from: number,
+    previous: number,
+  ): { deltas: StoredDelta[]; last: CommitRecord | null; ends: Map<number, number> } {
     const collector = new DeltaCollector('state, partition 0', previous)
     const cursor = new RecordCursor()
     const deltas: StoredDelta[] = []
@@ -83,7 +86,10 @@ type Step =
   | 'purge'
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ put: fc.nat(1), key: fc.constantFrom('a', 'b', 'c', 'd', ''), value: fc.nat(9) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ put: fc.nat(1), key: fc.constantFrom('a', 'b', 'c', 'd', ''), value: fc.nat(9) }),
+  },
   { weight: 3, arbitrary: fc.record({ drop: fc.nat(1), key: fc.constantFrom('a', 'b', 'c', 'd', '') }) },
   { weight: 3, arbitrary: fc.constant('commit' as const) },
   { weight: 1, arbitrary: fc.constant('compact' as const) },

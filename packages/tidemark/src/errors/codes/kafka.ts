@@ -77,77 +77,12 @@ export const KAFKA_ERRORS = {
     about:
       'Records that were read are gone from the log: a broker that lacked them became leader (unclean election). State that was made of them has to be made again.',
   },
-  ERR_KAFKA_CONNECTION: {
-    domain: 'kafka',
-    retry: 'later',
-    exit: EXIT.failed,
-    about: 'A broker cannot be reached, or its connection broke. The request may have been carried out unless `sent` is false.',
-  },
-  ERR_KAFKA_TIMEOUT: {
-    domain: 'kafka',
-    retry: 'later',
-    exit: EXIT.failed,
-    about: 'A broker did not answer in time. It may still carry out the request; look at its load and its log.',
-  },
-  ERR_KAFKA_AUTHENTICATION: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: 'A broker does not accept the credentials. Check mechanism, user and password of the SASL settings.',
-  },
-  ERR_KAFKA_VERSION: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: 'A broker does not speak the version of a request that is needed. Use brokers of Kafka 4.0 or newer.',
-  },
-  ERR_KAFKA_PROTOCOL: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: 'An answer is not of the Kafka protocol, or damaged. Perhaps the port is one for TLS, or of another program.',
-  },
-  ERR_KAFKA_OPTION: {
-    domain: 'config',
-    retry: 'never',
-    exit: EXIT.usage,
-    about: 'A setting of the system `kafka` makes no sense. The message says which and what is expected.',
-  },
-  ERR_KAFKA_DENIED: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: 'A broker denies a request to this user. Give it the right to the topic, group or transactional id.',
-  },
-  ERR_KAFKA_NOT_READY: {
-    domain: 'kafka',
-    retry: 'later',
-    exit: EXIT.failed,
-    about: 'A broker cannot do it now: a partition has no leader, say, or a coordinator is loading. Try again.',
-  },
-  ERR_KAFKA_REFUSED: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: "A broker refuses a request for good. The message has Kafka's name of the error.",
-  },
-  ERR_KAFKA_TOPIC_MISSING: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.failed,
-    about: 'A topic, or a partition of it, does not exist (any more). Create it, or check the name.',
-  },
-  ERR_KAFKA_TRUNCATED: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.data,
-    about: 'Records that were read are gone from the log: a broker that lacked them became leader (unclean election). State that was made of them has to be made again.',
-  },
   ERR_KAFKA_RECORD_REFUSED: {
     domain: 'kafka',
     retry: 'never',
     exit: EXIT.failed,
-    about: 'A broker refuses records for good, or their batch is larger than the topic takes. Mend the records or the topic.',
+    about:
+      'A broker refuses records for good, or their batch is larger than the topic takes. Mend the records or the topic.',
   },
   ERR_KAFKA_ABORTED: {
     domain: 'kafka',
