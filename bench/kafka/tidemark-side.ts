@@ -32,7 +32,7 @@ export function ownSideMissing(job: string): string | null {
  */
 export async function runOwn(run: OwnRun): Promise<SideResult> {
   const cpuFile = join(run.directory, 'cpu')
-  const limits = ['--containers', String(run.containers), '--cache-size', String(run.cacheBytes)]
+  const limits = ['--containers', String(run.containers), '--state-cache-size', String(run.cacheBytes)]
   const where = ['--brokers', run.brokers, '--data-dir', join(run.directory, 'data')]
   const args = ['--import', CPU_AT_EXIT, BIN, 'run', moduleOf(run.job), ...where, ...limits, '--until-end', '--json']
   const told = { BENCH_INPUT: run.input, BENCH_OUTPUT: run.output, BENCH_CODEC: run.codec, BENCH_CPU_FILE: cpuFile }
