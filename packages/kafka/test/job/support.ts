@@ -4,7 +4,7 @@ import { type ChildEnd, runScript } from '../../../tidemark/test/runtime/fixture
 import type { Addition, Total } from '../check/count-check.ts'
 import type { JavaPeer } from '../java/java-peer.ts'
 
-const SCRIPT = fileURLToPath(new URL('./fixtures/run-on-kafka.ts', import.meta.url))
+export const SCRIPT: string = fileURLToPath(new URL('./fixtures/run-on-kafka.ts', import.meta.url))
 export const SUMS: URL = new URL('./fixtures/sums.job.ts', import.meta.url)
 
 /** Runs a job against brokers to the end of its input, or until it is killed: after a time, or at a failpoint. */
