@@ -1,7 +1,7 @@
 /**
  * Unpacks a block of LZ4 (Y. Collet, "LZ4 Block Format Description"): sequences of literals and copies of what came before.
- * In JavaScript, because the package's own frame decoder is slower (ADR 0009 has the figures) and takes whatever a block
- * says, while this one never writes behind the end that it is given.
+ * In JavaScript, because the package's own frame decoder is not faster (184 to 225 MB/s, in one run over blocks of JSON) and allocates
+ * whatever a frame makes it, while this one never writes behind the end that it is given.
  */
 
 const LEAST_MATCH_BYTES = 4

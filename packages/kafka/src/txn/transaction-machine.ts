@@ -1,7 +1,7 @@
 /**
  * One task's transactions as a pure state machine: what is known (phase), what happened (fact), what to do next (action).
  * It is the client's side of Kafka's transactions v2 (KIP-890 part 2), for one transactional id and one owner. What it
- * builds on was found out on a broker of 4.3.1, and is tested there (coordinator.integration.test.ts):
+ * builds on was found out on a broker of 4.3.1, and is tested there (transactions.integration.test.ts):
  *
  * - Every EndTxn raises the epoch by one. The same EndTxn again (same id and epoch) is answered by "done" and the new epoch,
  *   the opposite one by INVALID_TXN_STATE: so an EndTxn whose answer was lost may be sent again, and an abort with the old
