@@ -82,7 +82,7 @@ interface Run {
   readonly moves: readonly (readonly number[])[]
   readonly failures: readonly Error[]
   /** Another broker becomes leader, in whose log epoch 7 ends at `CUT_AT`. */
-  cut(): void
+  readonly cut: () => void
 }
 
 /**

@@ -39,7 +39,7 @@ describe('TLS and SASL on a broker', { skip: missing ?? false }, () => {
     const error: unknown = await promise.then(
       (cluster) => {
         cluster.close()
-        assert.fail('it should not have connected')
+        return assert.fail('it should not have connected')
       },
       (reason: unknown) => reason,
     )

@@ -140,7 +140,7 @@ describe('requests as a broker understands them', { skip: missing ?? false }, ()
   test('JoinGroup, SyncGroup, Heartbeat, OffsetCommit of a member, LeaveGroup', async () => {
     const group = 'members'
     const meta = Uint8Array.of(1, 2, 3)
-    const join: JoinGroupRequest = {
+    const wish: JoinGroupRequest = {
       group,
       sessionTimeoutMs: 10_000,
       rebalanceTimeoutMs: 10_000,
@@ -149,11 +149,11 @@ describe('requests as a broker understands them', { skip: missing ?? false }, ()
       protocols: [{ name: 'p1', metadata: meta }],
       reason: 'a test',
     }
-    const refused = await ask('group', group, joinGroup, join, own)
+    const refused = await ask('group', group, joinGroup, wish, own)
     assert.equal(kafkaError(refused.error).name, 'MEMBER_ID_REQUIRED')
     const { member } = refused
     assert.notEqual(member, '')
-    const joined = await ask('group', group, joinGroup, { ...join, member }, own)
+    const joined = await ask('group', group, joinGroup, { ...wish, member }, own)
     assert.deepEqual(
       { ...joined, members: joined.members.map((each) => ({ ...each, metadata: [...each.metadata] })) },
       { error: 0, generation: 1, protocol: 'p1', leader: member, member, members: [{ member, metadata: [1, 2, 3] }] },
