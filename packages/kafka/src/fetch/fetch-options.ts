@@ -24,7 +24,7 @@ export interface FetcherOptions {
   readonly onOffsets?: (topic: string, partition: number, start: number, end: number) => void
   /** Something can be read that could not before; once for all that came in one turn of the event loop. */
   readonly onData?: () => void
-  /** The policy moved a reader from an offset that was not there. */
+  /** The policy moved a reader: what it read next was to be `from`, and is `to`. */
   readonly onMoved?: (topic: string, partition: number, from: number, to: number) => void
   /** A partition cannot be read any more: the error that its reader throws from now on. */
   readonly onFailed?: (error: Error, topic: string, partition: number) => void

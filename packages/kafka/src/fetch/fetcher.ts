@@ -252,13 +252,17 @@ export class Fetcher {
     }
   }
 
+  /** The log was cut at `endOffset`, below what came of it. What was not read yet is fetched again: no reader missed it. */
   #onDiverging(partition: FetchedPartition, endOffset: number): void {
-    if (this.#options.outOfRange === 'fail') return this.#fail(partition, truncated(partition, endOffset))
-    this.#move(partition, endOffset)
+    const { position } = partition
+    if (position > endOffset && this.#options.outOfRange !== 'fail') return this.#move(partition, endOffset)
+    partition.goTo(position)
+    if (position > endOffset) this.#fail(partition, truncated(partition, endOffset))
+    else this.#recover(partition)
   }
 
   #move(partition: FetchedPartition, to: number): void {
-    const from = partition.fetchOffset
+    const from = partition.position
     partition.goTo(to)
     this.#options.onMoved?.(partition.topic, partition.partition, from, to)
     this.#recover(partition)

@@ -44,13 +44,13 @@ export function outOfRange({ topic, partition }: Place, offset: number, { start,
 }
 
 export function truncated(
-  { topic, partition, ...rest }: Place & { readonly fetchOffset: number },
+  { topic, partition, position }: Place & { readonly position: number },
   endOffset: number,
 ): TidemarkError {
   return new TidemarkError(
     'ERR_KAFKA_TRUNCATED',
-    `records of stream "${topic}", partition ${partition}, from offset ${endOffset} up to ${rest.fetchOffset} were read, and are ` +
+    `records of stream "${topic}", partition ${partition}, from offset ${endOffset} up to ${position} were read, and are ` +
       'gone since: a broker that lacked them became leader. Start from a savepoint of before, or anew.',
-    { details: { stream: topic, partition, offset: endOffset, end: rest.fetchOffset } },
+    { details: { stream: topic, partition, offset: endOffset, end: position } },
   )
 }

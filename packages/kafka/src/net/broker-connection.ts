@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { Connection, type SASLOptions } from '@platformatic/kafka'
 import { TidemarkError, type Clock } from 'tidemark/system'
@@ -66,10 +66,11 @@ export class BrokerConnection {
   static async open(host: string, port: number, options: ConnectionOptions): Promise<BrokerConnection> {
     const broker = `${host}:${port}`
     const { clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = options
+    // SNI has names only (RFC 6066); without one, the certificate is still checked against the address.
     const connection = new Connection(clientId, {
       connectTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
-      ...(tls === undefined ? {} : { tls, tlsServerName: tls.servername ?? true }),
+      ...(tls === undefined ? {} : { tls, tlsServerName: tls.servername ?? isIP(host) === 0 }),
       ...(sasl === undefined ? {} : { sasl }),
     })
     // An error that comes when nobody waits for the connection ends it; without a listener it would end the process.
@@ -77,7 +78,7 @@ export class BrokerConnection {
     try {
       await connection.connect(host, port)
     } catch (error) {
-      throw connectError(broker, error)
+      throw connectError(broker, sasl?.mechanism ?? null, error)
     }
     const opened = new BrokerConnection(broker, options, connection)
     try {

@@ -25,14 +25,18 @@ function isAuthentication(error: unknown): boolean {
   return false
 }
 
-/** What connecting to a broker failed by: ERR_KAFKA_AUTHENTICATION, or ERR_KAFKA_CONNECTION with `sent: false`. */
-export function connectError(broker: string, error: unknown): TidemarkError {
+/**
+ * What connecting to a broker failed by: ERR_KAFKA_AUTHENTICATION, or ERR_KAFKA_CONNECTION with `sent: false`. `mechanism` is
+ * that of SASL, null without it.
+ */
+export function connectError(broker: string, mechanism: string | null, error: unknown): TidemarkError {
   const details = { broker, sent: false }
   if (isAuthentication(error)) {
     return new TidemarkError(
       'ERR_KAFKA_AUTHENTICATION',
-      `broker ${broker} does not accept the credentials: ${reasonOf(error)}. Check mechanism, user and password of "sasl".`,
-      { cause: error, details },
+      `broker ${broker} does not accept the credentials by ${mechanism ?? 'no mechanism'}: ${reasonOf(error)}. ` +
+        'Check mechanism, user and password of "sasl".',
+      { cause: error, details: { ...details, mechanism } },
     )
   }
   return new TidemarkError('ERR_KAFKA_CONNECTION', `broker ${broker} cannot be reached: ${reasonOf(error)}`, {
