@@ -110,6 +110,9 @@ async function measure(options: Options): Promise<void> {
   const classes = await buildPeer()
   const server = await KafkaServer.start(join(directory, 'broker'), { jvm: BROKER_JVM, config: BROKER_CONFIG })
   const setting = { options, server, classes, directory }
+  // A broker outlives whoever started it, unless it is told.
+  const stop = (): void => void server.stop().finally(() => process.exit(143))
+  process.once('SIGTERM', stop).once('SIGINT', stop)
   try {
     if (!options.json) console.log(HEADING)
     const filled = new Set<string>()

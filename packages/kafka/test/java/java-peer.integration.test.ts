@@ -142,5 +142,7 @@ describe('the Java peer', { skip: kafkaMissing() ?? false }, () => {
     assert.deepEqual(await peer.groupOffsets('readers'), [{ topic: 'tools', partition: 0, offset: 1, metadata: '' }])
     const offsets = await kafkaTool('kafka-get-offsets', ['--bootstrap-server', server.brokers, '--topic', 'tools'])
     assert.equal(offsets.stdout.trim(), 'tools:0:3')
+    const segment = join(server.data(), 'tools-0', '00000000000000000000.log')
+    assert.match((await kafkaTool('kafka-dump-log', ['--files', segment])).stdout, /isvalid: true/)
   })
 })

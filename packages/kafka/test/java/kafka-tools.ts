@@ -13,7 +13,7 @@ const TOOLS = {
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
   'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
   'kafka-configs': 'kafka.admin.ConfigCommand',
-  'kafka-dump-log': 'kafka.tools.DumpLogSegments',
+  'kafka-dump-log': 'org.apache.kafka.tools.DumpLogSegments',
 } as const
 
 export type KafkaTool = keyof typeof TOOLS
