@@ -23,6 +23,7 @@ import { deleteRecords } from '../wire/topics.ts'
 import { connectOptions } from './connect-options.ts'
 import { Claims } from './claims.ts'
 import { partitionOffsets } from './partition-offsets.ts'
+import { patiently } from './patiently.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { topicOf } from './topic-names.ts'
@@ -58,7 +59,7 @@ export class KafkaHost implements SystemHost {
       await host.#findStreams()
       return host
     } catch (error) {
-      await cluster?.close()
+      cluster?.close()
       lock.release()
       throw error
     }
@@ -165,8 +166,9 @@ export class KafkaHost implements SystemHost {
     }
   }
 
+  /** A broker that is away for a while is waited for: its tasks start again when it is back. */
   claim(producer: string, meta: string): Promise<ProducerState> {
-    return this.#claims.claim(producer, meta)
+    return patiently(() => this.#claims.claim(producer, meta))
   }
 
   producer(name: string): Promise<ProducerState | undefined> {
@@ -189,13 +191,18 @@ export class KafkaHost implements SystemHost {
   async trim(stream: number, partition: number, beforeOffset: number): Promise<void> {
     const { info, topic } = this.#registry.byId(stream)
     if (info.kind !== 'intermediate' || beforeOffset <= this.offsets.start(info.slot + partition)) return
-    const { node } = await this.#cluster.leader(topic, partition)
     const topics = [{ topic, partitions: [{ partition, offset: beforeOffset }] }]
-    // What cannot be purged now is purged with the next trim.
-    const [answer] = await this.#cluster.request(node, deleteRecords, { topics, timeoutMs: TRIM_TIMEOUT_MS }, 'control')
-    const done = answer?.partitions[0]
-    if (done?.error === 0) this.#registry.publish(info, partition, done.logStart, 0)
-    else this.#cluster.forgetTopic(topic)
+    try {
+      const { node } = await this.#cluster.leader(topic, partition)
+      const request = { topics, timeoutMs: TRIM_TIMEOUT_MS }
+      const [answer] = await this.#cluster.request(node, deleteRecords, request, 'control')
+      const done = answer?.partitions[0]
+      if (done?.error === 0) this.#registry.publish(info, partition, done.logStart, 0)
+      else this.#cluster.forgetTopic(topic)
+    } catch (error) {
+      // What cannot be purged now is purged with the next trim.
+      if (!(error instanceof TidemarkError && error.retry === 'later')) throw error
+    }
   }
 
   statistics(): Promise<{ readonly journalBytes: number }> {
@@ -232,10 +239,11 @@ export class KafkaHost implements SystemHost {
     return this.#closing
   }
 
-  async #close(): Promise<void> {
+  #close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#cluster.close()
+    this.#cluster.close()
     this.#lock.release()
+    return Promise.resolve()
   }
 }
 

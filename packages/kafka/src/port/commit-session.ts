@@ -1,4 +1,4 @@
-import { type Clock, TidemarkError, type Transaction } from 'tidemark/system'
+import { type Clock, isTidemarkError, TidemarkError, type Transaction } from 'tidemark/system'
 import type { CoveredFiles } from '../host/local-state.ts'
 import { readLast } from '../host/read-last.ts'
 import type { PortData, ProducerSession, TaskPlace } from '../host/shared-plan.ts'
@@ -80,8 +80,7 @@ export class CommitSession {
         if (made.kind === 'fenced') this.#broken = made
         return made
       } catch (error) {
-        this.#broken =
-          error instanceof TidemarkError ? error : failed(transaction.producer, transaction.id, error as Error)
+        this.#broken = asFailed(transaction, error as Error)
         throw this.#broken
       }
     })
@@ -138,6 +137,13 @@ export class CommitSession {
     covered.write(lineage, index, { topicId, ...newest })
     this.#commits = this.#commits.filter((each) => each.id >= newest.id)
   }
+}
+
+/** Whatever kept the outcome from being known: the task starts again, and its claim ends what is open. */
+function asFailed({ producer, id }: Transaction, error: Error): TidemarkError {
+  return isTidemarkError(error, 'ERR_COMMIT_FAILED') || isTidemarkError(error, 'ERR_INVARIANT')
+    ? error
+    : failed(producer, id, error)
 }
 
 function failed(producer: string, id: number, cause: Error): TidemarkError {

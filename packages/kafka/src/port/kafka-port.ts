@@ -51,9 +51,12 @@ export class KafkaPort implements LogPort {
   }
 
   commit(transaction: Transaction, done: (result: CommitResult) => void): void {
-    void this.#commit(transaction).then((result) => {
-      if (!this.#closed) done(result)
-    })
+    void this.#answer(transaction, done)
+  }
+
+  async #answer(transaction: Transaction, done: (result: CommitResult) => void): Promise<void> {
+    const result = await this.#commit(transaction)
+    if (!this.#closed) done(result)
   }
 
   async #commit(transaction: Transaction): Promise<CommitResult> {
@@ -121,7 +124,7 @@ export class KafkaPort implements LogPort {
   close(): void {
     this.#closed = true
     this.#fetcher.close()
-    void this.#cluster.close()
+    this.#cluster.close()
   }
 
   #learned(topic: string, partition: number, start: number, end: number): void {

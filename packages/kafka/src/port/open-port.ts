@@ -1,6 +1,7 @@
 import { type LogPort, systemClock } from 'tidemark/system'
 import { registerKafkaCodecs } from '../codecs/register.ts'
 import { connectOptions } from '../host/connect-options.ts'
+import { patiently } from '../host/patiently.ts'
 import type { PortData } from '../host/shared-plan.ts'
 import { Cluster } from '../net/cluster.ts'
 import { KafkaPort } from './kafka-port.ts'
@@ -9,5 +10,5 @@ import { KafkaPort } from './kafka-port.ts'
 export async function openPort(data: unknown): Promise<LogPort> {
   registerKafkaCodecs()
   const plan = data as PortData
-  return new KafkaPort(plan, await Cluster.connect(connectOptions(plan.options)), systemClock)
+  return new KafkaPort(plan, await patiently(() => Cluster.connect(connectOptions(plan.options))), systemClock)
 }

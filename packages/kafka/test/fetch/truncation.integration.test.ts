@@ -107,7 +107,7 @@ async function truncating(policy: OutOfRangePolicy, then: (run: Run) => Promise<
     writeFetch(answer, diverging ? new Uint8Array() : log.bytes(fetch.offset), log.end, diverging)
     return 'answer'
   }
-  await using broker = new FakeBroker(handler)
+  await using broker: FakeBroker = new FakeBroker(handler)
   broker.versions.set(FETCH, 16)
   const options = { clientId: 'test', clock: systemClock, random: seededRandom(3), requestTimeoutMs: 2000 }
   const cluster = await Cluster.connect({ brokers: [await broker.listen()], ...options })

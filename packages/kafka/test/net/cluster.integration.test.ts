@@ -41,7 +41,7 @@ test('ERR_KAFKA_UNREACHABLE names each broker and why', async () => {
 })
 
 test('one broker of the list that answers is enough', async () => {
-  await using broker = new FakeBroker((asked, answer) => broker.usual(asked, answer))
+  await using broker: FakeBroker = new FakeBroker((asked, answer) => broker.usual(asked, answer))
   const cluster = await Cluster.connect(options(`127.0.0.1:${await freePort()}`, await broker.listen()))
   assert.deepEqual(cluster.nodes, [1])
   assert.equal(cluster.clusterId, 'fake')
@@ -54,7 +54,7 @@ test('ERR_KAFKA_OPTION for what is no address', async () => {
 })
 
 test('ERR_KAFKA_VERSION names request and versions', async () => {
-  await using broker = new FakeBroker((asked, answer) => broker.usual(asked, answer))
+  await using broker: FakeBroker = new FakeBroker((asked, answer) => broker.usual(asked, answer))
   broker.versions.set(FIND_COORDINATOR, 3)
   const cluster = await Cluster.connect(options(await broker.listen()))
   const old = await failure(cluster.request(1, findCoordinator, ASK, 'control'))
@@ -76,7 +76,7 @@ test('ERR_KAFKA_VERSION names request and versions', async () => {
 
 test('ERR_KAFKA_TIMEOUT ends the connection, and the next request has a new one', async () => {
   let silent = true
-  await using broker = new FakeBroker((asked, answer) => {
+  await using broker: FakeBroker = new FakeBroker((asked, answer) => {
     if (asked.key !== FIND_COORDINATOR) return broker.usual(asked, answer)
     if (silent) return 'silent'
     answer
@@ -100,7 +100,7 @@ test('ERR_KAFKA_TIMEOUT ends the connection, and the next request has a new one'
 })
 
 test('ERR_KAFKA_CONNECTION says whether the request may have left', async () => {
-  await using broker = new FakeBroker((asked, answer) =>
+  await using broker: FakeBroker = new FakeBroker((asked, answer) =>
     asked.key === FIND_COORDINATOR ? 'cut' : broker.usual(asked, answer),
   )
   const cluster = await Cluster.connect(options(await broker.listen()))
@@ -117,7 +117,7 @@ test('ERR_KAFKA_CONNECTION says whether the request may have left', async () => 
 })
 
 test('ERR_KAFKA_PROTOCOL for an answer that is cut off, or of another program', async () => {
-  await using broker = new FakeBroker((asked, answer) =>
+  await using broker: FakeBroker = new FakeBroker((asked, answer) =>
     asked.key === FIND_COORDINATOR ? 'answer' : broker.usual(asked, answer),
   )
   const cluster = await Cluster.connect(options(await broker.listen()))
@@ -131,7 +131,7 @@ test('ERR_KAFKA_PROTOCOL for an answer that is cut off, or of another program', 
 
 test('requests of a lane leave in order of call, also while it is being opened', async () => {
   const keys: string[] = []
-  await using broker = new FakeBroker((asked, answer) => {
+  await using broker: FakeBroker = new FakeBroker((asked, answer) => {
     if (asked.key !== FIND_COORDINATOR) return broker.usual(asked, answer)
     asked.body.int8()
     const [key = ''] = asked.body.array((r) => r.string())
