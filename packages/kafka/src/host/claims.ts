@@ -8,23 +8,23 @@ import {
   TidemarkError,
 } from 'tidemark/system'
 import type { Cluster } from '../net/cluster.ts'
-import type { KafkaOptions } from '../options.ts'
 import { COMMIT_KEY, type CommitRecord } from '../state/commit-record.ts'
 import { StateBatches } from '../state/state-batches.ts'
 import { StoreTable } from '../state/store-table.ts'
 import { TransactionalProducer } from '../txn/transactional-producer.ts'
 import { type Covered, CoveredFiles, judge } from './local-state.ts'
-import { partitionOffsets } from './partition-offsets.ts'
+import { type PartitionOffsets, partitionOffsets } from './partition-offsets.ts'
 import { readingPartition } from './partition-watch.ts'
 import type { ProducerSession } from './shared-plan.ts'
-import { type PartitionSource, readLastCommit, readHistory, type TaskHistory } from './state-partition.ts'
+import { readLast } from './read-last.ts'
+import { readHistory, type TaskHistory } from './state-partition.ts'
 import { controlTopic, stateTopic, transactionalId } from './topic-names.ts'
-import { checkTopic, makeTopic } from './topics.ts'
+import { checkTopic, makeTopic, settledTopic } from './topics.ts'
 
 export interface ClaimsOptions {
-  readonly options: KafkaOptions
   readonly context: SystemContext
   readonly cluster: Cluster
+  /** Of topics that have to be made; -1: as the brokers have it. */
   readonly replicas: number
 }
 
@@ -98,12 +98,12 @@ export class Claims {
     })
     await txn.init()
     const local = task === null ? null : await this.#local(task.lineage, task.task, place)
-    const history = task === null ? await this.#ofControl(place, producer) : await this.#history(place, local)
+    const key = task === null ? utf8.encode(producer) : COMMIT_KEY
+    const history = task === null ? await this.#ofControl(place, key) : await this.#history(place, local)
     const last = history.last ?? NOTHING
     const ownerEpoch = last.ownerEpoch + 1
     const table = new StoreTable(last.stores)
     const commit = { ...last, ownerEpoch, meta }
-    const key = task === null ? utf8.encode(producer) : COMMIT_KEY
     const offset = await this.#write(txn, place, table, commit, key)
     const state: ProducerState = {
       producer,
@@ -150,7 +150,7 @@ export class Claims {
     commit: Omit<CommitRecord, 'stores'>,
     key: Uint8Array,
   ): Promise<number> {
-    const { batches } = StateBatches.of(table, systemClock.now(), place.topic, null, commit, key)
+    const batches = StateBatches.of(table, systemClock.now(), place.topic, null, commit, key)
     const outcome = await txn.commit([{ topic: place.topic, partition: place.partition, batches }], null)
     if (outcome.kind === 'committed') return (outcome.ends[0] as number) - 1
     if (outcome.kind === 'fenced') {
@@ -166,10 +166,10 @@ export class Claims {
   async #local(lineage: number, task: number, place: Place): Promise<Covered | null> {
     const { context } = this.#options
     const hasFiles = this.#covered.hasFiles(context.directory, lineage, task)
-    const [bounds] = await this.#bounds(place)
+    const { start } = await this.#bounds(place)
     const verdict = judge(this.#covered.read(lineage, task), hasFiles, {
       topicId: place.topicId,
-      startOffset: bounds?.start ?? 0,
+      startOffset: start,
       deleteRetentionMs: place.deleteRetentionMs,
       nowMs: systemClock.now(),
     })
@@ -181,34 +181,25 @@ export class Claims {
     return null
   }
 
-  #bounds({ topic, partition }: Place): ReturnType<typeof partitionOffsets> {
-    return partitionOffsets(this.#options.cluster, [{ topic, partition }], (ms) => systemClock.sleep(ms))
-  }
-
-  #history(place: Place, local: Covered | null): Promise<TaskHistory> {
-    const where = `${place.topic}, partition ${place.partition}`
-    return this.#read(place, local?.offset ?? null, (source, range) => {
-      return readHistory(where, source, { ...range, previous: local?.id ?? 0 })
-    })
-  }
-
-  #ofControl(place: Place, producer: string): Promise<TaskHistory> {
-    return this.#read(place, null, async (source, range) => {
-      const last = await readLastCommit(place.topic, source, range, utf8.encode(producer))
-      return { last: last?.record ?? null, deltas: [], at: last?.at ?? range.from, records: 0, bytes: 0 }
-    })
-  }
-
-  async #read(
-    place: Place,
-    from: number | null,
-    read: (source: PartitionSource, range: { from: number; end: number }) => Promise<TaskHistory>,
-  ): Promise<TaskHistory> {
-    const [bounds] = await this.#bounds(place)
+  async #bounds({ topic, partition }: Place): Promise<PartitionOffsets> {
+    const sleep = (ms: number): Promise<void> => systemClock.sleep(ms)
+    const [bounds] = await partitionOffsets(this.#options.cluster, [{ topic, partition }], sleep)
     invariant(bounds !== undefined, 'the partition has offsets')
+    return bounds
+  }
+
+  async #history(place: Place, local: Covered | null): Promise<TaskHistory> {
+    const where = `${place.topic}, partition ${place.partition}`
+    const { start, end } = await this.#bounds(place)
+    const range = { from: local?.offset ?? start, end }
     return readingPartition(this.#options.cluster, place, (source) => {
-      return read(source, { from: from ?? bounds.start, end: bounds.end })
+      return readHistory(where, source, range, local?.id ?? 0)
     })
+  }
+
+  async #ofControl(place: Place, key: Uint8Array): Promise<TaskHistory> {
+    const last = await readLast(this.#options.cluster, systemClock, place, key, null)
+    return { last: last?.record ?? null, deltas: [] }
   }
 
   async #control(): Promise<Place> {
@@ -227,7 +218,7 @@ export class Claims {
     if (known !== undefined) return { ...known, partition }
     await makeTopic(cluster, topic, partitions, 'state', { retentionMs: null, replicas })
     const configs = await checkTopic(cluster, topic, 'state')
-    const there = await this.#settled(topic)
+    const there = await settledTopic(cluster, topic)
     if (there.partitions.length !== partitions) {
       throw new TidemarkError(
         'ERR_KAFKA_TOPIC',
@@ -239,15 +230,6 @@ export class Claims {
     const place = { topic, topicId: there.id, partition, deleteRetentionMs }
     this.#places.set(topic, place)
     return place
-  }
-
-  async #settled(topic: string): Promise<{ readonly id: string; readonly partitions: readonly unknown[] }> {
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const [found] = await this.#options.cluster.metadata([topic], true)
-      if (found?.error === 0 && found.partitions.every(({ leader }) => leader >= 0)) return found
-      await systemClock.sleep(100)
-    }
-    throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
   }
 }
 

@@ -1,5 +1,6 @@
 import { systemClock } from 'tidemark/system'
 import type { ClusterOptions } from '../net/cluster.ts'
+import type { RetryOptions } from '../net/retry.ts'
 import type { KafkaOptions } from '../options.ts'
 
 /** The one place where connections get the real clock and real chance. */
@@ -12,4 +13,11 @@ export function connectOptions(options: KafkaOptions): ClusterOptions {
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
   }
+}
+
+const PATIENCE_MS = 60_000
+
+/** How long a run that has begun waits for brokers that are away. */
+export function patience({ clock, random }: Pick<ClusterOptions, 'clock' | 'random'>): RetryOptions {
+  return { clock, random, withinMs: PATIENCE_MS }
 }

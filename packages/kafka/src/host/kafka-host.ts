@@ -15,19 +15,19 @@ import {
   TidemarkError,
 } from 'tidemark/system'
 import { Cluster } from '../net/cluster.ts'
+import { mayRetry, retrying } from '../net/retry.ts'
 import type { KafkaOptions } from '../options.ts'
 import { registerKafkaCodecs } from '../codecs/register.ts'
 import { openPort } from '../port/open-port.ts'
 import type { TopicPartition } from '../wire/api.ts'
 import { deleteRecords } from '../wire/topics.ts'
-import { connectOptions } from './connect-options.ts'
+import { connectOptions, patience } from './connect-options.ts'
 import { Claims } from './claims.ts'
 import { partitionOffsets } from './partition-offsets.ts'
-import { patiently } from './patiently.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { topicOf } from './topic-names.ts'
-import { checkTopic, makeTopic } from './topics.ts'
+import { checkTopic, makeTopic, settledTopic } from './topics.ts'
 
 const REFRESH_MS = 1000
 const TRIM_TIMEOUT_MS = 30_000
@@ -35,7 +35,8 @@ const TRIM_TIMEOUT_MS = 30_000
 /** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
 export class KafkaHost implements SystemHost {
   readonly directory: string
-  readonly failure: Promise<Error>
+  /** Brokers may go and come back: that alone never ends a run. */
+  readonly failure: Promise<Error> = new Promise(() => {})
   readonly #options: KafkaOptions
   readonly #context: SystemContext
   readonly #cluster: Cluster
@@ -43,8 +44,7 @@ export class KafkaHost implements SystemHost {
   readonly #registry: StreamRegistry
   readonly #claims: Claims
   readonly #timer: NodeJS.Timeout
-  #fail: (error: Error) => void = () => {}
-  #closing: Promise<void> | null = null
+  #closed = false
   #refreshing = false
 
   /** Takes the data directory and reaches the brokers. ERR_DATA_DIR_LOCKED, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION. */
@@ -72,10 +72,7 @@ export class KafkaHost implements SystemHost {
     this.#cluster = cluster
     this.#lock = lock
     this.#registry = new StreamRegistry(context.job)
-    this.#claims = new Claims({ options, context, cluster, replicas: options.replicationFactor ?? -1 })
-    this.failure = new Promise((resolve) => {
-      this.#fail = resolve
-    })
+    this.#claims = new Claims({ context, cluster, replicas: this.#replicas })
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
   }
 
@@ -93,7 +90,6 @@ export class KafkaHost implements SystemHost {
         this.#registry.add(plain(between, 'intermediate', partitions.length))
       }
     }
-    await this.#publish(this.#registry.all.map(({ info }) => info))
   }
 
   get offsets(): OffsetsView {
@@ -110,10 +106,10 @@ export class KafkaHost implements SystemHost {
     const topic = topicOf(this.#context.job, spec)
     const role = spec.kind === 'user' ? 'user' : 'intermediate'
     if (known === undefined) {
-      const replicas = this.#options.replicationFactor ?? -1
-      await makeTopic(this.#cluster, topic, spec.partitions, role, { retentionMs: spec.retentionMs, replicas })
+      const options = { retentionMs: spec.retentionMs, replicas: this.#replicas }
+      await makeTopic(this.#cluster, topic, spec.partitions, role, options)
     }
-    const there = await this.#partitionsOf(topic)
+    const there = known?.info.partitions ?? (await settledTopic(this.#cluster, topic)).partitions.length
     if (there !== spec.partitions) {
       throw new TidemarkError(
         'ERR_STREAM_MISMATCH',
@@ -125,17 +121,6 @@ export class KafkaHost implements SystemHost {
     const { info } = this.#registry.add(spec)
     await this.#publish([info])
     return info
-  }
-
-  async #partitionsOf(topic: string): Promise<number> {
-    // A topic that was just made is known to all brokers a moment later.
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const [found] = await this.#cluster.metadata([topic], true)
-      const ready = found?.error === 0 && found.partitions.every(({ leader }) => leader >= 0)
-      if (ready) return found.partitions.length
-      await systemClock.sleep(100)
-    }
-    throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
   }
 
   async #publish(streams: readonly StreamInfo[]): Promise<void> {
@@ -155,7 +140,7 @@ export class KafkaHost implements SystemHost {
 
   /** Ends of streams, for those that look at them from outside; a reader learns of its own with what it reads. */
   async #refresh(): Promise<void> {
-    if (this.#refreshing || this.#closing !== null) return
+    if (this.#refreshing || this.#closed) return
     this.#refreshing = true
     try {
       await this.#publish(this.#registry.all.map(({ info }) => info))
@@ -168,7 +153,7 @@ export class KafkaHost implements SystemHost {
 
   /** A broker that is away for a while is waited for: its tasks start again when it is back. */
   claim(producer: string, meta: string): Promise<ProducerState> {
-    return patiently(() => this.#claims.claim(producer, meta))
+    return retrying(patience(this.#cluster), () => this.#claims.claim(producer, meta))
   }
 
   producer(name: string): Promise<ProducerState | undefined> {
@@ -201,7 +186,7 @@ export class KafkaHost implements SystemHost {
       else this.#cluster.forgetTopic(topic)
     } catch (error) {
       // What cannot be purged now is purged with the next trim.
-      if (!(error instanceof TidemarkError && error.retry === 'later')) throw error
+      if (!mayRetry(error)) throw error
     }
   }
 
@@ -229,21 +214,18 @@ export class KafkaHost implements SystemHost {
     }
   }
 
-  /** Tells that nothing more can be done: the run ends with it. */
-  fail(error: Error): void {
-    this.#fail(error)
-  }
-
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    if (!this.#closed) {
+      this.#closed = true
+      clearInterval(this.#timer)
+      this.#cluster.close()
+      this.#lock.release()
+    }
+    return Promise.resolve()
   }
 
-  #close(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#cluster.close()
-    this.#lock.release()
-    return Promise.resolve()
+  get #replicas(): number {
+    return this.#options.replicationFactor ?? -1
   }
 }
 

@@ -1,10 +1,9 @@
 import type { Clock } from 'tidemark/system'
 import type { Cluster } from '../net/cluster.ts'
 import type { TopicPartition } from '../wire/api.ts'
-import type { CommitRecord } from '../state/commit-record.ts'
 import { partitionOffsets } from './partition-offsets.ts'
 import { readingPartition } from './partition-watch.ts'
-import { readLastCommit } from './state-partition.ts'
+import { type FoundCommit, readLastCommit } from './state-partition.ts'
 
 /** The last commit record with a key, of those from an offset on, up to the last stable offset of now. */
 export async function readLast(
@@ -13,7 +12,7 @@ export async function readLast(
   place: TopicPartition,
   key: Uint8Array,
   from: number | null,
-): Promise<{ readonly record: CommitRecord; readonly at: number } | null> {
+): Promise<FoundCommit | null> {
   const [bounds] = await partitionOffsets(cluster, [place], (ms) => clock.sleep(ms))
   const { start = 0, end = 0 } = bounds ?? {}
   return readingPartition(cluster, place, (source) => {

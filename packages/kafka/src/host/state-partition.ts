@@ -1,6 +1,6 @@
 import { RecordCursor, type StoredDelta, type StreamReader, TidemarkError } from 'tidemark/system'
 import { type CommitRecord, decodeCommit } from '../state/commit-record.ts'
-import { type CollectedCommit, DeltaCollector } from '../state/delta-collector.ts'
+import { DeltaCollector } from '../state/delta-collector.ts'
 
 /** What a reader of a partition is read by: its batches as they come, and a way to wait for more. */
 export interface PartitionSource {
@@ -15,13 +15,38 @@ export interface TaskHistory {
   readonly last: CommitRecord | null
   /** Of the commits behind where reading began. */
   readonly deltas: readonly StoredDelta[]
-  /** The offset of the last commit record. */
-  readonly at: number
-  readonly records: number
-  readonly bytes: number
+}
+
+/** Offsets [from, end). */
+export interface OffsetRange {
+  readonly from: number
+  readonly end: number
 }
 
 const READ_BYTES = 4 * 1024 * 1024
+
+/** Visits the committed records of a range in order, by a cursor that stands on each. */
+async function eachRecord(
+  source: PartitionSource,
+  range: OffsetRange,
+  visit: (cursor: RecordCursor) => void,
+): Promise<void> {
+  const cursor = new RecordCursor()
+  let position = range.from
+  source.reader.seek(position)
+  while (position < range.end) {
+    const read = source.reader.read(READ_BYTES)
+    if (read === null) {
+      await source.more()
+      continue
+    }
+    cursor.reset(read.bytes)
+    while (cursor.nextBatch()) {
+      while (cursor.next()) if (cursor.offset >= position && cursor.offset < range.end) visit(cursor)
+    }
+    position = read.end
+  }
+}
 
 /**
  * Reads a state partition from `from` up to `end` (its last stable offset), read committed. `previous`: what the reader's
@@ -30,72 +55,45 @@ const READ_BYTES = 4 * 1024 * 1024
 export async function readHistory(
   where: string,
   source: PartitionSource,
-  range: { readonly from: number; readonly end: number; readonly previous: number },
+  range: OffsetRange,
+  previous: number,
 ): Promise<TaskHistory> {
-  const collector = new DeltaCollector(where, range.previous)
-  const cursor = new RecordCursor()
+  const collector = new DeltaCollector(where, previous)
   const deltas: StoredDelta[] = []
-  let last: CollectedCommit | null = null
-  let position = range.from
-  let records = 0
-  let bytes = 0
-  source.reader.seek(position)
-  while (position < range.end) {
-    const read = source.reader.read(READ_BYTES)
-    if (read === null) {
-      await source.more()
-      continue
-    }
-    bytes += read.bytes.length
-    cursor.reset(read.bytes)
-    while (cursor.nextBatch()) {
-      while (cursor.next()) {
-        if (cursor.offset < position || cursor.offset >= range.end) continue
-        records++
-        const commit = collector.take(cursor)
-        if (commit === null) continue
-        last = commit
-        if (commit.delta !== null) deltas.push(commit.delta)
-      }
-    }
-    position = read.end
-  }
+  let last: CommitRecord | null = null
+  await eachRecord(source, range, (cursor) => {
+    const commit = collector.take(cursor)
+    if (commit === null) return
+    last = commit.record
+    if (commit.delta !== null) deltas.push(commit.delta)
+  })
   if (collector.open > 0) {
     throw new TidemarkError(
       'ERR_STATE_CORRUPT',
       `${where} ends with ${collector.open} entries that no commit record follows. Was something else written to it?`,
     )
   }
-  return { last: last?.record ?? null, deltas, at: last?.at ?? range.from, records, bytes }
+  return { last, deltas }
+}
+
+/** A commit record, and its offset. */
+export interface FoundCommit {
+  readonly record: CommitRecord
+  readonly at: number
 }
 
 /** The last commit record with a key, wherever in the range it stands; null if there is none. */
 export async function readLastCommit(
   where: string,
   source: PartitionSource,
-  range: { readonly from: number; readonly end: number },
+  range: OffsetRange,
   key: Uint8Array,
-): Promise<{ readonly record: CommitRecord; readonly at: number } | null> {
-  const cursor = new RecordCursor()
+): Promise<FoundCommit | null> {
   const wanted = Buffer.from(key)
-  let last: { readonly record: CommitRecord; readonly at: number } | null = null
-  let position = range.from
-  source.reader.seek(position)
-  while (position < range.end) {
-    const read = source.reader.read(READ_BYTES)
-    if (read === null) {
-      await source.more()
-      continue
-    }
-    cursor.reset(read.bytes)
-    while (cursor.nextBatch()) {
-      while (cursor.next()) {
-        const { keyStart, keyEnd, valueStart, valueEnd, offset, bytes } = cursor
-        if (keyEnd < 0 || valueEnd < 0 || !wanted.equals(bytes.subarray(keyStart, keyEnd))) continue
-        last = { record: decodeCommit(bytes, valueStart, valueEnd, `${where}, offset ${offset}`), at: offset }
-      }
-    }
-    position = read.end
-  }
+  let last: FoundCommit | null = null
+  await eachRecord(source, range, ({ bytes, keyStart, keyEnd, valueStart, valueEnd, offset }) => {
+    if (keyEnd < 0 || valueEnd < 0 || !wanted.equals(bytes.subarray(keyStart, keyEnd))) return
+    last = { record: decodeCommit(bytes, valueStart, valueEnd, `${where}, offset ${offset}`), at: offset }
+  })
   return last
 }

@@ -2,10 +2,13 @@ import { type StreamSpec, TidemarkError } from 'tidemark/system'
 import type { Cluster } from '../net/cluster.ts'
 import { kafkaError } from '../net/kafka-errors.ts'
 import { describeConfigs } from '../wire/describe.ts'
+import type { TopicMetadata } from '../wire/metadata.ts'
 import { createTopics } from '../wire/topics.ts'
 
 const TOPIC_ALREADY_EXISTS = 36
 const TIMEOUT_MS = 30_000
+const SETTLE_ATTEMPTS = 100
+const SETTLE_PAUSE_MS = 100
 /** Deletions stay this long in the state topic, so that local state files that are younger can be caught up. */
 const DELETE_RETENTION_MS = 7 * 86_400_000
 /** Of own topics: a commit may have a large value, and what it has is not refused by the topic. */
@@ -73,6 +76,16 @@ export async function makeTopic(
       `${answer.message === null ? '' : ` (${answer.message})`}. Make it yourself, or give the job the right to`,
     { details: { topic, partitions } },
   )
+}
+
+/** A topic once all of its partitions have leaders: one that was just made is known to all brokers a moment later. */
+export async function settledTopic(cluster: Cluster, topic: string): Promise<TopicMetadata> {
+  for (let attempt = 0; attempt < SETTLE_ATTEMPTS; attempt++) {
+    const [found] = await cluster.metadata([topic], true)
+    if (found?.error === 0 && found.partitions.every(({ leader }) => leader >= 0)) return found
+    await cluster.clock.sleep(SETTLE_PAUSE_MS)
+  }
+  throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
 }
 
 /** ERR_KAFKA_TOPIC when a topic that is there cannot serve. */

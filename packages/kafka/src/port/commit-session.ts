@@ -98,7 +98,7 @@ export class CommitSession {
     const atMs = clock.now()
     const record = { id, ownerEpoch: session.ownerEpoch, meta: session.meta, checkpoint }
     const changes = delta === null ? null : { id, bytes: delta }
-    const { batches } = StateBatches.of(this.#table, atMs, producer, changes, record, this.#key)
+    const batches = StateBatches.of(this.#table, atMs, producer, changes, record, this.#key)
     const { compression: codec = 'none' } = plan.options
     const own = { topic: session.topic, partition: session.partition, batches }
     const sent = [...parts, own].map((part) => ({ ...part, codec }))
@@ -106,7 +106,7 @@ export class CommitSession {
     const outcome = await this.#txn.commit(sent, positions.length === 0 ? null : { group, positions })
     switch (outcome.kind) {
       case 'committed':
-        this.#commits.push({ id, offset: (outcome.ends.at(-1) as number) - 1, atMs })
+        this.#keep(id, outcome.ends.at(-1) as number, atMs)
         return { kind: 'committed', ends: outcome.ends }
       case 'fenced':
         return { kind: 'fenced' }
@@ -123,8 +123,13 @@ export class CommitSession {
     if ((await this.#txn.resolve()) === 'fenced') return { kind: 'fenced' }
     const last = await readLast(cluster, clock, session, this.#key, this.#commits.at(-1)?.offset ?? null)
     if (last?.record.id !== id) throw failed(session.producer, id, error)
-    this.#commits.push({ id, offset: last.at, atMs })
+    this.#keep(id, last.at + 1, atMs)
     return { kind: 'committed', ends: [] }
+  }
+
+  /** `end`: behind the commit record. A broker that had the batch already may not say (-1): an earlier commit serves then. */
+  #keep(id: number, end: number, atMs: number): void {
+    if (end > 0) this.#commits.push({ id, offset: end - 1, atMs })
   }
 
   /** State files have all commits up to `id`. */

@@ -117,7 +117,7 @@ export class KafkaPort implements LogPort {
   onFlushWanted(): void {}
 
   reader(stream: StreamInfo, partition: number): StreamReader {
-    const { topic } = this.#streams.find(({ info }) => info.name === stream.name) as StreamTopic
+    const { topic } = this.#streams[stream.id] as StreamTopic
     return this.#fetcher.reader(topic, partition)
   }
 

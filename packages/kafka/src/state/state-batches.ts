@@ -17,7 +17,6 @@ export class StateBatches implements DeltaVisitor {
   readonly #batches: Uint8Array[] = []
   #id = 0
   #older: readonly number[] = []
-  #records = 0
 
   constructor(table: StoreTable, timestamp: number) {
     this.#table = table
@@ -32,7 +31,7 @@ export class StateBatches implements DeltaVisitor {
     delta: { readonly id: number; readonly bytes: Uint8Array } | null,
     commit: Omit<CommitRecord, 'stores'>,
     key: Uint8Array = COMMIT_KEY,
-  ): { readonly batches: readonly Uint8Array[]; readonly records: number } {
+  ): readonly Uint8Array[] {
     const made = new StateBatches(table, timestamp)
     if (delta !== null) new DeltaReader(task, delta).visit(made)
     return made.#finish(encodeCommit({ ...commit, stores: table.stores }), key)
@@ -55,15 +54,13 @@ export class StateBatches implements DeltaVisitor {
     key.raw(bytes, keyStart, keyEnd)
     const value = valueStart < 0 ? null : bytes
     this.#encoder.append(this.#timestamp, key.bytes, 0, key.position, value, valueStart, valueEnd, null)
-    this.#records++
     if (this.#encoder.sizeBytes >= BATCH_BYTES) this.#close()
   }
 
-  #finish(commit: Uint8Array, key: Uint8Array): { readonly batches: readonly Uint8Array[]; readonly records: number } {
+  #finish(commit: Uint8Array, key: Uint8Array): readonly Uint8Array[] {
     this.#encoder.append(this.#timestamp, key, 0, key.length, commit, 0, commit.length, null)
-    this.#records++
     this.#close()
-    return { batches: this.#batches, records: this.#records }
+    return this.#batches
   }
 
   #close(): void {

@@ -6,6 +6,7 @@ import {
   type PartitionError,
   type TopicPartitions,
 } from './api.ts'
+import type { WireWriter } from './wire-writer.ts'
 
 export interface OffsetToCommit {
   readonly partition: number
@@ -13,6 +14,11 @@ export interface OffsetToCommit {
   /** Of the last record read, -1 if unknown. */
   readonly leaderEpoch: number
   readonly metadata: string | null
+}
+
+/** As OffsetCommit and TxnOffsetCommit have them. */
+export function writeOffsets(writer: WireWriter, topics: readonly TopicPartitions<OffsetToCommit>[]): void {
+  writeTopics(writer, topics, (w, p) => w.int32(p.partition).int64(p.offset).int32(p.leaderEpoch).string(p.metadata))
 }
 
 export interface OffsetCommitRequest {
@@ -31,9 +37,7 @@ export const offsetCommit: Api<OffsetCommitRequest, readonly TopicPartitions<Par
   version: 9,
   write(writer, q) {
     writer.string(q.group).int32(q.generation).string(q.member).string(null)
-    writeTopics(writer, q.topics, (w, p) =>
-      w.int32(p.partition).int64(p.offset).int32(p.leaderEpoch).string(p.metadata),
-    )
+    writeOffsets(writer, q.topics)
     writer.tags()
   },
   read(reader) {

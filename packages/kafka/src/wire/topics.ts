@@ -1,4 +1,13 @@
 import { readTopics, writeTopics, type Api, type NamedError, type TopicPartitions } from './api.ts'
+import { NO_TOPIC_ID } from './metadata.ts'
+import type { WireReader } from './wire-reader.ts'
+
+/** What became of a topic, which is named by name and id. */
+function readNamed(reader: WireReader): NamedError {
+  const name = reader.string()
+  reader.uuid()
+  return { name, error: reader.int16(), message: reader.nullableString() }
+}
 
 export interface NewTopic {
   readonly name: string
@@ -33,9 +42,7 @@ export const createTopics: Api<CreateTopicsRequest, readonly NamedError[]> = {
   read(reader) {
     reader.int32()
     return reader.array((r) => {
-      const name = r.string()
-      r.uuid()
-      const answer = { name, error: r.int16(), message: r.nullableString() }
+      const answer = readNamed(r)
       r.int32()
       r.int16()
       r.array((c) => {
@@ -63,15 +70,13 @@ export const deleteTopics: Api<DeleteTopicsRequest, readonly NamedError[]> = {
   minVersion: 6,
   version: 6,
   write(writer, q) {
-    writer.array(q.topics, (w, name) => w.string(name).uuid('AAAAAAAAAAAAAAAAAAAAAA').tags())
+    writer.array(q.topics, (w, name) => w.string(name).uuid(NO_TOPIC_ID).tags())
     writer.int32(q.timeoutMs).tags()
   },
   read(reader) {
     reader.int32()
     return reader.array((r) => {
-      const name = r.string()
-      r.uuid()
-      const answer = { name, error: r.int16(), message: r.nullableString() }
+      const answer = readNamed(r)
       r.tags()
       return answer
     })

@@ -1,12 +1,5 @@
-import {
-  readPartitionError,
-  readTopics,
-  writeTopics,
-  type Api,
-  type PartitionError,
-  type TopicPartitions,
-} from './api.ts'
-import type { OffsetToCommit } from './group-offsets.ts'
+import { readPartitionError, readTopics, type Api, type PartitionError, type TopicPartitions } from './api.ts'
+import { type OffsetToCommit, writeOffsets } from './group-offsets.ts'
 
 /** A producer as the transaction coordinator knows it; -1 and -1: none yet. */
 export interface ProducerIdentity {
@@ -74,9 +67,7 @@ export const txnOffsetCommit: Api<TxnOffsetCommitRequest, readonly TopicPartitio
   write(writer, q) {
     writer.string(q.transactionalId).string(q.group).int64(q.producerId).int16(q.producerEpoch)
     writer.int32(-1).string('').string(null)
-    writeTopics(writer, q.topics, (w, p) =>
-      w.int32(p.partition).int64(p.offset).int32(p.leaderEpoch).string(p.metadata),
-    )
+    writeOffsets(writer, q.topics)
     writer.tags()
   },
   read(reader) {

@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { RunOptions, Summary } from 'tidemark'
+import { type RunOptions, type Summary, uint } from 'tidemark'
+import { KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import { type ChildEnd, runScript } from '../../../tidemark/test/runtime/fixtures/crash-harness.ts'
 import type { Addition, Total } from '../check/count-check.ts'
-import type { JavaPeer } from '../java/java-peer.ts'
+import { JavaPeer } from '../java/java-peer.ts'
 
 export const SCRIPT: string = fileURLToPath(new URL('./fixtures/run-on-kafka.ts', import.meta.url))
 export const SUMS: URL = new URL('./fixtures/sums.job.ts', import.meta.url)
@@ -41,10 +46,44 @@ export async function sendPayments(peer: JavaPeer, count: number, users: number,
   return sent
 }
 
-/** What the job has written, as a Java consumer sees it, read committed; totals are Tidemark's `uint`. */
-export async function readTotals(peer: JavaPeer, decode: (bytes: Uint8Array) => number): Promise<Total[]> {
+/** What the job has written, as a Java consumer sees it, read committed. */
+export async function readTotals(peer: JavaPeer): Promise<Total[]> {
   const records = await peer.dump('totals')
   return records.map(({ key, value, partition }) => {
-    return { key: key?.toString() ?? '', total: value === null ? Number.NaN : decode(value), partition }
+    const total = value === null ? Number.NaN : uint().read(value, 0, value.length)
+    return { key: key?.toString() ?? '', total, partition }
   })
+}
+
+/** A broker and a Java peer for the tests of one suite, with the topics of the sums job; all goes when the suite is over. */
+export class SumsBroker {
+  /** For what the tests write. */
+  readonly root: string = mkdtempSync(join(tmpdir(), 'tidemark-kafka-job-'))
+  #server: KafkaServer | null = null
+  #peer: JavaPeer | null = null
+
+  /** To be called in a suite: its hooks start and stop the broker. */
+  constructor() {
+    before(async () => {
+      this.#server = await KafkaServer.start(join(this.root, 'kafka'))
+      this.#peer = await JavaPeer.start(this.#server.brokers)
+      await this.#peer.createTopic('payments', 4)
+      await this.#peer.createTopic('totals', 4)
+    })
+    after(async () => {
+      await this.#peer?.kill()
+      await this.#server?.stop()
+      rmSync(this.root, { recursive: true, force: true })
+    })
+  }
+
+  get server(): KafkaServer {
+    if (this.#server === null) throw new Error('the broker was not started')
+    return this.#server
+  }
+
+  get peer(): JavaPeer {
+    if (this.#peer === null) throw new Error('the peer was not started')
+    return this.#peer
+  }
 }

@@ -123,8 +123,8 @@ test('C1 C6: what a state topic gives back after any commits and compactions is 
         const newest = harness.deltas.at(-1)
         const delta = newest?.id === harness.committed ? newest : null
         const record = { id: harness.committed, ownerEpoch: 1, meta: '{}' }
-        const made = StateBatches.of(table, 0, 'job-0', delta, { ...record, checkpoint: new Uint8Array([7]) })
-        topic.append(made.batches)
+        const batches = StateBatches.of(table, 0, 'job-0', delta, { ...record, checkpoint: new Uint8Array([7]) })
+        topic.append(batches)
       }
       for (const one of steps) {
         if (one === 'commit') commit()
@@ -156,7 +156,7 @@ test('a state that is behind takes the commits that it lacks, compacted or not',
             const newest = harness.deltas.at(-1)
             const delta = newest?.id === harness.committed ? newest : null
             const record = { id: harness.committed, ownerEpoch: 1, meta: '{}' }
-            topic.append(StateBatches.of(table, 0, 't', delta, { ...record, checkpoint: new Uint8Array(0) }).batches)
+            topic.append(StateBatches.of(table, 0, 't', delta, { ...record, checkpoint: new Uint8Array(0) }))
           }
         }
       }

@@ -1,7 +1,7 @@
 import type { StreamDef } from '../api/stream.ts'
 import { type Clock, systemClock } from '../clock/clock.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import type { CommitResult, LogPort, ProducerState, StreamInfo } from '../log/types.ts'
+import type { CommitResult, LogPort, ProducerState, StreamInfo, StreamReader } from '../log/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import { MessageLines } from './message-lines.ts'
 import type { SinkTarget, WrittenBytes } from './sink-target.ts'
@@ -10,13 +10,8 @@ const READ_BYTES = 256 * 1024
 const COMMIT_BYTES = 4 * 1024 * 1024
 const COMMIT_INTERVAL_MS = 200
 
-/** The part of PartitionReader that a sink needs. */
-export interface SinkReader {
-  readonly position: number
-  seek(offset: number): void
-  /** Whole batches up to the committed end; null when there are none. */
-  read(maxBytes: number): { readonly bytes: Uint8Array; readonly start: number; readonly end: number } | null
-}
+/** What a sink needs of a reader. */
+export type SinkReader = Pick<StreamReader, 'position' | 'seek' | 'read'>
 
 /** Steps at which a test may end the process. */
 export type SinkFailpoint = 'before-write' | 'after-write' | 'after-sync' | 'after-commit'
