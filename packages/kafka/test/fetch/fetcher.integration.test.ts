@@ -15,6 +15,7 @@ import {
   makeTopic,
   readValues,
   TestProducer,
+  untilStable,
   upTo,
   write,
 } from './support.ts'
@@ -93,6 +94,7 @@ describe('Fetcher on a broker', { skip: missing ?? false }, () => {
     await write(cluster, 'txn', 0, batchOf(20, 5))
     await b.write('txn', 0, 25, 5)
     await b.end(true)
+    await untilStable(cluster, 'txn', 0)
     await a.write('txn', 0, 30, 5)
     const ends = { committed: -1, uncommitted: -1 }
     const source = fetcher(cluster, { onOffsets: (_, __, ___, end) => (ends.committed = end) })

@@ -10,10 +10,12 @@ import {
 } from 'tidemark/system'
 import { Fetcher } from '../../src/fetch/fetcher.ts'
 import type { FetcherOptions } from '../../src/fetch/fetch-options.ts'
+import { settledTopic } from '../../src/host/topics.ts'
 import { Cluster } from '../../src/net/cluster.ts'
 import { refusal } from '../../src/net/kafka-errors.ts'
 import { retrying } from '../../src/net/retry.ts'
 import type { Api } from '../../src/wire/api.ts'
+import { LATEST, listOffsets } from '../../src/wire/list-offsets.ts'
 import { produce } from '../../src/wire/produce.ts'
 import { createTopics } from '../../src/wire/topics.ts'
 import { endTxn, initProducerId, type ProducerAnswer } from '../../src/wire/transactions.ts'
@@ -38,7 +40,7 @@ export async function makeTopic(
   const q = { topics: [{ name, partitions, replicas, configs }], timeoutMs: 10_000, validateOnly: false }
   const [answer] = await cluster.request('controller', createTopics, q, 'control')
   if (answer?.error !== 0) throw refusal(`making ${name}`, answer?.error ?? -1, answer?.message ?? null)
-  for (let p = 0; p < partitions; p++) await patient(cluster, () => cluster.leader(name, p))
+  await settledTopic(cluster, name)
 }
 
 /** A batch whose values are 8 bytes that count up from `first`. */
@@ -76,6 +78,20 @@ export async function write(
     cluster.forgetTopic(topic)
     throw refusal('writing', done?.error ?? -1, done?.message ?? null)
   })
+}
+
+/**
+ * Settles when no transaction is open in a partition and the markers of all are written: EndTxn is answered before they are, and
+ * what is written meanwhile may come before them.
+ */
+export async function untilStable(cluster: Cluster, topic: string, partition: number): Promise<void> {
+  const { node } = await cluster.leader(topic, partition)
+  const topics = [{ topic, partitions: [{ partition, leaderEpoch: -1, timestamp: LATEST }] }]
+  const endOf = async (readCommitted: boolean): Promise<number | undefined> => {
+    const [answer] = await cluster.request(node, listOffsets, { readCommitted, topics }, 'control')
+    return answer?.partitions[0]?.offset
+  }
+  while ((await endOf(true)) !== (await endOf(false))) await sleep(5)
 }
 
 /** A transactional producer, as far as tests of readers need one. */
