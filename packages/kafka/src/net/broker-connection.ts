@@ -1,23 +1,14 @@
-import { isIP, type Socket } from 'node:net'
-import type { ConnectionOptions as TlsOptions } from 'node:tls'
-import { Connection, type SASLOptions } from '@platformatic/kafka'
-import { TidemarkError, type Clock } from 'tidemark/system'
+import { TidemarkError } from 'tidemark/system'
 import type { Api } from '../wire/api.ts'
 import { apiVersions } from '../wire/api-versions.ts'
 import { WireReader } from '../wire/wire-reader.ts'
 import { WireWriter } from '../wire/wire-writer.ts'
-import { connectError, lostError } from './connect-errors.ts'
+import { lostError } from './connect-errors.ts'
 import { Frames } from './frames.ts'
 import { kafkaError } from './kafka-errors.ts'
+import { type Link, type LinkOptions, openLink } from './link.ts'
 
-export type SaslOptions = Pick<SASLOptions, 'mechanism' | 'username' | 'password' | 'token' | 'oauthBearerExtensions'>
-
-export interface ConnectionOptions {
-  readonly clientId: string
-  readonly tls?: TlsOptions
-  readonly sasl?: SaslOptions
-  readonly clock: Clock
-  readonly connectTimeoutMs: number
+export interface ConnectionOptions extends LinkOptions {
   readonly requestTimeoutMs: number
 }
 
@@ -29,20 +20,19 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** Correlation ids from here on are ours; those below are of the Connection, which still re-authenticates by itself. */
+/** Correlation ids from here on are ours; those below are of the link, which may authenticate again by itself. */
 const FIRST_ID = 0x40000000
 const LAST_ID = 0x7fffffff
 
 /**
- * One connection to one broker. Opening it, TLS and SASL are @platformatic/kafka's Connection; once it is open its socket is
- * ours: requests go out as lists of pieces (no copy of large ones), answers are cut by Frames. Requests leave in order of
- * call, several may be under way, and the broker answers them in that order.
+ * One connection to one broker. Once the link is open its socket is read and written here: requests go out as lists of
+ * pieces (no copy of large ones), answers are cut by Frames. Requests leave in order of call, several may be under way,
+ * and the broker answers them in that order.
  */
 export class BrokerConnection {
   readonly broker: string
   readonly #options: ConnectionOptions
-  readonly #connection: Connection
-  readonly #socket: Socket
+  readonly #link: Link
   readonly #waiting = new Map<number, Waiting>()
   readonly #versions = new Map<number, { readonly min: number; readonly max: number }>()
   /** Pieces that wait until a re-authentication is over: brokers take no other request in between. */
@@ -54,33 +44,17 @@ export class BrokerConnection {
   #open = true
   #onClosed: (() => void) | null = null
 
-  private constructor(broker: string, options: ConnectionOptions, connection: Connection) {
+  private constructor(broker: string, options: ConnectionOptions, link: Link) {
     this.broker = broker
     this.#options = options
-    this.#connection = connection
-    this.#socket = connection.socket
+    this.#link = link
     this.#takeSocket()
   }
 
   /** Connects, authenticates and asks for versions. Rejects with ERR_KAFKA_CONNECTION, ERR_KAFKA_AUTHENTICATION, ERR_KAFKA_VERSION. */
   static async open(host: string, port: number, options: ConnectionOptions): Promise<BrokerConnection> {
     const broker = `${host}:${port}`
-    const { clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = options
-    // SNI has names only (RFC 6066); without one, the certificate is still checked against the address.
-    const connection = new Connection(clientId, {
-      connectTimeout: connectTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      ...(tls === undefined ? {} : { tls, tlsServerName: tls.servername ?? isIP(host) === 0 }),
-      ...(sasl === undefined ? {} : { sasl }),
-    })
-    // An error that comes when nobody waits for the connection ends it; without a listener it would end the process.
-    connection.on('error', () => {})
-    try {
-      await connection.connect(host, port)
-    } catch (error) {
-      throw connectError(broker, sasl?.mechanism ?? null, error)
-    }
-    const opened = new BrokerConnection(broker, options, connection)
+    const opened = new BrokerConnection(broker, options, await openLink(host, port, options))
     try {
       await opened.#negotiate()
     } catch (error) {
@@ -119,7 +93,7 @@ export class BrokerConnection {
       const untilMs = this.#options.clock.monotonicMs() + timeoutMs
       const waiting = { api, version, untilMs, resolve, reject } as unknown as Waiting
       this.#waiting.set(id, waiting)
-      if (this.#connection.isConnected()) this.#send(pieces)
+      if (this.#link.isReady()) this.#send(pieces)
       else this.#held.push(pieces)
       if (this.#alarm === null) void this.#watch()
       else if (untilMs < this.#alarmMs) this.#alarm.abort()
@@ -166,23 +140,22 @@ export class BrokerConnection {
   }
 
   #send(pieces: readonly Uint8Array[]): void {
-    if (pieces.length > 1) this.#socket.cork()
-    for (const piece of pieces) this.#socket.write(piece)
-    if (pieces.length > 1) this.#socket.uncork()
+    const { socket } = this.#link
+    if (pieces.length > 1) socket.cork()
+    for (const piece of pieces) socket.write(piece)
+    if (pieces.length > 1) socket.uncork()
   }
 
-  /** From here on data is read by us; what answers the Connection's own requests is handed to it as it came. */
+  /** What answers the link's own requests is handed to it as it came. */
   #takeSocket(): void {
-    const socket = this.#socket
-    const theirs = socket.listeners('data') as ((chunk: Buffer) => void)[]
-    socket.removeAllListeners('data')
+    const { socket } = this.#link
     const frames = new Frames((frame) => {
       const id = frame.readInt32BE(0)
       if (id >= FIRST_ID) return this.#onAnswer(id, frame)
       const whole = Buffer.allocUnsafe(4 + frame.length)
       whole.writeInt32BE(frame.length, 0)
       frame.copy(whole, 4)
-      for (const listener of theirs) listener(whole)
+      this.#link.onAnswer(whole)
     })
     socket.on('data', (chunk: Buffer) => {
       try {
@@ -193,7 +166,7 @@ export class BrokerConnection {
     })
     socket.on('error', (error) => this.#end(error))
     socket.on('close', () => this.#end(null))
-    this.#connection.on('connect', () => {
+    this.#link.whenReady(() => {
       const held = this.#held
       this.#held = []
       for (const pieces of held) this.#send(pieces)
@@ -251,8 +224,7 @@ export class BrokerConnection {
     if (!this.#open) return
     this.#open = false
     this.#alarm?.abort()
-    this.#connection.close().catch(() => {})
-    this.#socket.destroy()
+    this.#link.close()
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const each of waiting) each.reject(lostError(this.broker, true, cause))

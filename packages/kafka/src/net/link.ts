@@ -1,0 +1,116 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
+import type { SASLOptions } from '@platformatic/kafka'
+import type { Clock } from 'tidemark/system'
+import { connectError } from './connect-errors.ts'
+
+export type SaslOptions = Pick<SASLOptions, 'mechanism' | 'username' | 'password' | 'token' | 'oauthBearerExtensions'>
+
+export interface LinkOptions {
+  readonly clientId: string
+  readonly tls?: TlsOptions
+  readonly sasl?: SaslOptions
+  readonly clock: Clock
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+}
+
+/** An open socket to a broker that takes requests: connected, TLS agreed upon, authenticated. */
+export interface Link {
+  readonly socket: Socket
+  /** False while it authenticates again: brokers take no other request in between. */
+  readonly isReady: () => boolean
+  /** Called each time that it is ready again. */
+  readonly whenReady: (listener: () => void) => void
+  /** Takes what answers the link's own requests, whole, with its size in front. */
+  readonly onAnswer: (frame: Buffer) => void
+  readonly close: () => void
+}
+
+/** Opens a link. Rejects with ERR_KAFKA_CONNECTION (`sent: false`) or ERR_KAFKA_AUTHENTICATION. */
+export async function openLink(host: string, port: number, options: LinkOptions): Promise<Link> {
+  try {
+    return options.sasl === undefined ? await openBare(host, port, options) : await openWithSasl(host, port, options)
+  } catch (error) {
+    throw connectError(`${host}:${port}`, options.sasl?.mechanism ?? null, error)
+  }
+}
+
+/** SNI has names only (RFC 6066); without one, the certificate is still checked against the address. */
+function serverName(host: string, tls: TlsOptions): string | undefined {
+  return tls.servername ?? (isIP(host) === 0 ? host : undefined)
+}
+
+/** Without authentication a link is a socket of Node. */
+async function openBare(host: string, port: number, options: LinkOptions): Promise<Link> {
+  const { tls } = options
+  const name = tls === undefined ? undefined : serverName(host, tls)
+  const socket =
+    tls === undefined
+      ? connectTcp({ host, port })
+      : connectTls({ ...tls, host, port, ...(name === undefined ? {} : { servername: name }) })
+  socket.setNoDelay(true)
+  await connected(socket, tls === undefined ? 'connect' : 'secureConnect', options)
+  return {
+    socket,
+    isReady: () => true,
+    whenReady: () => {},
+    onAnswer: () => {
+      throw new Error('an answer to a request that nobody made')
+    },
+    close: () => socket.destroy(),
+  }
+}
+
+/** Settles when the event has come; gives the socket up after `connectTimeoutMs`, or when it fails. */
+async function connected(socket: Socket, event: string, { clock, connectTimeoutMs }: LinkOptions): Promise<void> {
+  const over = new AbortController()
+  const limit = clock.sleep(connectTimeoutMs, over.signal).then(
+    () => socket.destroy(new Error(`it took more than ${connectTimeoutMs} ms`)),
+    () => {},
+  )
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once(event, resolve)
+      // It stays: until somebody takes the socket over, an error without a listener would end the process.
+      socket.on('error', reject)
+      socket.once('close', () => reject(new Error('it was closed while it was opened')))
+    })
+  } finally {
+    over.abort()
+    await limit
+  }
+}
+
+/**
+ * SASL is the work of @platformatic/kafka's Connection, which authenticates again by itself when a session ends. It is
+ * loaded here only: loading all of that package takes a second of CPU in each thread.
+ */
+async function openWithSasl(host: string, port: number, options: LinkOptions): Promise<Link> {
+  const { clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = options
+  const { Connection } = await import('@platformatic/kafka')
+  const connection = new Connection(clientId, {
+    connectTimeout: connectTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    ...(tls === undefined ? {} : { tls, tlsServerName: serverName(host, tls) ?? false }),
+    ...(sasl === undefined ? {} : { sasl }),
+  })
+  // An error that comes when nobody waits for the connection ends it; without a listener it would end the process.
+  connection.on('error', () => {})
+  await connection.connect(host, port)
+  const { socket } = connection
+  const listeners = socket.listeners('data') as ((chunk: Buffer) => void)[]
+  socket.removeAllListeners('data')
+  return {
+    socket,
+    isReady: () => connection.isConnected(),
+    whenReady: (listener) => void connection.on('connect', listener),
+    onAnswer: (frame) => {
+      for (const listener of listeners) listener(frame)
+    },
+    close: () => {
+      connection.close().catch(() => {})
+      socket.destroy()
+    },
+  }
+}
