@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { accessSync, constants, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -68,6 +69,39 @@ export function javaArguments(...more: readonly string[]): string[] {
   return [...shared, `@${CLASS_PATH}`, ...more]
 }
 
+/** Arguments of `java` that run a class of one's own, compiled against Kafka's jars. */
+export function ownClassArguments(directory: string, ...more: readonly string[]): string[] {
+  return [...javaArguments(), '-cp', [...jars(), directory].join(delimiter), ...more]
+}
+
+/**
+ * Compiles a Java source file against Kafka's jars, once for each content; the directory with its classes. `java FILE` would
+ * compile it at each start, which takes longer than what it is started for.
+ */
+export function compiledClasses(source: string): string {
+  const text = readFileSync(source)
+  const directory = join(PROGRAMS, `classes-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
+  if (existsSync(directory)) return directory
+  const build = `${directory}-${process.pid}`
+  try {
+    run(jdk('javac'), ['-d', build, '-cp', jars().join(delimiter), source])
+    renameSync(build, directory)
+  } catch (error) {
+    // Another process may have been faster.
+    if (!existsSync(directory)) throw error
+  } finally {
+    rmSync(build, { recursive: true, force: true })
+  }
+  return directory
+}
+
+function jars(): string[] {
+  const directory = join(HOME, 'jars')
+  return readdirSync(directory)
+    .toSorted()
+    .map((jar) => join(directory, jar))
+}
+
 /** Gets everything, unless it is there. */
 export function installKafka(): void {
   if (installed()) return
@@ -79,8 +113,8 @@ export function installKafka(): void {
   mkdirSync(build, { recursive: true })
   try {
     fetchJars(build)
-    const jars = readdirSync(join(build, 'jars')).sort()
-    writeFileSync(join(build, 'class-path'), `-cp\n"${jars.map((jar) => join(HOME, 'jars', jar)).join(delimiter)}"\n`)
+    const names = readdirSync(join(build, 'jars')).toSorted()
+    writeFileSync(join(build, 'class-path'), `-cp\n"${names.map((jar) => join(HOME, 'jars', jar)).join(delimiter)}"\n`)
     makeKeys(join(build, 'keys'))
     for (let id = 1; id <= MOST_NODES; id++) formatNode(build, id)
     writeFileSync(join(build, 'layout'), LAYOUT)

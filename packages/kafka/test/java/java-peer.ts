@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { javaArguments, jdk } from '../../../../scripts/lib/services/kafka-programs.ts'
+import { compiledClasses, jdk, ownClassArguments } from '../../../../scripts/lib/services/kafka-programs.ts'
 
 const SOURCE = join(import.meta.dirname, 'JavaPeer.java')
+const MAIN = 'JavaPeer'
 const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const KEPT_ERRORS = 8000
 
@@ -91,10 +92,11 @@ export class JavaPeer {
     )
   }
 
-  /** `client` goes to every client it makes: security settings, for example. Takes a second, most of it for the compiler. */
+  /** `client` goes to every client it makes: security settings, for example. Compiles it when nobody has yet. */
   static async start(brokers: string, client: Config = {}): Promise<JavaPeer> {
     const settings = JSON.stringify({ 'bootstrap.servers': brokers, ...client })
-    const child = spawn(jdk('java'), javaArguments(...JVM, SOURCE, settings), { stdio: ['pipe', 'pipe', 'pipe'] })
+    const args = ownClassArguments(compiledClasses(SOURCE), ...JVM, MAIN, settings)
+    const child = spawn(jdk('java'), args, { stdio: ['pipe', 'pipe', 'pipe'] })
     const peer = new JavaPeer(child)
     await new Promise((resolve, reject) => peer.#waiting.set(0, { resolve, reject }))
     return peer
