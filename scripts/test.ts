@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { PARTS, findTests, partOf, type Part } from './lib/test-files.ts'
+import { warmCompileCache } from './lib/test-process.ts'
 import { runTests } from './lib/test-run.ts'
 
 const HELP = `usage: npm test -- [--part unit|property|integration]... [--except TEXT]... [FILTER]...
@@ -11,6 +12,8 @@ and crash. The last line is "N passed, N failed, N skipped". Exit code 1 if a te
 
 const MOST_PROCESSES = 4
 const FILE_TIMEOUT_MS = 420_000
+/** For fewer files it is not worth its second. */
+const WORTH_WARMING_FILES = 20
 
 interface Options {
   readonly parts: readonly Part[]
@@ -46,6 +49,7 @@ async function main(): Promise<number> {
     console.log(`no test file matches ${options.filters.join(' ') || options.parts.join(', ')}`)
     return 1
   }
+  if (files.length >= WORTH_WARMING_FILES) warmCompileCache()
   const cores = Math.max(1, Math.min(MOST_PROCESSES, availableParallelism()))
   const total = { passed: 0, failed: 0, skipped: 0, kills: 0 }
   const faults: string[] = []
@@ -54,8 +58,8 @@ async function main(): Promise<number> {
     if (mine.length === 0) continue
     const start = performance.now()
     console.log(`\n${part}: ${mine.length} files`)
-    // Integration tests start processes and threads of their own; they also wait a lot.
-    const concurrency = part === 'integration' ? Math.max(2, cores >> 1) : cores
+    // Integration tests wait a lot: for disks, brokers and clocks. One more at a time keeps two cores busy.
+    const concurrency = part === 'integration' ? Math.max(3, cores >> 1) : cores
     const limits = { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS, countsKills: part === 'integration' }
     const result = await runTests(mine, limits, (line) => console.log(line))
     total.passed += result.passed

@@ -10,8 +10,10 @@ export function partOf(path: string): Part {
   return path.endsWith('.property.test.ts') ? 'property' : 'unit'
 }
 
-/** Test files whose path contains one of the filters (all of them without filters), sorted. */
+/** Test files whose path contains one of the filters (all of them without filters): crash tests first, which take longest, sorted. */
 export function findTests(filters: readonly string[]): string[] {
-  const all = findFiles(['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'])
+  const found = findFiles(['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'])
+  const isCrash = (path: string): boolean => path.endsWith('.crash.test.ts')
+  const all = [...found.filter(isCrash), ...found.filter((path) => !isCrash(path))]
   return filters.length === 0 ? all : all.filter((path) => filters.some((filter) => path.includes(filter)))
 }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,6 +9,7 @@ const REPORTER = pathToFileURL(join(import.meta.dirname, 'events.reporter.ts')).
 const COUNT_KILLS = pathToFileURL(join(import.meta.dirname, 'count-kills.ts')).href
 /** Types stripped and compiled once, for all test processes and what they start: loading the sources takes a fourth. */
 const COMPILED = join(ROOT, 'node_modules', '.cache', 'tidemark-compiled')
+const WARM_CACHE = join(import.meta.dirname, 'warm-cache.ts')
 /** Of what a file prints, the end is kept. */
 const OUTPUT_LIMIT = 16_000
 
@@ -98,6 +99,16 @@ async function endOf(child: ChildProcess): Promise<string> {
 /** A process that was killed itself has written no number. */
 function readKills(path: string): number {
   return existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
+}
+
+/** Compiles the sources for all processes that follow (see warm-cache.ts). */
+export function warmCompileCache(): void {
+  const { status, stderr } = spawnSync(process.execPath, [WARM_CACHE], {
+    cwd: ROOT,
+    env: { NODE_COMPILE_CACHE: COMPILED, ...process.env },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`the sources do not load: ${stderr}`)
 }
 
 /** Events up to where the process got: a process that was killed may have cut the last line off. */

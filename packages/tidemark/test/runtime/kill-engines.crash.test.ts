@@ -1,11 +1,9 @@
-import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { RunOptions } from '../../src/index.ts'
 import { readResults, type Results, runChild } from './fixtures/crash-harness.ts'
 import {
-  assertSame,
   checkAgainstBatch,
   firstFlights,
   JOB,
@@ -15,6 +13,7 @@ import {
   STREAMS,
   summaryOf,
 } from './fixtures/flights-crash.ts'
+import { type Death, killAgainAndAgain } from './fixtures/kill-at.ts'
 
 const ROWS = 6000
 const POINTS = [
@@ -24,7 +23,7 @@ const POINTS = [
   'engine-after-commit',
   'flush-after',
 ]
-const DEATHS: readonly { readonly failpoint?: string; readonly killAfterMs?: number }[] = [
+const DEATHS: readonly Death[] = [
   ...POINTS.map((point, i) => ({ failpoint: `${point}:${2 + (i % 3)}` })),
   { killAfterMs: 700 },
   { killAfterMs: 1000 },
@@ -50,29 +49,7 @@ describe('kill -9 of whole jobs on engines of native packages (C1, C2, C3, C6)',
     // Two of them with a shadow beside them.
     const checkpoint = { intervalMs: 50, retain: [{ periodMs: 50, forMs: 500 }] }
     const more = i === 1 ? {} : { checkpoint }
-    it(`${engine}: ${DEATHS.length} kills, then a run to the end: byte for byte what an undisturbed run gives`, async () => {
-      let finished = 0
-      const finish = async (): Promise<void> => {
-        const name = `${engine}-${finished}`
-        assertSame(await readResults(join(root, name), STORES, STREAMS), whole, name)
-        rmSync(join(root, name), { recursive: true })
-        finished++
-      }
-      for (const death of DEATHS) {
-        for (let attempt = 0; ; attempt++) {
-          // A run that came to its end before its kill was not killed: a new directory, and on.
-          const end = await runChild(JOB, settingsFor(`${engine}-${finished}`, engine, more), death)
-          if (end.signal === 'SIGKILL') break
-          summaryOf(end)
-          await finish()
-          assert.ok(attempt < 3, `${JSON.stringify(death)} was not reached: ${end.stderr}`)
-        }
-      }
-      summaryOf(await runChild(JOB, settingsFor(`${engine}-${finished}`, engine, more)))
-      const again = summaryOf(await runChild(JOB, settingsFor(`${engine}-${finished}`, engine, more)))
-      assert.equal(again.records, 0)
-      assert.equal(again.upToDate, true)
-      await finish()
-    })
+    it(`${engine}: ${DEATHS.length} kills, then a run to the end: byte for byte what an undisturbed run gives`, () =>
+      killAgainAndAgain(engine, DEATHS, whole, (name) => settingsFor(name, engine, more)))
   }
 })

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
 import type { Results } from './fixtures/crash-harness.ts'
 import { firstFlights, root } from './fixtures/flights-crash.ts'
-import { isOfMerges, killAt, runWhole } from './fixtures/kill-at.ts'
+import { inGroups, isOfMerges, killAtEach, runWhole } from './fixtures/kill-at.ts'
 
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -16,7 +16,7 @@ describe('kill -9 at each step of a merge (C5, C6)', () => {
     expected = await runWhole('whole', file)
   })
 
-  for (const point of LSM_FAILPOINTS) {
-    if (isOfMerges(point)) it(`killed at ${point}, early and late`, () => killAt(point, file, expected))
+  for (const group of inGroups(LSM_FAILPOINTS.filter(isOfMerges), 3)) {
+    it(`killed at each of ${group.join(', ')}, early and late`, () => killAtEach(group, file, expected))
   }
 })

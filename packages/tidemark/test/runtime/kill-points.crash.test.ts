@@ -5,7 +5,7 @@ import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
 import { COMMIT_FAILPOINTS } from '../../src/runtime/committer.ts'
 import type { Results } from './fixtures/crash-harness.ts'
 import { firstFlights, root } from './fixtures/flights-crash.ts'
-import { isOfMerges, killAt, runWhole } from './fixtures/kill-at.ts'
+import { inGroups, isOfMerges, killAtEach, runWhole } from './fixtures/kill-at.ts'
 
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -17,7 +17,8 @@ describe('kill -9 at each step of a commit and a flush (C5, C6)', () => {
     expected = await runWhole('whole', file)
   })
 
-  for (const point of [...COMMIT_FAILPOINTS, ...FAILPOINTS, ...LSM_FAILPOINTS]) {
-    if (!isOfMerges(point)) it(`killed at ${point}, early and late`, () => killAt(point, file, expected))
+  const points = [...COMMIT_FAILPOINTS, ...FAILPOINTS, ...LSM_FAILPOINTS].filter((point) => !isOfMerges(point))
+  for (const group of inGroups(points, 4)) {
+    it(`killed at each of ${group.join(', ')}, early and late`, () => killAtEach(group, file, expected))
   }
 })

@@ -7,7 +7,7 @@ import { readResults, type Results, runChild } from './fixtures/crash-harness.ts
 import {
   assertSame,
   checkAgainstBatch,
-  FLIGHTS,
+  firstFlights,
   JOB,
   options,
   root,
@@ -16,7 +16,9 @@ import {
   summaryOf,
 } from './fixtures/flights-crash.ts'
 
-const KILLS = 20
+/** TIDEMARK_KILLS makes it more (npm run test:long). */
+const KILLS = Number(process.env['TIDEMARK_KILLS'] ?? 12)
+const FLIGHTS = firstFlights(120_000)
 
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -39,7 +41,7 @@ describe('kill -9 anywhere (C1, C2, C3, C6)', () => {
     for (let attempt = 0; kills < KILLS; attempt++) {
       // A run that came to its end before its kill was not killed: a new directory, and on.
       const name = `killed-${finished}`
-      const end = await runChild(JOB, options(name, FLIGHTS), { killAfterMs: 500 + Math.floor(random() * 2500) })
+      const end = await runChild(JOB, options(name, FLIGHTS), { killAfterMs: 500 + Math.floor(random() * 1500) })
       if (end.signal === 'SIGKILL') kills++
       else {
         summaryOf(end)

@@ -101,7 +101,7 @@ const many = defineJob('many', {
  * and then a merge of the small files. The large ones are not merged for so little.
  */
 const OVERHEAD_BYTES = 64 * 1024
-const KEYS = 20_000
+const KEYS = 8000
 const VALUE = 'v'.repeat(600)
 
 function filesOf(directory: string): Map<string, number> {
