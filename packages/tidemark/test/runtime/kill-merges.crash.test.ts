@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
 import type { Results } from './fixtures/crash-harness.ts'
 import { firstFlights, root } from './fixtures/flights-crash.ts'
-import { inGroups, isOfMerges, killAtEach, runWhole } from './fixtures/kill-at.ts'
+import { isOfMerges, killAtEach, runWhole } from './fixtures/kill-at.ts'
 
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -16,7 +16,6 @@ describe('kill -9 at each step of a merge (C5, C6)', () => {
     expected = await runWhole('whole', file)
   })
 
-  for (const group of inGroups(LSM_FAILPOINTS.filter(isOfMerges), 3)) {
-    it(`killed at each of ${group.join(', ')}, early and late`, () => killAtEach(group, file, expected))
-  }
+  const points = LSM_FAILPOINTS.filter(isOfMerges)
+  it(`killed at each of ${points.join(', ')}, early and late`, () => killAtEach(points, file, expected))
 })
