@@ -17,7 +17,7 @@ import { type PartitionOffsets, partitionOffsets } from './partition-offsets.ts'
 import { readingPartition } from './partition-watch.ts'
 import type { ProducerSession } from './shared-plan.ts'
 import { readLast } from './read-last.ts'
-import { readHistory, type TaskHistory } from './state-partition.ts'
+import { type OffsetRange, readHistory, type TaskHistory } from './state-partition.ts'
 import { controlTopic, stateTopic, transactionalId } from './topic-names.ts'
 import { checkTopic, makeTopic, settledTopic } from './topics.ts'
 
@@ -44,6 +44,9 @@ interface Claimed {
 
 const utf8 = new TextEncoder()
 const DEFAULT_DELETE_RETENTION_MS = 86_400_000
+/** From so much on, what files lack goes through no memory but a chunk's: the thread of the task loads it. */
+const BULK_OFFSETS = 10_000
+const TAIL_OFFSETS = 16
 
 /**
  * Takes producers over: fences whoever had them, learns from the state topic where they stand, and writes the claim
@@ -99,7 +102,12 @@ export class Claims {
     await txn.init()
     const local = task === null ? null : await this.#local(task.lineage, task.task, place)
     const key = task === null ? utf8.encode(producer) : COMMIT_KEY
-    const history = task === null ? await this.#ofControl(place, key) : await this.#history(place, local)
+    const range = task === null ? null : await this.#lacking(place, local)
+    const inBulk = range !== null && range.end - range.from >= BULK_OFFSETS
+    const history =
+      range === null || inBulk ? await this.#newest(place, key, range) : await this.#history(place, local, range)
+    // What is loaded in bulk and not to its end is begun again.
+    if (inBulk && task !== null) this.#covered.forget(task.lineage, task.task)
     const last = history.last ?? NOTHING
     const ownerEpoch = last.ownerEpoch + 1
     const table = new StoreTable(last.stores)
@@ -137,6 +145,7 @@ export class Claims {
                 lineage: task.lineage,
                 topicId: place.topicId,
                 committed: { id: last.id, offset },
+                missing: inBulk ? range : null,
               },
       },
     })
@@ -188,17 +197,28 @@ export class Claims {
     return bounds
   }
 
-  async #history(place: Place, local: Covered | null): Promise<TaskHistory> {
-    const where = `${place.topic}, partition ${place.partition}`
+  /** Offsets of what the files of a task lack. */
+  async #lacking(place: Place, local: Covered | null): Promise<OffsetRange> {
     const { start, end } = await this.#bounds(place)
-    const range = { from: local?.offset ?? start, end }
+    return { from: local?.offset ?? start, end }
+  }
+
+  async #history(place: Place, local: Covered | null, range: OffsetRange): Promise<TaskHistory> {
+    const where = `${place.topic}, partition ${place.partition}`
     return readingPartition(this.#options.cluster, place, (source) => {
       return readHistory(where, source, range, local?.id ?? 0)
     })
   }
 
-  async #ofControl(place: Place, key: Uint8Array): Promise<TaskHistory> {
-    const last = await readLast(this.#options.cluster, systemClock, place, key, null)
+  /** The newest commit record alone. Of a task it is at the very end: nobody else writes to its partition. */
+  async #newest(place: Place, key: Uint8Array, range: OffsetRange | null): Promise<TaskHistory> {
+    const { cluster } = this.#options
+    const { from = 0, end = 0 } = range ?? {}
+    for (let back = TAIL_OFFSETS; end - back > from; back *= 8) {
+      const last = await readLast(cluster, systemClock, place, key, end - back)
+      if (last !== null) return { last: last.record, deltas: [] }
+    }
+    const last = await readLast(cluster, systemClock, place, key, range?.from ?? null)
     return { last: last?.record ?? null, deltas: [] }
   }
 

@@ -72,13 +72,17 @@ export class CoveredFiles {
     replaceFile(this.#disk, this.#directory, `${lineage}-${task}.json`, utf8.encode(JSON.stringify(covered)))
   }
 
+  /** From here on the files are of no use, until `write` says what they have. */
+  forget(lineage: number, task: number): void {
+    const path = `${this.#directory}/${lineage}-${task}.json`
+    if (!this.#disk.exists(path)) return
+    this.#disk.remove(path)
+    this.#disk.syncDirectory(this.#directory)
+  }
+
   /** Removes what a task has here, what tells of it first: a crash in between leaves files of no use, not wrong ones. */
   wipe(dataDir: string, lineage: number, task: number): void {
-    const path = `${this.#directory}/${lineage}-${task}.json`
-    if (this.#disk.exists(path)) {
-      this.#disk.remove(path)
-      this.#disk.syncDirectory(this.#directory)
-    }
+    this.forget(lineage, task)
     this.#disk.host?.removeTree(stateDirectory(dataDir, task, lineage))
   }
 

@@ -1,5 +1,6 @@
 import type { StoreDescriptor, StreamInfo } from 'tidemark/system'
 import type { KafkaOptions } from '../options.ts'
+import type { OffsetRange } from './state-partition.ts'
 
 /** A stream and the topic that it is. */
 export interface StreamTopic {
@@ -32,6 +33,8 @@ export interface TaskPlace {
   readonly topicId: string
   /** Behind the commit that the session begins with. */
   readonly committed: { readonly id: number; readonly offset: number }
+  /** What its files lack, where that is so much that its thread loads it in bulk; null: it came with the claim. */
+  readonly missing: OffsetRange | null
 }
 
 /** What `openPort` of another thread is given; plain data. */

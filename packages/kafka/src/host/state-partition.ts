@@ -1,6 +1,14 @@
-import { RecordCursor, type StoredDelta, type StreamReader, TidemarkError } from 'tidemark/system'
+import {
+  RecordCursor,
+  type StateLoader,
+  type StoreDescriptor,
+  type StoredDelta,
+  type StreamReader,
+  TidemarkError,
+} from 'tidemark/system'
 import { type CommitRecord, decodeCommit } from '../state/commit-record.ts'
 import { DeltaCollector } from '../state/delta-collector.ts'
+import { readStateRecord } from '../state/state-record.ts'
 
 /** What a reader of a partition is read by: its batches as they come, and a way to wait for more. */
 export interface PartitionSource {
@@ -30,6 +38,7 @@ async function eachRecord(
   source: PartitionSource,
   range: OffsetRange,
   visit: (cursor: RecordCursor) => void,
+  afterRead?: () => Promise<void> | null,
 ): Promise<void> {
   const cursor = new RecordCursor()
   let position = range.from
@@ -45,7 +54,41 @@ async function eachRecord(
       while (cursor.next()) if (cursor.offset >= position && cursor.offset < range.end) visit(cursor)
     }
     position = read.end
+    const waiting = afterRead?.() ?? null
+    if (waiting !== null) await waiting
   }
+}
+
+/**
+ * Loads the entries of a range that ends behind a commit record into the files of a task, which are the state of commit `id`
+ * then. ERR_STATE_CORRUPT when something else is in it.
+ */
+export async function loadHistory(
+  where: string,
+  source: PartitionSource,
+  range: OffsetRange,
+  to: { readonly id: number; readonly stores: readonly StoreDescriptor[]; readonly loader: StateLoader },
+): Promise<void> {
+  const { id, stores, loader } = to
+  await eachRecord(
+    source,
+    range,
+    (cursor) => {
+      const entry = readStateRecord(cursor, where)
+      if (entry === null) return
+      const store = stores[entry.store - 1]
+      if (store === undefined) {
+        throw new TidemarkError(
+          'ERR_STATE_CORRUPT',
+          `${where} has an entry of store ${entry.store} at offset ${cursor.offset}, which the newest commit record does not know`,
+        )
+      }
+      const { bytes, keyEnd, valueStart, valueEnd } = cursor
+      loader.add(store.name, bytes, entry.keyStart, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
+    },
+    () => (loader.isFull ? loader.write(stores) : null),
+  )
+  await loader.finish(id, stores)
 }
 
 /**

@@ -1,6 +1,8 @@
-import { type Clock, isTidemarkError, TidemarkError, type Transaction } from 'tidemark/system'
+import { type Clock, isTidemarkError, type StateLoader, TidemarkError, type Transaction } from 'tidemark/system'
 import type { CoveredFiles } from '../host/local-state.ts'
+import { readingPartition } from '../host/partition-watch.ts'
 import { readLast } from '../host/read-last.ts'
+import { loadHistory } from '../host/state-partition.ts'
 import type { PortData, ProducerSession, TaskPlace } from '../host/shared-plan.ts'
 import { positionsGroup } from '../host/topic-names.ts'
 import type { Cluster } from '../net/cluster.ts'
@@ -130,6 +132,19 @@ export class CommitSession {
   /** `end`: behind the commit record. A broker that had the batch already may not say (-1): an earlier commit serves then. */
   #keep(id: number, end: number, atMs: number): void {
     if (end > 0) this.#commits.push({ id, offset: end - 1, atMs })
+  }
+
+  /** Loads what the files of the task lack, where the claim left it to this. ERR_STATE_CORRUPT. */
+  async restore(loader: StateLoader): Promise<void> {
+    const { session, cluster } = this.#options
+    const missing = session.task?.missing ?? null
+    if (session.task === null || missing === null) return
+    const { id } = session.task.committed
+    const where = `${session.topic}, partition ${session.partition}`
+    await readingPartition(cluster, session, (source) =>
+      loadHistory(where, source, missing, { id, stores: session.stores, loader }),
+    )
+    this.flushed(id)
   }
 
   /** State files have all commits up to `id`. */

@@ -6,6 +6,8 @@ import {
   type LogPort,
   type OffsetsView,
   SharedOffsets,
+  type StateLoader,
+  type StateSource,
   type StreamInfo,
   type StreamReader,
   TidemarkError,
@@ -19,7 +21,7 @@ import type { Cluster } from '../net/cluster.ts'
 import { CommitSession, type Part } from './commit-session.ts'
 
 /** A port of one thread: reads partitions and commits for the producers that it was given, over connections of its own. */
-export class KafkaPort implements LogPort {
+export class KafkaPort implements LogPort, StateSource {
   readonly directory: string
   readonly offsets: OffsetsView
   readonly #cluster: Cluster
@@ -103,6 +105,10 @@ export class KafkaPort implements LogPort {
       const stream = this.#streams.find(({ info }) => info.name === name)
       return stream?.info.kind === 'user' ? [{ topic: stream.topic, partition: task.index, offset: position }] : []
     })
+  }
+
+  async restoreState(producer: string, loader: StateLoader): Promise<void> {
+    await this.#sessions.get(producer)?.restore(loader)
   }
 
   flushed(producer: string, id: number): void {

@@ -1,5 +1,4 @@
 import {
-  ByteReader,
   ByteWriter,
   crc32c,
   DELTA_VERSION,
@@ -9,7 +8,8 @@ import {
   TidemarkError,
   writeDescriptor,
 } from 'tidemark/system'
-import { COMMIT_KEY, type CommitRecord, decodeCommit } from './commit-record.ts'
+import { type CommitRecord, decodeCommit } from './commit-record.ts'
+import { readStateRecord } from './state-record.ts'
 
 /** A commit as the state topic tells of it. */
 export interface CollectedCommit {
@@ -46,16 +46,12 @@ export class DeltaCollector {
 
   /** Takes the cursor's record; a commit if that was its last. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER. */
   take(cursor: RecordCursor): CollectedCommit | null {
-    const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset } = cursor
-    if (keyEnd < 0) throw this.#foreign(offset)
-    if (keyEnd - keyStart === 1 && bytes[keyStart] === COMMIT_KEY[0]) {
-      if (valueEnd < 0) throw this.#foreign(offset)
+    const { bytes, keyEnd, valueStart, valueEnd, offset } = cursor
+    const entry = readStateRecord(cursor, this.#where)
+    if (entry === null) {
       return this.#commit(decodeCommit(bytes, valueStart, valueEnd, `${this.#where}, offset ${offset}`), offset)
     }
-    const from = new ByteReader(bytes, keyStart, keyEnd)
-    const id = from.varuint()
-    if (id === 0) throw this.#foreign(offset)
-    this.#entry(id, bytes, from.position, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
+    this.#entry(entry.store, bytes, entry.keyStart, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
     return null
   }
 
@@ -107,12 +103,5 @@ export class DeltaCollector {
     out.varuint(0)
     out.i32(crc32c(out.bytes, 0, out.position) | 0)
     return out.copy()
-  }
-
-  #foreign(offset: number): TidemarkError {
-    return new TidemarkError(
-      'ERR_STATE_CORRUPT',
-      `the record at ${this.#where}, offset ${offset}, is not one of Tidemark's. Was something else written to the state topic?`,
-    )
   }
 }

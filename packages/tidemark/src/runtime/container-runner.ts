@@ -11,6 +11,8 @@ import { CacheBudget } from '../store/cache-budget.ts'
 import type { Base } from '../store/types.ts'
 import { Container, type ContainerStatus } from './container.ts'
 import { inputsOf, jobPlan } from './job-plan.ts'
+import { BaseLoader } from './base-loader.ts'
+import { isStateSource } from '../store/state-source.ts'
 import { openBaseOfTask, openTask } from './open-task.ts'
 import type { Pulse } from './pulse.ts'
 import { answerQuery } from './query.ts'
@@ -42,6 +44,14 @@ export function compactionDelayed(error: Error): string {
   return `merging state files waits and is tried again: ${error.message}`
 }
 
+/** What the system has of the tasks' state, and their files have not. */
+async function restoreAll({ port, grants, failpoint }: RunnerOptions, bases: readonly Base[]): Promise<void> {
+  if (!isStateSource(port)) return
+  for (const [i, { producer }] of grants.entries()) {
+    await port.restoreState(producer.producer, new BaseLoader(bases[i] as Base, failpoint))
+  }
+}
+
 /** A container with its tasks opened: the same on a worker thread, on the caller's thread, and in tests. */
 export class ContainerRunner {
   readonly container: Container
@@ -55,6 +65,7 @@ export class ContainerRunner {
     const bases: Base[] = []
     try {
       for (const { index } of options.grants) bases.push(await openBaseOfTask({ ...options, ...prepared }, index))
+      await restoreAll(options, bases)
     } catch (error) {
       for (const base of bases) base.close()
       throw error
