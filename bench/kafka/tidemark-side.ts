@@ -30,7 +30,7 @@ export function ownSideMissing(job: string): string | null {
  * One run of a job by the CLI, as users run it. Seconds are those of its summary; CPU is of the whole process from its
  * start, so that Node's own start counts against us (the JVM's does not count against Kafka Streams).
  */
-export async function runOwn(run: OwnRun): Promise<SideResult> {
+export async function runOwn(run: OwnRun): Promise<SideResult & { readonly restoredMs: number }> {
   const cpuFile = join(run.directory, 'cpu')
   const limits = ['--containers', String(run.containers), '--state-cache-size', String(run.cacheBytes)]
   const where = ['--brokers', run.brokers, '--data-dir', join(run.directory, 'data')]
@@ -38,6 +38,10 @@ export async function runOwn(run: OwnRun): Promise<SideResult> {
   const told = { BENCH_INPUT: run.input, BENCH_OUTPUT: run.output, BENCH_CODEC: run.codec, BENCH_CPU_FILE: cpuFile }
   const output = await finish(process.execPath, args, { ...process.env, ...told })
   const line = output.trim().split('\n').at(-1) ?? ''
-  const summary = JSON.parse(line) as { readonly records: number; readonly seconds: number }
-  return { records: summary.records, seconds: summary.seconds, cpuSeconds: Number(readFileSync(cpuFile, 'utf8')) }
+  const summary = JSON.parse(line) as {
+    readonly records: number
+    readonly seconds: number
+    readonly restoredMs: number
+  }
+  return { ...summary, cpuSeconds: Number(readFileSync(cpuFile, 'utf8')) }
 }

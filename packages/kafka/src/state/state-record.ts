@@ -15,6 +15,8 @@ export function readStateRecord(cursor: RecordCursor, where: string): StateRecor
     if (valueEnd < 0) throw foreign(where, offset)
     return null
   }
+  const first = bytes[keyStart] as number
+  if (keyEnd > keyStart && first !== 0 && first < 0x80) return { store: first, keyStart: keyStart + 1 }
   const from = new ByteReader(bytes, keyStart, keyEnd)
   const store = from.varuint()
   if (store === 0) throw foreign(where, offset)

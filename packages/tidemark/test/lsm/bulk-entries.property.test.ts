@@ -14,7 +14,7 @@ const entry = fc.record({ key, value: fc.option(fc.array(fc.nat(255), { maxLengt
 
 test('entries in any order come out sorted, each key once, by its newest', () => {
   fc.assert(
-    fc.property(fc.array(entry, { maxLength: 200 }), (list) => {
+    fc.property(fc.array(entry, { maxLength: 300, size: 'max' }), (list) => {
       const entries = new BulkEntries()
       const model = new Map<string, string | null>()
       for (const each of list) {
