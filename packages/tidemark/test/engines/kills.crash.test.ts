@@ -15,7 +15,7 @@ import { type Death, runUntilDeath, type Said } from './fixtures/run-until-death
 import { Places } from './places.ts'
 
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url))
-/** Of each engine, at the least; TIDEMARK_KILLS makes it more (npm run test:long). */
+/** Of each engine, at the least; TIDEMARK_KILLS makes it more. */
 const KILLS = Number(process.env['TIDEMARK_KILLS'] ?? 12)
 
 /** `memory` writes by the code of `lsm`, into the same files. */

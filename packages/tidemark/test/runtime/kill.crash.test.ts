@@ -16,7 +16,7 @@ import {
   summaryOf,
 } from './fixtures/flights-crash.ts'
 
-/** TIDEMARK_KILLS makes it more (npm run test:long). */
+/** TIDEMARK_KILLS makes it more. */
 const KILLS = Number(process.env['TIDEMARK_KILLS'] ?? 12)
 const FLIGHTS = firstFlights(120_000)
 
