@@ -22,7 +22,7 @@ export function withSettings(command: Command, keys: readonly (keyof Settings)[]
   for (const spec of SETTINGS) {
     if (!keys.includes(spec.key)) continue
     const byDefault = spec.key === 'dataDir' ? './.tidemark' : spec.show(spec.fallback)
-    command.option(`${spec.flag} ${spec.argument}`, `${spec.about} (default: ${byDefault})`)
+    command.option(`${spec.flag} ${spec.argument}`.trim(), `${spec.about} (default: ${byDefault})`)
   }
   command.option('--config <file>', 'configuration file (default: ./tidemark.config.ts, if it is there)')
   return command.option('--json', 'machine-readable output; errors too, as one JSON object on standard error')
