@@ -16,6 +16,17 @@ export { decodeCheckpoint } from './checkpoint/record.ts'
 export type { CheckpointRecord } from './checkpoint/record.ts'
 export { parseTaskProducer } from './checkpoint/lineage.ts'
 export type { System, SystemContext } from './api/system.ts'
+export type {
+  ListedPartition,
+  ListedStream,
+  PartitionBatch,
+  PartitionBatches,
+  StreamAppender,
+  StreamPosition,
+  StreamRange,
+  StreamTools,
+  SystemTools,
+} from './api/system-tools.ts'
 export { murmur2 } from './hash/murmur2.ts'
 export { seededRandom } from './hash/seeded-random.ts'
 export { BatchEncoder } from './log/batch-encoder.ts'

@@ -22,10 +22,14 @@ export interface KafkaSettings {
 export const PASSWORD_VARIABLE = 'TIDEMARK_KAFKA_PASSWORD'
 export const KEY_PASSWORD_VARIABLE = 'TIDEMARK_KAFKA_TLS_KEY_PASSWORD'
 
+function showText(value: unknown): string {
+  return typeof value === 'string' ? value : 'none'
+}
+
 const text: Pick<SettingSpec, 'fallback' | 'read' | 'show'> = {
   fallback: null,
   read: (raw) => (typeof raw === 'string' && raw !== '' ? raw : undefined),
-  show: (value) => (value === null ? 'none' : String(value)),
+  show: showText,
 }
 
 const file: Pick<SettingSpec, 'argument' | 'fallback' | 'takes' | 'read' | 'show'> = {
@@ -93,7 +97,7 @@ export const KAFKA_SETTINGS: readonly SettingSpec[] = [
     fallback: null,
     takes: MECHANISMS.join(', '),
     read: (raw) => MECHANISMS.find((mechanism) => typeof raw === 'string' && raw.toLowerCase() === mechanism),
-    show: (value) => (value === null ? 'none' : String(value)),
+    show: showText,
   },
   {
     key: 'kafkaUsername',

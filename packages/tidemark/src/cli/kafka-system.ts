@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { System } from '../api/system.ts'
+import type { SystemTools } from '../api/system-tools.ts'
 import { loadPackage, type ResolvePackage } from '../errors/optional-package.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { type Options, flagName } from './context.ts'
@@ -47,6 +48,17 @@ export function systemOf(
     resolve,
   ) as KafkaModule
   return module.kafka(connection)
+}
+
+/** The tools of that system; null for the embedded one. What connecting rejects with. */
+export async function toolsOf(
+  options: Options,
+  settings: KafkaSettings,
+  environment: NodeJS.ProcessEnv,
+): Promise<SystemTools | null> {
+  const system = systemOf(options, settings, environment)
+  if (system?.tools !== undefined) return system.tools()
+  return null
 }
 
 /** `fileFirst`: the password's file was named by a flag, which wins over the variable. ERR_KAFKA_OPTION. */
