@@ -16,7 +16,10 @@ export { decodeCheckpoint } from './checkpoint/record.ts'
 export type { CheckpointRecord } from './checkpoint/record.ts'
 export { parseTaskProducer } from './checkpoint/lineage.ts'
 export type { System, SystemContext } from './api/system.ts'
+export { ok, problem, warning } from './api/finding.ts'
+export type { Finding, JobNeeds, NeededStream } from './api/finding.ts'
 export type {
+  ExamineOptions,
   ListedPartition,
   ListedStream,
   PartitionBatch,

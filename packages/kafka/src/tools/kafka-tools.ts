@@ -1,24 +1,35 @@
-import type { ListedStream, PartitionBatches, StreamAppender, StreamRange, SystemTools } from 'tidemark/system'
+import type {
+  ExamineOptions,
+  Finding,
+  ListedStream,
+  PartitionBatches,
+  StreamAppender,
+  StreamRange,
+  SystemTools,
+} from 'tidemark/system'
 import { registerKafkaCodecs } from '../codecs/register.ts'
 import { connectOptions } from '../host/connect-options.ts'
 import { Cluster } from '../net/cluster.ts'
 import type { KafkaOptions } from '../options.ts'
 import { openAppender } from './append-topic.ts'
+import { examine } from '../doctor/examine.ts'
 import { listTopics } from './list-topics.ts'
 import { readTopic } from './read-topic.ts'
 
 /** A cluster as the command line's tools see it, beside any run. */
 export class KafkaTools implements SystemTools {
+  readonly #options: KafkaOptions
   readonly #cluster: Cluster
 
-  private constructor(cluster: Cluster) {
+  private constructor(options: KafkaOptions, cluster: Cluster) {
+    this.#options = options
     this.#cluster = cluster
   }
 
   /** As Cluster.connect. */
   static async connect(options: KafkaOptions): Promise<KafkaTools> {
     registerKafkaCodecs()
-    return new KafkaTools(await Cluster.connect(connectOptions(options)))
+    return new KafkaTools(options, await Cluster.connect(connectOptions(options)))
   }
 
   list(): Promise<readonly ListedStream[]> {
@@ -36,6 +47,10 @@ export class KafkaTools implements SystemTools {
 
   appender(stream: string): Promise<StreamAppender> {
     return openAppender(this.#cluster, stream)
+  }
+
+  examine(what: ExamineOptions): Promise<readonly Finding[]> {
+    return examine(this.#cluster, this.#options, what)
   }
 
   close(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Finding, JobNeeds } from './finding.ts'
+
 /** Where reading begins or ends: an offset, or the first record with this timestamp or a later one. */
 export type StreamPosition = { readonly offset: number } | { readonly timestampMs: number }
 
@@ -78,5 +80,15 @@ export interface StreamTools {
   close(): Promise<void>
 }
 
+export interface ExamineOptions {
+  /** Null: the system alone. */
+  readonly needs: JobNeeds | null
+  /** What costs a write: a topic that is made, written to, and removed again. */
+  readonly probe: boolean
+}
+
 /** What tools do with a system beside a run. */
-export interface SystemTools extends StreamTools {}
+export interface SystemTools extends StreamTools {
+  /** Looks at what can go wrong, of the system and for a job. Changes nothing without `probe`. */
+  examine(options: ExamineOptions): Promise<readonly Finding[]>
+}

@@ -6,6 +6,7 @@ import { addCheckpoint } from './commands/checkpoint.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
 import { addDev } from './commands/dev.ts'
+import { addDoctor } from './commands/doctor.ts'
 import { addInit } from './commands/init.ts'
 import { addLog } from './commands/log.ts'
 import { addPlan } from './commands/plan.ts'
@@ -52,6 +53,7 @@ export function makeProgram(context: CliContext): Command {
     addCheckpoint,
     addSavepoint,
     addLog,
+    addDoctor,
     addBench,
     addInit,
     addCompletion,
