@@ -14,7 +14,7 @@ export type { ErrorDetails, WireError } from './errors/error.ts'
 export type { ErrorCode } from './errors/table.ts'
 export { decodeCheckpoint } from './checkpoint/record.ts'
 export type { CheckpointRecord } from './checkpoint/record.ts'
-export { parseTaskProducer } from './checkpoint/lineage.ts'
+export { parseTaskProducer, taskProducer } from './checkpoint/lineage.ts'
 export type { System, SystemContext } from './api/system.ts'
 export { ok, problem, warning } from './api/finding.ts'
 export type { Finding, JobNeeds, NeededStream } from './api/finding.ts'
@@ -24,6 +24,9 @@ export type {
   ListedStream,
   PartitionBatch,
   PartitionBatches,
+  ResetItem,
+  ResetOptions,
+  ResetPlan,
   StreamAppender,
   StreamPosition,
   StreamRange,

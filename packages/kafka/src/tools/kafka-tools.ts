@@ -3,6 +3,8 @@ import type {
   Finding,
   ListedStream,
   PartitionBatches,
+  ResetOptions,
+  ResetPlan,
   StreamAppender,
   StreamRange,
   SystemTools,
@@ -15,6 +17,7 @@ import { openAppender } from './append-topic.ts'
 import { examine } from '../doctor/examine.ts'
 import { listTopics } from './list-topics.ts'
 import { readTopic } from './read-topic.ts'
+import { planReset, resetJob } from './reset-job.ts'
 
 /** A cluster as the command line's tools see it, beside any run. */
 export class KafkaTools implements SystemTools {
@@ -51,6 +54,14 @@ export class KafkaTools implements SystemTools {
 
   examine(what: ExamineOptions): Promise<readonly Finding[]> {
     return examine(this.#cluster, this.#options, what)
+  }
+
+  planReset(options: ResetOptions): Promise<ResetPlan> {
+    return planReset(this.#cluster, options)
+  }
+
+  reset(plan: ResetPlan): Promise<void> {
+    return resetJob(this.#cluster, plan)
   }
 
   close(): Promise<void> {

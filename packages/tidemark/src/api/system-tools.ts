@@ -87,8 +87,39 @@ export interface ExamineOptions {
   readonly probe: boolean
 }
 
+/** What starting a job anew is asked for. */
+export interface ResetOptions {
+  readonly job: string
+  /** Forget what was read of files and standard input, too. */
+  readonly sources: boolean
+}
+
+/** One thing of a job. */
+export interface ResetItem {
+  readonly kind: 'topic' | 'offsets' | 'lineage' | 'files'
+  readonly name: string
+  /** What is in it, for people. */
+  readonly about: string
+  /** Records, offsets or positions; null where they do not count. */
+  readonly count: number | null
+  readonly sizeBytes: number | null
+}
+
+/** What a job has, and what of it goes so that its next run begins at the beginning. */
+export interface ResetPlan {
+  readonly job: string
+  /** Who runs it, for people; null when nobody does, as far as is known. */
+  readonly runs: string | null
+  readonly removes: readonly ResetItem[]
+  readonly keeps: readonly ResetItem[]
+}
+
 /** What tools do with a system beside a run. */
 export interface SystemTools extends StreamTools {
   /** Looks at what can go wrong, of the system and for a job. Changes nothing without `probe`. */
   examine(options: ExamineOptions): Promise<readonly Finding[]>
+  /** What `reset` would remove. ERR_USAGE when there is nothing of the job. */
+  planReset(options: ResetOptions): Promise<ResetPlan>
+  /** Cut off, it can be done again. */
+  reset(plan: ResetPlan): Promise<void>
 }

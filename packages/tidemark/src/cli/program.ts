@@ -10,6 +10,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { addInit } from './commands/init.ts'
 import { addLog } from './commands/log.ts'
 import { addPlan } from './commands/plan.ts'
+import { addReset } from './commands/reset.ts'
 import { addRun } from './commands/run.ts'
 import { addSavepoint } from './commands/savepoint.ts'
 import { addState } from './commands/state.ts'
@@ -54,6 +55,7 @@ export function makeProgram(context: CliContext): Command {
     addSavepoint,
     addLog,
     addDoctor,
+    addReset,
     addBench,
     addInit,
     addCompletion,

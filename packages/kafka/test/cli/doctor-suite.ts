@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { before, describe, test } from 'node:test'
+import { before, test } from 'node:test'
 import type { Finding } from 'tidemark/system'
-import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { SUMS } from '../job/support.ts'
-import { CliBroker } from './cli-broker.ts'
+import type { CliBroker } from './cli-broker.ts'
 
 interface Examined {
   readonly exit: number | null
@@ -13,9 +12,8 @@ interface Examined {
   readonly bad: readonly string[]
 }
 
-describe('tidemark doctor on Kafka', { skip: kafkaMissing() ?? false }, () => {
-  const kafka = new CliBroker()
-
+/** `tidemark doctor` on a broker that has been started, and knows of no job yet. */
+export function doctorSuite(kafka: CliBroker): void {
   async function doctor(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Examined> {
     const all = ['doctor', ...args, '--json', '--data-dir', join(kafka.root, 'data'), '--partitions', '2']
     const outcome = await kafka.run(all, { environment })
@@ -114,4 +112,4 @@ describe('tidemark doctor on Kafka', { skip: kafkaMissing() ?? false }, () => {
     const wrong = await doctor(flags, { TIDEMARK_KAFKA_PASSWORD: 'wrong' })
     assert.deepEqual([wrong.exit, wrong.bad], [1, ['problem brokers: brokers']])
   })
-})
+}
