@@ -63,6 +63,13 @@ export type {
   Transaction,
 } from './log/types.ts'
 export { stateDirectory } from './runtime/state-directory.ts'
+export { loadAvro } from './serde/avro.ts'
+export type { AvroLibrary, AvroSchema, AvroType } from './serde/avro.ts'
+export { loadPackage } from './errors/optional-package.ts'
+export type { ResolvePackage } from './errors/optional-package.ts'
+export { hexOf, showValue } from './serde/hex.ts'
+export { json } from './serde/json.ts'
+export type { Serde, SerdePreparation } from './serde/serde.ts'
 export { ByteReader } from './serde/byte-reader.ts'
 export { ByteWriter } from './serde/byte-writer.ts'
 export { DELTA_VERSION } from './store/delta.ts'

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
-import { KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
+import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import { KAFKA_KEYS } from '../../../../scripts/lib/services/kafka-programs.ts'
 import { KAFKA_USERS } from '../../../../scripts/lib/services/kafka-settings.ts'
 import { runCli } from '../../../tidemark/src/cli/program.ts'
@@ -14,14 +14,15 @@ import { JavaPeer } from '../java/java-peer.ts'
  * A broker for the command line's tests: the plain listener is for those who may do anything, the one with TLS and SASL
  * knows `tidemark`, who may too, and `guest`, who needs each right.
  */
-export class CliBroker {
+class CliBroker {
   readonly root: string = mkdtempSync(join(tmpdir(), 'tidemark-kafka-cli-'))
   #server: KafkaServer | null = null
   #peer: JavaPeer | null = null
   #inputs = 0
 
-  /** To be called in a suite: its hooks start and stop the broker. */
+  /** Hooks of the whole file start and stop it. */
   constructor() {
+    if (kafkaMissing() !== null) return
     before(async () => {
       this.#server = await KafkaServer.start(join(this.root, 'kafka'), {
         listeners: ['SASL_SSL'],
@@ -77,6 +78,9 @@ export class CliBroker {
     return { exit, signal: null, out: terminal.out, error: terminal.error }
   }
 }
+
+/** The one broker that all suites of a file share. */
+export const kafka: CliBroker = new CliBroker()
 
 /** Each line of standard output as JSON. */
 export function rowsOf<T>(outcome: Outcome): T[] {

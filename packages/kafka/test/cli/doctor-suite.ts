@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { before, test } from 'node:test'
+import { before, describe, test } from 'node:test'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import type { Finding } from 'tidemark/system'
 import { SUMS } from '../job/support.ts'
-import type { CliBroker } from './cli-broker.ts'
+import { kafka } from './cli-broker.ts'
 
 interface Examined {
   readonly exit: number | null
@@ -12,8 +13,8 @@ interface Examined {
   readonly bad: readonly string[]
 }
 
-/** `tidemark doctor` on a broker that has been started, and knows of no job yet. */
-export function doctorSuite(kafka: CliBroker): void {
+/* On the broker of the file that imports this, which knows of no job yet. */
+describe('tidemark doctor on Kafka', { skip: kafkaMissing() ?? false }, () => {
   async function doctor(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Examined> {
     const all = ['doctor', ...args, '--json', '--data-dir', join(kafka.root, 'data'), '--partitions', '2']
     const outcome = await kafka.run(all, { environment })
@@ -112,4 +113,4 @@ export function doctorSuite(kafka: CliBroker): void {
     const wrong = await doctor(flags, { TIDEMARK_KAFKA_PASSWORD: 'wrong' })
     assert.deepEqual([wrong.exit, wrong.bad], [1, ['problem brokers: brokers']])
   })
-}
+})

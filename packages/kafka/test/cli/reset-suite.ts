@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { before, test } from 'node:test'
+import { before, describe, test } from 'node:test'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { DirectoryLock, nodeDisk, nodeProcesses } from 'tidemark/system'
 import { errorOf, type Outcome } from '../../../tidemark/test/cli/spawn.ts'
 import { joinGroup, leaveGroup, type JoinGroupRequest } from '../../src/wire/group-membership.ts'
@@ -9,10 +10,10 @@ import { connect } from '../fetch/support.ts'
 import { JavaError } from '../java/java-peer.ts'
 import { kafkaTool } from '../java/kafka-tools.ts'
 import { SUMS } from '../job/support.ts'
-import { type CliBroker, rowsOf } from './cli-broker.ts'
+import { kafka, rowsOf } from './cli-broker.ts'
 
-/** `tidemark reset` on a broker that has been started, with the topics of the sums job. */
-export function resetSuite(kafka: CliBroker): void {
+/* On the broker of the file that imports this, with the topics of the sums job. */
+describe('tidemark reset on Kafka', { skip: kafkaMissing() ?? false }, () => {
   const data = join(kafka.root, 'sums-reset')
   const run = async (): Promise<void> => {
     const flags = ['--data-dir', data, '--partitions', '2', '--containers', '1', '--until-end', '--json']
@@ -130,4 +131,4 @@ export function resetSuite(kafka: CliBroker): void {
     assert.ok(all?.removed.some(({ name }) => name === 'sums.control'))
     assert.equal(await isGone('sums.control'), true)
   })
-}
+})

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { before, test } from 'node:test'
+import { before, describe, test } from 'node:test'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { FakeTerminal } from '../../../tidemark/test/cli/fake-terminal.ts'
 import { errorOf } from '../../../tidemark/test/cli/spawn.ts'
 import { until } from '../../../tidemark/test/until.ts'
 import { consoleConsume, kafkaTool } from '../java/kafka-tools.ts'
 import { SUMS } from '../job/support.ts'
-import { type CliBroker, rowsOf } from './cli-broker.ts'
+import { kafka, rowsOf } from './cli-broker.ts'
 
 interface Row {
   readonly partition: number
@@ -18,8 +19,8 @@ interface Row {
   readonly headers?: unknown
 }
 
-/** `tidemark streams` on a broker that has been started. */
-export function streamsSuite(kafka: CliBroker): void {
+/* On the broker of the file that imports this. */
+describe('tidemark streams on Kafka', { skip: kafkaMissing() ?? false }, () => {
   const read = async (topic: string, ...flags: string[]): Promise<Row[]> => {
     return rowsOf<Row>(await kafka.run(['streams', 'read', topic, '--json', ...flags]))
   }
@@ -269,4 +270,4 @@ export function streamsSuite(kafka: CliBroker): void {
     assert.deepEqual([own?.offsets, own?.sizeBytes], [4, null])
     assert.ok(!seen.some(({ name }) => name === 'small'))
   })
-}
+})

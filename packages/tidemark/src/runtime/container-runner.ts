@@ -11,6 +11,7 @@ import { CacheBudget } from '../store/cache-budget.ts'
 import type { Base } from '../store/types.ts'
 import { Container, type ContainerStatus } from './container.ts'
 import { inputsOf, jobPlan } from './job-plan.ts'
+import { prepareWriters } from './prepare-serdes.ts'
 import { openBaseOfTask, openTask } from './open-task.ts'
 import type { Pulse } from './pulse.ts'
 import { answerQuery } from './query.ts'
@@ -53,6 +54,8 @@ export class ContainerRunner {
   static async open(options: RunnerOptions): Promise<ContainerRunner> {
     const prepared = prepare(options)
     const bases: Base[] = []
+    const serdes = prepareWriters(prepared.nodes)
+    if (serdes !== null) await serdes
     try {
       for (const { index } of options.grants) bases.push(await openBaseOfTask({ ...options, ...prepared }, index))
     } catch (error) {
