@@ -1,4 +1,4 @@
-import type { System, SystemContext, SystemHost } from 'tidemark/system'
+import type { System, SystemContext, SystemHost, SystemTools } from 'tidemark/system'
 import type { KafkaOptions } from './options.ts'
 
 export type { KafkaOptions } from './options.ts'
@@ -14,6 +14,10 @@ export function kafka(options: KafkaOptions): System {
     async open(context: SystemContext): Promise<SystemHost> {
       const { KafkaHost } = await import('./host/kafka-host.ts')
       return KafkaHost.open(options, context)
+    },
+    async tools(): Promise<SystemTools> {
+      const { KafkaTools } = await import('./tools/kafka-tools.ts')
+      return KafkaTools.connect(options)
     },
   }
 }

@@ -14,8 +14,25 @@ export type { ErrorDetails, WireError } from './errors/error.ts'
 export type { ErrorCode } from './errors/table.ts'
 export { decodeCheckpoint } from './checkpoint/record.ts'
 export type { CheckpointRecord } from './checkpoint/record.ts'
-export { parseTaskProducer } from './checkpoint/lineage.ts'
+export { parseTaskProducer, taskProducer } from './checkpoint/lineage.ts'
 export type { System, SystemContext } from './api/system.ts'
+export { ok, problem, warning } from './api/finding.ts'
+export type { Finding, JobNeeds, NeededStream } from './api/finding.ts'
+export type {
+  ExamineOptions,
+  ListedPartition,
+  ListedStream,
+  PartitionBatch,
+  PartitionBatches,
+  ResetItem,
+  ResetOptions,
+  ResetPlan,
+  StreamAppender,
+  StreamPosition,
+  StreamRange,
+  StreamTools,
+  SystemTools,
+} from './api/system-tools.ts'
 export { murmur2 } from './hash/murmur2.ts'
 export { seededRandom } from './hash/seeded-random.ts'
 export { BatchEncoder } from './log/batch-encoder.ts'
@@ -46,6 +63,13 @@ export type {
   Transaction,
 } from './log/types.ts'
 export { stateDirectory } from './runtime/state-directory.ts'
+export { loadAvro } from './serde/avro.ts'
+export type { AvroLibrary, AvroSchema, AvroType } from './serde/avro.ts'
+export { loadPackage } from './errors/optional-package.ts'
+export type { ResolvePackage } from './errors/optional-package.ts'
+export { hexOf, showValue } from './serde/hex.ts'
+export { json } from './serde/json.ts'
+export type { Serde, SerdePreparation } from './serde/serde.ts'
 export { ByteReader } from './serde/byte-reader.ts'
 export { ByteWriter } from './serde/byte-writer.ts'
 export { DELTA_VERSION } from './store/delta.ts'

@@ -1,4 +1,5 @@
 import type { Api } from './api.ts'
+import type { WireReader } from './wire-reader.ts'
 
 export interface ApiVersionsRequest {
   readonly softwareName: string
@@ -26,15 +27,50 @@ export const apiVersions: Api<ApiVersionsRequest, ApiVersionsResponse> = {
   write(writer, q) {
     writer.string(q.softwareName).string(q.softwareVersion).tags()
   },
+  read: readRanges,
+}
+
+function readRanges(reader: WireReader): ApiVersionsResponse {
+  const error = reader.int16()
+  // A broker that does not know the version answers in version 0, with an error and another form of list.
+  if (error !== 0) return { error, apis: [] }
+  const apis = reader.array((r) => {
+    const range = { key: r.int16(), min: r.int16(), max: r.int16() }
+    r.tags()
+    return range
+  })
+  return { error, apis }
+}
+
+/** A feature of the cluster, such as `transaction.version`, and the level that it is at. */
+export interface Feature {
+  readonly name: string
+  readonly level: number
+}
+
+const FINALIZED_FEATURES = 2
+
+/** The same request; of the answer also the features that the cluster has switched on. */
+export const apiVersionsAndFeatures: Api<
+  ApiVersionsRequest,
+  ApiVersionsResponse & { readonly features: readonly Feature[] }
+> = {
+  ...apiVersions,
   read(reader) {
-    const error = reader.int16()
-    // A broker that does not know the version answers in version 0, with an error and another form of list.
-    if (error !== 0) return { error, apis: [] }
-    const apis = reader.array((r) => {
-      const range = { key: r.int16(), min: r.int16(), max: r.int16() }
-      r.tags()
-      return range
+    const ranges = readRanges(reader)
+    let features: readonly Feature[] = []
+    if (ranges.error !== 0) return { ...ranges, features }
+    reader.int32()
+    reader.tags((tag, r) => {
+      if (tag !== FINALIZED_FEATURES) return
+      features = r.array((f) => {
+        const name = f.string()
+        const level = f.int16()
+        f.int16()
+        f.tags()
+        return { name, level }
+      })
     })
-    return { error, apis }
+    return { ...ranges, features }
   },
 }

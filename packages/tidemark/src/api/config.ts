@@ -51,6 +51,20 @@ export interface TidemarkConfig {
     /** What merges may write per second, all tasks together; `none`: no limit. Default 128MiB. */
     readonly mergeRate?: string | number
   }
+  /** Apache Kafka instead of the embedded system. Passwords are no part of it: TIDEMARK_KAFKA_PASSWORD, or a file. */
+  readonly kafka?: {
+    /** `host:port` of some brokers. */
+    readonly brokers?: string | readonly string[]
+    /** Speak TLS. Default false, or true where a file of it is named. */
+    readonly tls?: boolean
+    /** Files in PEM form, relative to the configuration file: who is trusted, and this client's certificate and key. */
+    readonly tlsCa?: string
+    readonly tlsCert?: string
+    readonly tlsKey?: string
+    readonly sasl?: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username?: string
+    readonly passwordFile?: string
+  }
   /** What keeps the state of stores that name no engine. Default `lsm`. */
   readonly engine?: EngineName
   /** Engines of single stores, by store; win over what the store says. */

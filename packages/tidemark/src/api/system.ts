@@ -1,4 +1,5 @@
 import type { SystemHost } from '../log/types.ts'
+import type { SystemTools } from './system-tools.ts'
 
 /** What a system is opened for: one run of one job. */
 export interface SystemContext {
@@ -18,4 +19,6 @@ export interface SystemContext {
 export interface System {
   readonly name: string
   open(context: SystemContext): Promise<SystemHost>
+  /** What the commands beside `run` use. */
+  tools?(): Promise<SystemTools>
 }

@@ -22,7 +22,7 @@ export function withSettings(command: Command, keys: readonly (keyof Settings)[]
   for (const spec of SETTINGS) {
     if (!keys.includes(spec.key)) continue
     const byDefault = spec.key === 'dataDir' ? './.tidemark' : spec.show(spec.fallback)
-    command.option(`${spec.flag} ${spec.argument}`, `${spec.about} (default: ${byDefault})`)
+    command.option(`${spec.flag} ${spec.argument}`.trim(), `${spec.about} (default: ${byDefault})`)
   }
   command.option('--config <file>', 'configuration file (default: ./tidemark.config.ts, if it is there)')
   return command.option('--json', 'machine-readable output; errors too, as one JSON object on standard error')
@@ -61,6 +61,8 @@ export interface DataCommand {
   /** Pairs of a flag and what it does; a third is its default. */
   readonly flags?: readonly (readonly [flag: string, about: string, fallback?: string])[]
   readonly arguments?: readonly (readonly [name: string, about: string, fallback?: string])[]
+  /** Settings beside the data directory. */
+  readonly settings?: readonly (keyof Settings)[]
   readonly examples: readonly string[]
   /** Follows the examples. */
   readonly notes?: string
@@ -73,7 +75,7 @@ export function addDataCommand(parent: Command, spec: DataCommand): void {
   const command = parent.command(spec.name).description(spec.about)
   for (const [name, about, fallback] of spec.arguments ?? []) command.argument(name, about, fallback)
   for (const [flag, about, fallback] of spec.flags ?? []) command.option(flag, about, fallback)
-  withSettings(command, ['dataDir'])
+  withSettings(command, ['dataDir', ...(spec.settings ?? [])])
   examples(command, spec.examples)
   if (spec.notes !== undefined) command.addHelpText('after', spec.notes)
   command.action(() => spec.run(command.opts(), command.processedArgs as string[]))

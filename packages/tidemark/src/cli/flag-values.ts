@@ -59,3 +59,14 @@ export function sizeFlag(options: Options, name: string, flag: string, lowest: n
     `${flag} takes a size of ${showSize(lowest)} or more, such as 512KiB or 64MiB, or a number of bytes, not "${text}"`,
   )
 }
+
+/** Ms since 1970, from such a number or an ISO 8601 time; ERR_USAGE, which says what the flag takes. */
+export function parseTime(
+  text: string,
+  flag: string,
+  takes = 'ms since 1970 or a time such as 2013-01-01T05:00Z',
+): number {
+  const ms = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isSafeInteger(ms)) return ms
+  throw new TidemarkError('ERR_USAGE', `${flag} takes ${takes}, not "${text}"`)
+}

@@ -1,9 +1,9 @@
-import { createInterface } from 'node:readline'
 import { systemClock } from '../clock/clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { openDataDir } from '../ops/data-dir.ts'
 import { dropLineages, type LineageInfo, listLineages } from '../ops/lineages.ts'
+import { confirmed } from './confirm.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, formatInstant, toJson } from './format.ts'
@@ -56,7 +56,7 @@ export async function dropLineage(lineage: string, options: Options, context: Cl
   }
   if (chosen.length === 0) throw unknownLineage(lineage, all)
   const numbers = chosen.map(({ number }) => number)
-  await confirm(chosen, options, context)
+  await confirmed(whatOf(chosen), options, context)
   dropLineages({ disk: nodeDisk, dataDir: settings.dataDir, clock: systemClock, numbers })
   const text = `dropped ${whatOf(chosen)}`
   await context.terminal.print(
@@ -77,22 +77,6 @@ function whatOf(chosen: readonly LineageInfo[]): string {
 
 function sumOf(chosen: readonly LineageInfo[]): number {
   return chosen.reduce((sum, { stateBytes }) => sum + stateBytes, 0)
-}
-
-/** ERR_USAGE where nobody can be asked and --yes was not given. */
-async function confirm(chosen: readonly LineageInfo[], options: Options, context: CliContext): Promise<void> {
-  if (options['yes'] === true) return
-  if (!context.terminal.errorIsTerminal || !process.stdin.isTTY) {
-    throw new TidemarkError('ERR_USAGE', `this removes ${whatOf(chosen)}. Say --yes to do it`)
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await new Promise<string>((done) => {
-    lines.question(`Remove ${whatOf(chosen)}? [y/N] `, done)
-    lines.on('close', () => done(''))
-  })
-  lines.close()
-  if (/^y(es)?$/i.test(answer.trim())) return
-  throw new TidemarkError('ERR_USAGE', 'nothing was removed')
 }
 
 /** What of a lineage's name was given: null for none, when a store is to be dropped. ERR_USAGE for both, or neither. */

@@ -6,9 +6,11 @@ import { addCheckpoint } from './commands/checkpoint.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
 import { addDev } from './commands/dev.ts'
+import { addDoctor } from './commands/doctor.ts'
 import { addInit } from './commands/init.ts'
 import { addLog } from './commands/log.ts'
 import { addPlan } from './commands/plan.ts'
+import { addReset } from './commands/reset.ts'
 import { addRun } from './commands/run.ts'
 import { addSavepoint } from './commands/savepoint.ts'
 import { addState } from './commands/state.ts'
@@ -52,6 +54,8 @@ export function makeProgram(context: CliContext): Command {
     addCheckpoint,
     addSavepoint,
     addLog,
+    addDoctor,
+    addReset,
     addBench,
     addInit,
     addCompletion,

@@ -51,9 +51,17 @@ export async function resolveSettings(sources: SettingSources): Promise<Resolved
   return { settings, rows, file }
 }
 
+const PATHS: ReadonlySet<keyof Settings> = new Set([
+  'dataDir',
+  'kafkaTlsCa',
+  'kafkaTlsCert',
+  'kafkaTlsKey',
+  'kafkaPasswordFile',
+])
+
 /** Paths of the configuration file are relative to it, all others to the working directory. */
 function absolutePath(row: ResolvedSetting, cwd: string): ResolvedSetting {
-  if (row.spec.key !== 'dataDir' || typeof row.value !== 'string' || isAbsolute(row.value)) return row
+  if (!PATHS.has(row.spec.key) || typeof row.value !== 'string' || isAbsolute(row.value)) return row
   const base = row.source !== 'default' && isAbsolute(row.source) ? dirname(row.source) : cwd
   return { ...row, value: resolve(base, row.value) }
 }

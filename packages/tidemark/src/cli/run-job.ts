@@ -23,7 +23,7 @@ export async function runJob(path: string, options: Options, context: CliContext
   const { terminal } = context
   const json = options['json'] === true
   const { settings } = await settingsOf(options, context)
-  const system = systemOf(options)
+  const system = systemOf(options, settings, context.environment)
   const module = await loadJob(resolve(context.cwd, path))
   const inputs = chooseInputs(module, options, context)
   const outputs = readOutputs(module.job, listFlag(options, 'out'), context.cwd)

@@ -4,11 +4,12 @@ import { DEFAULT_INTERVAL_MS, DEFAULT_RETENTION } from '../checkpoint/retention.
 import { ENGINES } from '../engines/registry.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { isEngineName, readStoreEngines, showStoreEngines } from './engine-settings.ts'
+import { KAFKA_SETTINGS, type KafkaSettings, KEY_PASSWORD_VARIABLE, PASSWORD_VARIABLE } from './kafka-settings.ts'
 import { parseRetention, showRetention } from './retention-text.ts'
 import { size, STATE_SETTINGS, type StateSettings } from './state-settings.ts'
 
 /** What all commands take from the configuration file, TIDEMARK_ variables and flags. */
-export interface Settings extends StateSettings {
+export interface Settings extends StateSettings, KafkaSettings {
   readonly dataDir: string
   /** Null: as many as the runtime thinks best. */
   readonly containers: number | null
@@ -39,6 +40,7 @@ export interface SettingSpec {
   readonly name: string
   readonly variable: string
   readonly flag: string
+  /** Empty for a flag that is there or not. */
   readonly argument: string
   readonly about: string
   readonly fallback: Settings[keyof Settings]
@@ -276,10 +278,16 @@ export const SETTINGS: readonly SettingSpec[] = [
     ...size(0, 1024 ** 5),
   },
   ...STATE_SETTINGS,
+  ...KAFKA_SETTINGS,
 ]
 
 /** Variables that are ours but no setting. */
-export const OTHER_VARIABLES: readonly string[] = ['TIDEMARK_DEBUG', 'TIDEMARK_CONFIG']
+export const OTHER_VARIABLES: readonly string[] = [
+  'TIDEMARK_DEBUG',
+  'TIDEMARK_CONFIG',
+  PASSWORD_VARIABLE,
+  KEY_PASSWORD_VARIABLE,
+]
 
 function readPolicy(raw: unknown): ErrorPolicy | undefined {
   if (raw === 'fail' || raw === 'drop') return raw

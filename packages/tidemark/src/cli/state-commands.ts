@@ -6,7 +6,7 @@ import { openDataDir } from '../ops/data-dir.ts'
 import { storeAtCheckpoint, storeOfSavepoint } from '../ops/past-store.ts'
 import type { ScanOptions, StoreView } from '../ops/store-view.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
-import { countFlag, requiredFlag, textFlag } from './flag-values.ts'
+import { countFlag, parseTime, requiredFlag, textFlag } from './flag-values.ts'
 import { formatValue, toJson } from './format.ts'
 import { printLines } from './print-lines.ts'
 import { entryTable } from './store-table.ts'
@@ -155,12 +155,6 @@ function timeFlag(view: StoreView, options: Options): number | undefined {
     throw new TidemarkError('ERR_USAGE', `--at: store "${view.descriptor.name}" keeps no versions`)
   }
   return parseTime(text, '--at')
-}
-
-function parseTime(text: string, flag: string): number {
-  const ms = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text)
-  if (Number.isSafeInteger(ms)) return ms
-  throw new TidemarkError('ERR_USAGE', `${flag} takes ms since 1970 or a time such as 2013-01-01T05:00Z, not "${text}"`)
 }
 
 function* jsonLines(entries: Iterable<StoreEntry>): Generator<string, void> {

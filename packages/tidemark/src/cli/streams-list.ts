@@ -1,46 +1,88 @@
-import { nodeDisk } from '../disk/node-disk.ts'
-import { openDataDir } from '../ops/data-dir.ts'
-import { streamSerdes } from '../ops/stream-meta.ts'
-import { type CliContext, type Options, settingsOf } from './context.ts'
-import { formatCount, toJson } from './format.ts'
-import { renderTable } from './table.ts'
+import type { ListedPartition, ListedStream } from '../api/system-tools.ts'
+import type { CliContext, Options } from './context.ts'
+import { formatBytes, formatCount, toJson } from './format.ts'
+import { withStreams } from './stream-tools.ts'
+import { type Column, renderTable } from './table.ts'
 
 /** `tidemark streams list`. */
 export async function listStreams(options: Options, context: CliContext): Promise<void> {
   const { terminal } = context
-  const { settings } = await settingsOf(options, context)
-  const data = openDataDir(settings.dataDir, nodeDisk)
-  const rows = data.streams().map((stream) => {
-    const partitions = Array.from({ length: stream.partitions }, (_, p) => ({
-      partition: p,
-      start: data.view.offsets.start(stream.slot + p),
-      end: data.view.offsets.end(stream.slot + p),
-    }))
-    const { key, value } = streamSerdes(stream)
-    const offsets = partitions.reduce((sum, { start, end }) => sum + end - start, 0)
-    return { stream, partitions, offsets, key: key.name, value: value.name }
-  })
+  const all = await withStreams(options, context, (tools) => tools.list())
+  const streams = options['all'] === true ? all : all.filter(({ kind }) => kind !== 'system')
   if (options['json'] === true) {
-    for (const { stream, partitions, offsets, key, value } of rows) {
-      const { name, kind, retentionMs, retentionBytes } = stream
-      await terminal.print(toJson({ name, kind, key, value, offsets, retentionMs, retentionBytes, partitions }))
-    }
+    for (const stream of streams) await terminal.print(streamJson(stream))
     return
   }
-  const columns = [
-    { title: 'stream' },
+  const hidden = all.length - streams.length
+  if (streams.length === 0) await terminal.print('there are no streams')
+  else {
+    const table = renderTable(columnsOf(streams), streams.map(cellsOf), {
+      header: terminal.style.dim,
+      ...(terminal.outIsTerminal ? { width: terminal.columns } : {}),
+    })
+    await terminal.print(table.join('\n'))
+  }
+  if (hidden > 0) terminal.note(`${hidden} topics of the brokers' own are left out; --all shows them`)
+}
+
+function streamJson({ name, kind, job, key, value, partitions, ...more }: ListedStream): string {
+  const { replicas, cleanupPolicy, retentionMs, retentionBytes } = more
+  return toJson({
+    name,
+    kind,
+    job,
+    key,
+    value,
+    offsets: offsetsOf(partitions),
+    sizeBytes: sizeOf(partitions),
+    replicas,
+    cleanupPolicy,
+    retentionMs,
+    retentionBytes,
+    partitions,
+  })
+}
+
+/** Serdes are shown where the system knows them. */
+function columnsOf(streams: readonly ListedStream[]): Column[] {
+  const known = streams.some(({ key }) => key !== null)
+  return [
+    { title: 'stream', whole: true },
     { title: 'kind' },
-    { title: 'key' },
-    { title: 'value' },
-    { title: 'partitions', align: 'right' as const },
-    { title: 'offsets', align: 'right' as const },
+    known ? { title: 'key' } : { title: 'job' },
+    known ? { title: 'value' } : { title: 'cleanup' },
+    { title: 'partitions', align: 'right' },
+    { title: 'replicas', align: 'right', optional: true },
+    { title: 'offsets', align: 'right' },
+    { title: 'size', align: 'right' },
   ]
-  const cells = rows.map(({ stream, offsets, key, value }) => {
-    return [stream.name, stream.kind, key, value, String(stream.partitions), formatCount(offsets)]
-  })
-  const table = renderTable(columns, cells, {
-    header: terminal.style.dim,
-    ...(terminal.outIsTerminal ? { width: terminal.columns } : {}),
-  })
-  await terminal.print(table.join('\n'))
+}
+
+function cellsOf(stream: ListedStream): string[] {
+  const { name, kind, job, key, value, replicas, cleanupPolicy, partitions } = stream
+  const offsets = offsetsOf(partitions)
+  const sizeBytes = sizeOf(partitions)
+  return [
+    name,
+    kind,
+    key ?? job ?? '-',
+    value ?? cleanupPolicy ?? '-',
+    String(partitions.length),
+    replicas === null ? '-' : String(replicas),
+    offsets === null ? '-' : formatCount(offsets),
+    sizeBytes === null ? '-' : formatBytes(sizeBytes),
+  ]
+}
+
+/** From the start to the end: as many records, where none was compacted away, and markers of transactions. */
+function offsetsOf(partitions: readonly ListedPartition[]): number | null {
+  return partitions.reduce<number | null>((sum, { start, end }) => {
+    return sum === null || start === null || end === null ? null : sum + end - start
+  }, 0)
+}
+
+function sizeOf(partitions: readonly ListedPartition[]): number | null {
+  return partitions.reduce<number | null>((sum, { sizeBytes }) => {
+    return sum === null || sizeBytes === null ? null : sum + sizeBytes
+  }, 0)
 }

@@ -1,42 +1,66 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { StreamAppender } from '../api/system-tools.ts'
 import { systemClock } from '../clock/clock.ts'
-import { nodeDisk } from '../disk/node-disk.ts'
-import { TidemarkError } from '../errors/error.ts'
-import { EmbeddedLog } from '../log/embedded/embedded-log.ts'
-import { openDataDir } from '../ops/data-dir.ts'
-import { StreamWriter, type WriteRecord } from '../ops/write-stream.ts'
-import { type CliContext, type Options, settingsOf } from './context.ts'
+import { isTidemarkError, TidemarkError } from '../errors/error.ts'
+import { RecordPacker, type WriteRecord } from '../ops/record-packer.ts'
+import { type CliContext, type Options } from './context.ts'
 import { countFlag } from './flag-values.ts'
 import { formatCount, toJson } from './format.ts'
+import { withStreams, writingSerdes } from './stream-tools.ts'
+import { parseLine } from './write-line.ts'
 
-/** `tidemark streams write`: appends JSON lines, a transaction for each batch of them. */
+/** `tidemark streams write`: appends JSON lines, acknowledged batch by batch. */
 export async function writeStream(name: string, file: string, options: Options, context: CliContext): Promise<void> {
-  const { settings } = await settingsOf(options, context)
   const batch = countFlag(options, 'batch', '--batch', 1) ?? 1000
-  // Opened read-only first: a wrong directory or name is told without making anything.
-  const stream = openDataDir(settings.dataDir, nodeDisk).stream(name)
-  const log = EmbeddedLog.open({ disk: nodeDisk, directory: settings.dataDir, job: null, clock: systemClock })
-  let written = 0
-  let line = 0
-  try {
-    const writer = new StreamWriter(log, log.streams().find((each) => each.name === name) ?? stream, systemClock)
-    for await (const text of lines(file, context.cwd)) {
-      line++
-      if (text.trim() === '') continue
-      writer.add(parseLine(text, line, options['values'] === true))
-      if (writer.waiting < batch) continue
-      written += writer.waiting
-      writer.commit()
+  const written = await withStreams(options, context, async (tools) => {
+    const serdes = await writingSerdes(tools, name, options)
+    const appender = await tools.appender(name)
+    try {
+      const { partitions, maxBatchBytes } = appender
+      const packer = new RecordPacker({ stream: name, partitions, serdes, clock: systemClock, maxBatchBytes })
+      return await writeLines(lines(file, context.cwd), { packer, appender, batch, options })
+    } finally {
+      await appender.close()
     }
-    written += writer.waiting
-    writer.commit()
-  } finally {
-    log.close()
-  }
+  })
   const text = `${formatCount(written)} records appended to ${name}`
   await context.terminal.print(options['json'] === true ? toJson({ stream: name, records: written }) : text)
+}
+
+interface Writing {
+  readonly packer: RecordPacker
+  readonly appender: StreamAppender
+  readonly batch: number
+  readonly options: Options
+}
+
+async function writeLines(from: AsyncIterable<string>, { packer, appender, batch, options }: Writing): Promise<number> {
+  const reading = { isValue: options['values'] === true, byKey: options['byKey'] === true }
+  let written = 0
+  let line = 0
+  for await (const text of from) {
+    line++
+    if (text.trim() === '') continue
+    add(packer, parseLine(text, line, reading), line)
+    if (packer.waiting < batch) continue
+    written += packer.waiting
+    await appender.append(packer.take())
+  }
+  written += packer.waiting
+  await appender.append(packer.take())
+  return written
+}
+
+/** What a record of a line is refused for names the line. */
+function add(packer: RecordPacker, record: WriteRecord, line: number): void {
+  try {
+    packer.add(record)
+  } catch (cause) {
+    if (!isTidemarkError(cause)) throw cause
+    throw new TidemarkError('ERR_WRITE_LINE', `line ${line}: ${cause.message}`, { cause, details: { line } })
+  }
 }
 
 function lines(file: string, cwd: string): AsyncIterable<string> {
@@ -59,27 +83,4 @@ async function* readLines(input: NodeJS.ReadableStream, file: string): AsyncGene
     if (next.done === true) return
     yield next.value
   }
-}
-
-/** One line as a record; ERR_WRITE_LINE names the line. */
-export function parseLine(text: string, line: number, isValue: boolean): WriteRecord {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new TidemarkError('ERR_WRITE_LINE', `line ${line} is not JSON: ${why}`, { cause, details: { line } })
-  }
-  if (isValue) return { key: null, value: parsed, timestamp: null }
-  const record = typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {}
-  const { key = null, value, timestamp = null } = record
-  if (value === undefined) {
-    const message = `line ${line} has no "value": write {"key":...,"value":...}, or use --values for lines that are values`
-    throw new TidemarkError('ERR_WRITE_LINE', message, { details: { line } })
-  }
-  if (timestamp !== null && !Number.isSafeInteger(timestamp)) {
-    const message = `line ${line}: "timestamp" must be whole milliseconds since 1970`
-    throw new TidemarkError('ERR_WRITE_LINE', message, { details: { line } })
-  }
-  return { key, value, timestamp: timestamp as number | null }
 }

@@ -84,7 +84,8 @@ function taskDirectories(disk: Disk, dataDir: string, lineage: number): string[]
     .map((name) => `${parent}/${name}`)
 }
 
-function bytesBelow(disk: Disk, directory: string): number {
+/** Of all files in a directory and below it; 0 when it is not there. */
+export function bytesBelow(disk: Disk, directory: string): number {
   let bytes = 0
   for (const name of namesIn(disk, directory) ?? []) {
     const path = `${directory}/${name}`

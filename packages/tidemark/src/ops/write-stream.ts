@@ -1,21 +1,12 @@
+import type { PartitionBatch } from '../api/system-tools.ts'
 import type { Clock } from '../clock/clock.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import { murmur2, partitionOf } from '../hash/murmur2.ts'
-import { BatchEncoder } from '../log/batch-encoder.ts'
 import type { EmbeddedLog } from '../log/embedded/embedded-log.ts'
 import type { Append, ProducerState, StreamInfo } from '../log/types.ts'
-import { ByteWriter } from '../serde/byte-writer.ts'
 import { serdeByName } from '../serde/by-name.ts'
 import type { Serde } from '../serde/serde.ts'
-import { streamSerdes } from './stream-meta.ts'
-
-/** A record to write; a null key goes to the partitions in turn. */
-export interface WriteRecord {
-  readonly key: unknown
-  readonly value: unknown
-  /** Ms since 1970; null for now. */
-  readonly timestamp: number | null
-}
+import { RecordPacker, type WriteRecord } from './record-packer.ts'
+import { streamSerdes, type StreamSerdes } from './stream-meta.ts'
 
 const PRODUCER = 'cli:streams-write'
 const NO_BYTES = new Uint8Array(0)
@@ -26,83 +17,71 @@ const NO_BYTES = new Uint8Array(0)
  * stream of a user's own serde; what the log fails with.
  */
 export class StreamWriter {
-  readonly stream: StreamInfo
-  readonly #log: EmbeddedLog
-  readonly #clock: Clock
-  readonly #key: Serde<unknown>
-  readonly #value: Serde<unknown>
-  readonly #writer = new ByteWriter(1024)
-  readonly #batches = new Map<number, BatchEncoder>()
-  #producer: ProducerState
-  #id: number
-  #turn = 0
-  #waiting = 0
+  readonly #packer: RecordPacker
+  readonly #appender: LogAppender
 
   constructor(log: EmbeddedLog, stream: StreamInfo, clock: Clock) {
-    this.stream = stream
-    this.#log = log
-    this.#clock = clock
-    const serdes = streamSerdes(stream)
-    this.#key = known(serdes.key, stream)
-    this.#value = known(serdes.value, stream)
-    this.#producer = log.claim(PRODUCER, JSON.stringify({ by: 'tidemark streams write' }))
-    this.#id = this.#producer.id
+    const serdes = writableSerdes(stream)
+    this.#packer = new RecordPacker({ stream: stream.name, partitions: stream.partitions, serdes, clock })
+    this.#appender = new LogAppender(log, stream)
   }
 
   /** Records added since the last commit. */
   get waiting(): number {
-    return this.#waiting
+    return this.#packer.waiting
   }
 
   add(record: WriteRecord): void {
-    const writer = this.#writer
-    writer.reset()
-    const hasKey = record.key !== null && record.key !== undefined
-    if (hasKey) this.#key.write(record.key, writer)
-    const keyEnd = writer.position
-    const hasValue = record.value !== null && record.value !== undefined
-    if (hasValue) this.#value.write(record.value, writer)
-    const partition = hasKey
-      ? partitionOf(murmur2(writer.bytes, 0, keyEnd), this.stream.partitions)
-      : this.#turn++ % this.stream.partitions
-    const batch = this.#batches.get(partition) ?? new BatchEncoder()
-    this.#batches.set(partition, batch)
-    const { bytes } = writer
-    const timestamp = record.timestamp ?? this.#clock.now()
-    batch.append(timestamp, hasKey ? bytes : null, 0, keyEnd, hasValue ? bytes : null, keyEnd, writer.position, null)
-    this.#waiting++
+    this.#packer.add(record)
   }
 
   /** Makes what was added durable and visible, all or nothing. */
   commit(): void {
-    if (this.#waiting === 0) return
-    const appends: Append[] = []
-    for (const [partition, batch] of this.#batches) {
-      if (batch.count > 0) appends.push({ stream: this.stream.id, partition, bytes: batch.finish() })
-    }
+    this.#appender.append(this.#packer.take())
+  }
+}
+
+/** Appends batches to a stream of an embedded log that this process has open: each call is one transaction. */
+export class LogAppender {
+  readonly #log: EmbeddedLog
+  readonly #stream: StreamInfo
+  readonly #producer: ProducerState
+  #id: number
+
+  constructor(log: EmbeddedLog, stream: StreamInfo) {
+    this.#log = log
+    this.#stream = stream
+    this.#producer = log.claim(PRODUCER, JSON.stringify({ by: 'tidemark streams write' }))
+    this.#id = this.#producer.id
+  }
+
+  append(batches: readonly PartitionBatch[]): void {
+    if (batches.length === 0) return
+    const appends = batches.map(({ partition, bytes }): Append => ({ stream: this.#stream.id, partition, bytes }))
     const { producer, epoch } = this.#producer
     const id = this.#id + 1
     const results = this.#log.commit([{ producer, epoch, id, appends, delta: null, checkpoint: NO_BYTES }])
     const outcome = results[0]
     if (outcome?.outcome !== 'committed') {
       if (outcome?.error) throw fromWireError(outcome.error)
-      throw new TidemarkError('ERR_FENCED', `another process writes to stream "${this.stream.name}" as ${PRODUCER}`)
+      throw new TidemarkError('ERR_FENCED', `another process writes to stream "${this.#stream.name}" as ${PRODUCER}`)
     }
     this.#id = id
-    this.#waiting = 0
-    for (const batch of this.#batches.values()) batch.reset()
   }
 }
 
-/** A serde that can write, too: not one that stands in for the job's own. */
-function known(serde: Serde<unknown>, stream: StreamInfo): Serde<unknown> {
+/** The serdes of a stream, by which values are written too. ERR_SERDE_UNKNOWN for those that only the job knows. */
+export function writableSerdes(stream: StreamInfo): StreamSerdes {
+  const { key, value } = streamSerdes(stream)
+  return { key: writableSerde(key.name, stream.name), value: writableSerde(value.name, stream.name) }
+}
+
+/** A serde that can write, too: not one that stands in for the job's own. ERR_SERDE_UNKNOWN. */
+export function writableSerde(name: string, stream: string): Serde<unknown> {
   try {
-    return serdeByName(serde.name)
+    return serdeByName(name)
   } catch (cause) {
-    const message = `stream "${stream.name}" is written with the serde "${serde.name}", which only its job knows`
-    throw new TidemarkError('ERR_SERDE_UNKNOWN', `${message}; feed it through the job`, {
-      cause,
-      details: { stream: stream.name },
-    })
+    const message = `stream "${stream}" is written with the serde "${name}", which only its job knows`
+    throw new TidemarkError('ERR_SERDE_UNKNOWN', `${message}; feed it through the job`, { cause, details: { stream } })
   }
 }

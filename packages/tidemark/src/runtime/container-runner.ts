@@ -13,6 +13,7 @@ import { Container, type ContainerStatus } from './container.ts'
 import { inputsOf, jobPlan } from './job-plan.ts'
 import { BaseLoader } from './base-loader.ts'
 import { isStateSource } from '../store/state-source.ts'
+import { prepareWriters } from './prepare-serdes.ts'
 import { openBaseOfTask, openTask } from './open-task.ts'
 import type { Pulse } from './pulse.ts'
 import { answerQuery } from './query.ts'
@@ -63,6 +64,8 @@ export class ContainerRunner {
   static async open(options: RunnerOptions): Promise<ContainerRunner> {
     const prepared = prepare(options)
     const bases: Base[] = []
+    const serdes = prepareWriters(prepared.nodes)
+    if (serdes !== null) await serdes
     try {
       for (const { index } of options.grants) bases.push(await openBaseOfTask({ ...options, ...prepared }, index))
       await restoreAll(options, bases)

@@ -5,7 +5,8 @@ import type { OffsetsView, StreamReader } from '../log/types.ts'
 import type { Origin } from './message.ts'
 import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
-import { KeysAhead } from './prefetch.ts'
+import { SerdesAhead } from './prepare-serdes.ts'
+import { bothOf, KeysAhead } from './prefetch.ts'
 import type { Pulse } from './pulse.ts'
 import type { Row } from './row.ts'
 
@@ -54,6 +55,8 @@ export class Input {
   readonly #cursor = new RecordCursor()
   readonly #board = new MarkBoard()
   readonly #ahead: KeysAhead
+  /** Null: its serdes need nothing from elsewhere. */
+  readonly #serdes: SerdesAhead | null
   /** Of stores with a TTL by event time, with the input's number in each. */
   readonly #eventTimes: TimeOfStore[] = []
   #position: number
@@ -92,6 +95,7 @@ export class Input {
     }
     options.reader.seek(this.#position)
     this.#ahead = new KeysAhead(options.origin.key, options.time === null)
+    this.#serdes = SerdesAhead.of(options.origin)
   }
 
   /** From now on, the times of its records are told there. */
@@ -197,8 +201,8 @@ export class Input {
       if (this.#position >= this.#cut) break
       if (!cursor.next()) {
         if (!this.#nextBatch()) break
-        // State that has to come from a disk is fetched first.
-        if (this.root.wantsPrefetch && this.#prefetch()) break
+        // State that has to come from a disk, and schemas, are fetched first.
+        if ((this.root.wantsPrefetch || this.#serdes !== null) && this.#prefetch()) break
         continue
       }
       if (cursor.offset < this.#position) continue
@@ -236,10 +240,15 @@ export class Input {
   }
 
   #prefetch(): boolean {
-    this.#ahead.read(this.#cursor)
-    const promise = this.root.prefetch(this.#ahead)
+    const promise = bothOf(this.#serdes?.missing(this.#cursor) ?? null, this.#prefetchState())
     if (promise !== null) this.#options.wait(promise)
     return promise !== null
+  }
+
+  #prefetchState(): Promise<void> | null {
+    if (!this.root.wantsPrefetch) return null
+    this.#ahead.read(this.#cursor)
+    return this.root.prefetch(this.#ahead)
   }
 
   #one(row: Row, cursor: RecordCursor): void {

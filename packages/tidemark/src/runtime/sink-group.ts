@@ -4,6 +4,7 @@ import type { StreamDef } from '../api/stream.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { StreamInfo, SystemHost } from '../log/types.ts'
 import { FileTarget, StreamTarget } from '../sources/sink-target.ts'
+import { prepareStream } from './prepare-serdes.ts'
 import { Sink, sinkProducer } from '../sources/sink.ts'
 
 export interface SinkGroupOptions {
@@ -28,6 +29,7 @@ export class SinkGroup {
   async start(stream: StreamDef<unknown, unknown>, spec: OutputSpec): Promise<void> {
     const { host, streams, disk, onFailed } = this.#options
     const info = streams.get(stream.name) as StreamInfo
+    await prepareStream(stream)
     const target = spec.path === '-' ? new StreamTarget(process.stdout) : new FileTarget(disk, resolve(spec.path))
     const meta = JSON.stringify({ stream: stream.name, output: target.name })
     const producer = await host.claim(sinkProducer(stream.name, target.name), meta)

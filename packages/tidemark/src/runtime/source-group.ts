@@ -3,6 +3,7 @@ import type { StreamDef } from '../api/stream.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { LogPort, StreamInfo, SystemHost } from '../log/types.ts'
 import type { Ingest } from '../sources/ingest.ts'
+import { prepareStream } from './prepare-serdes.ts'
 
 /** How often it is looked whether all sources stand still. */
 const PAUSE_LOOK_MS = 2
@@ -73,6 +74,7 @@ export class SourceGroup {
 
   async #ingest(stream: StreamDef<unknown, unknown>, spec: InputSpec): Promise<void> {
     const { openIngest } = await import('./open-ingest.ts')
+    await prepareStream(stream)
     const environment = { ...this.#options, pauseWhile: () => this.#pausing }
     const { ingest, port } = await openIngest(environment, stream, spec)
     this.#ports.push(port)

@@ -23,7 +23,7 @@ interface AvroModule {
   readonly types: { readonly LongType: { __with(methods: object): unknown } }
 }
 
-interface AvroType {
+export interface AvroType {
   readonly name: string | undefined
   readonly typeName: string
   toBuffer(value: unknown): Uint8Array
@@ -52,9 +52,8 @@ class AvroSerde implements Serde<unknown> {
   readonly #fingerprint: Uint8Array
   readonly #writers: readonly Writer[]
 
-  constructor(avsc: AvroModule, schema: AvroSchema, { older = [], longs = 'number' }: AvroOptions) {
-    // Each schema with a registry of its own: the older ones have the same names.
-    const typeOf = (each: AvroSchema): AvroType => parse(avsc, each, longs)
+  constructor(library: AvroLibrary, schema: AvroSchema, { older = [], longs = 'number' }: AvroOptions) {
+    const typeOf = (each: AvroSchema): AvroType => library.parse(each, longs)
     const type = typeOf(schema)
     this.#type = type
     this.name = `avro(${type.name ?? type.typeName})`
@@ -62,7 +61,7 @@ class AvroSerde implements Serde<unknown> {
     const writers: Writer[] = [{ fingerprint: this.#fingerprint, resolver: undefined }]
     for (const each of older) {
       const writer = typeOf(each)
-      writers.push({ fingerprint: avroFingerprint(writer.schema()), resolver: resolve(type, writer) })
+      writers.push({ fingerprint: avroFingerprint(writer.schema()), resolver: library.resolver(type, writer) })
     }
     this.#writers = writers
   }
@@ -110,16 +109,41 @@ class AvroSerde implements Serde<unknown> {
   }
 }
 
-function parse(avsc: AvroModule, schema: AvroSchema, longs: 'number' | 'bigint'): AvroType {
+/** What is made of the package avsc. */
+export interface AvroLibrary {
+  /** `named`: schemas that it refers to by name, before those that refer to them. ERR_OPTION. */
+  parse(schema: AvroSchema, longs: 'number' | 'bigint', named?: readonly AvroSchema[]): AvroType
+  /** Reads what `writer` wrote as the other type has it, by Avro's rules of schema resolution. ERR_OPTION. */
+  resolver(type: AvroType, writer: AvroType): unknown
+}
+
+/** ERR_SERDE_PACKAGE. */
+export function loadAvro(find?: ResolvePackage): AvroLibrary {
+  const avsc = loadSerdePackage('avro()', find) as AvroModule
+  return { parse: (schema, longs, named = []) => parse(avsc, schema, longs, named), resolver: resolve }
+}
+
+function parse(
+  avsc: AvroModule,
+  schema: AvroSchema,
+  longs: 'number' | 'bigint',
+  named: readonly AvroSchema[],
+): AvroType {
   try {
-    const parsed: unknown = typeof schema === 'string' && /^\s*[[{"]/.test(schema) ? JSON.parse(schema) : schema
     // oxlint-disable-next-line no-underscore-dangle -- it is documented
     const long: unknown = avsc.types.LongType.__with(LONGS[longs])
-    return avsc.Type.forSchema(parsed, { registry: { long }, wrapUnions: 'auto', omitRecordMethods: true })
+    // Each schema with a registry of its own: earlier versions have the same names.
+    const options = { registry: { long }, wrapUnions: 'auto', omitRecordMethods: true }
+    for (const each of named) avsc.Type.forSchema(parsed(each), options)
+    return avsc.Type.forSchema(parsed(schema), options)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new TidemarkError('ERR_OPTION', `avro(): the schema cannot be used: ${why.slice(0, 200)}`, { cause })
   }
+}
+
+function parsed(schema: AvroSchema): unknown {
+  return typeof schema === 'string' && /^\s*[[{"]/.test(schema) ? JSON.parse(schema) : schema
 }
 
 function resolve(type: AvroType, writer: AvroType): unknown {
@@ -183,5 +207,5 @@ export function avroWith(
   schema: AvroSchema,
   options: AvroOptions = {},
 ): Serde<unknown> {
-  return Object.freeze(new AvroSerde(loadSerdePackage('avro()', find) as AvroModule, schema, options))
+  return Object.freeze(new AvroSerde(loadAvro(find), schema, options))
 }

@@ -6,6 +6,17 @@ import type { ByteWriter } from './byte-writer.ts'
  */
 export type Discipline = 'immutable' | 'frozen' | 'copied'
 
+/** What a serde has to get from elsewhere before it can be used. Streams and stores of a job ask for it. */
+export interface SerdePreparation {
+  /** Once before anything is written. Rejects when it cannot be used. */
+  write(): Promise<void>
+  /**
+   * Null: bytes[start, end) can be read now, or `read` throws why they cannot. Otherwise settles when that is so; asked for
+   * every record of a batch before the first of it is decoded. Rejects when that may be otherwise later.
+   */
+  read(bytes: Uint8Array, start: number, end: number): Promise<void> | null
+}
+
 /** How values of T become bytes and come back. Implementations throw ERR_SERDE, and never keep what they are given. */
 export interface Serde<in out T> {
   /** Stable; stored with the data, so that tools can decode without the job (`string`, `json`, `uint`, ...). */
@@ -26,6 +37,8 @@ export interface Serde<in out T> {
    * then decode from their caches without a copy of their own.
    */
   readonly copies?: true
+  /** Missing: nothing has to be got from elsewhere. */
+  readonly prepare?: SerdePreparation
   /** Decodes bytes[start, end). */
   read(bytes: Uint8Array, start: number, end: number): T
 }

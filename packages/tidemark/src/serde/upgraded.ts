@@ -64,6 +64,7 @@ function renumbered<T>(serde: Serde<T>, version: number, previous: PreviousVersi
     version,
     discipline: serde.discipline,
     ordered: serde.ordered,
+    ...(serde.prepare === undefined ? {} : { prepare: serde.prepare }),
     write: (value: T, out: ByteWriter): void => serde.write(value, out),
     ...(serde.check === undefined ? {} : { check: (value: T): void => serde.check?.(value) }),
     read: (bytes: Uint8Array, start: number, end: number): T => serde.read(bytes, start, end),

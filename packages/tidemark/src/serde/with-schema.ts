@@ -46,6 +46,7 @@ export function schemaSerde(
     version: serde.version,
     discipline: encode === undefined ? serde.discipline : 'copied',
     ordered: serde.ordered && encode === undefined,
+    ...(serde.prepare === undefined ? {} : { prepare: serde.prepare }),
     write(value: unknown, out: ByteWriter): void {
       serde.write(encoded(value), out)
     },

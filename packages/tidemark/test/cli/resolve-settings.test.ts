@@ -55,6 +55,14 @@ test('defaults', async () => {
     stateFlushBytes: 16 * 1024 ** 2,
     stateMaxValueBytes: 16 * 1024 ** 2,
     stateMergeBytesPerSecond: 128 * 1024 ** 2,
+    brokers: null,
+    kafkaTls: false,
+    kafkaTlsCa: null,
+    kafkaTlsCert: null,
+    kafkaTlsKey: null,
+    kafkaSasl: null,
+    kafkaUsername: null,
+    kafkaPasswordFile: null,
   })
 })
 

@@ -195,7 +195,7 @@ test('ERR_WRITE_LINE names the line, and its batch is not written', async () => 
   for (const [input, message] of [
     ['{"value":1}\n{"value":\n', /line 2 is not JSON/],
     ['{"user":"ada"}\n', /line 1 has no "value"/],
-    ['{"value":1,"timestamp":"now"}\n', /line 1: "timestamp"/],
+    ['{"value":1,"timestamp":"now"}\n', /line 1 has a "timestamp"/],
   ] as const) {
     const outcome = await tidemark(['streams', 'write', 'visits', '--data-dir', data, '--json'], { input })
     assert.equal(outcome.exit, 3)

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type CliContext, examples, type Options, withSettings } from '../context.ts'
 import { collect } from '../flag-values.ts'
+import { KAFKA_KEYS } from '../kafka-settings.ts'
 import type { Settings } from '../settings.ts'
 import { STATE_SETTINGS } from '../state-settings.ts'
 
@@ -24,6 +25,7 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'checkpointRepair',
   'checkpointMaxJournalBytes',
   ...STATE_SETTINGS.map(({ key }) => key),
+  ...KAFKA_KEYS,
 ]
 
 /** `tidemark run JOB`. */
@@ -37,7 +39,6 @@ export function addRun(program: Command, context: CliContext): void {
   command.option('--until-end', 'end when what the streams hold at the start is processed')
   command.option('--from <savepoint>', 'start from the state and positions of a savepoint: its directory')
   command.option('--development', 'check that each key that is put into a store belongs to the task that puts it')
-  command.option('--brokers <list>', 'run on Apache Kafka: addresses of some brokers, with commas between')
   command.option('--no-report', 'no tables at the end')
   examples(command, [
     'tidemark run visits.job.ts --in visits=visits.jsonl',

@@ -108,7 +108,9 @@ function runFlags(options: Options): string[] {
   for (const value of listFlag(options, 'out')) flags.push('--out', value)
   for (const spec of SETTINGS) {
     const value = options[flagName(spec.flag)]
-    if (RUN_SETTINGS.includes(spec.key) && typeof value === 'string') flags.push(spec.flag, value)
+    if (!RUN_SETTINGS.includes(spec.key)) continue
+    if (typeof value === 'string') flags.push(spec.flag, value)
+    if (value === true) flags.push(spec.flag)
   }
   if (typeof options['config'] === 'string') flags.push('--config', options['config'])
   if (options['json'] === true) flags.push('--json')

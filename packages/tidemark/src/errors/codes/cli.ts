@@ -102,7 +102,8 @@ export const CLI_ERRORS = {
     domain: 'input',
     retry: 'never',
     exit: EXIT.input,
-    about: 'A line given to streams write is not a JSON object with a value. Nothing of that batch was written.',
+    about:
+      'A line given to streams write is not a JSON object with a value, or its stream does not take it. Nothing of that batch was written.',
   },
   ERR_INIT_EXISTS: {
     domain: 'usage',

@@ -96,6 +96,19 @@ export const KAFKA_ERRORS = {
     exit: EXIT.failed,
     about: 'A topic cannot be made, or is configured so that it cannot serve. The message says what to change.',
   },
+  ERR_REGISTRY_UNREACHABLE: {
+    domain: 'kafka',
+    retry: 'later',
+    exit: EXIT.failed,
+    about: 'No URL of the schema registry answers. Check the URLs, and whether it runs; the message has each reason.',
+  },
+  ERR_REGISTRY_REFUSED: {
+    domain: 'kafka',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'The schema registry says no: a schema that is not compatible, a subject or id that it does not have, or wrong credentials. The message has its reason.',
+  },
   ERR_KAFKA_PACKAGE: {
     domain: 'usage',
     retry: 'never',

@@ -8,6 +8,12 @@ export const RUNTIME_ERRORS = {
     about:
       'A commit took longer than commit.timeoutMs. The task resumes from the last checkpoint; raise the limit or lower the load.',
   },
+  ERR_JOB_RUNNING: {
+    domain: 'runtime',
+    retry: 'later',
+    exit: EXIT.locked,
+    about: 'The job runs somewhere, and what was asked for needs it to be ended. End it, and do it again.',
+  },
   ERR_COMMIT_FAILED: {
     domain: 'runtime',
     retry: 'restart',
