@@ -6,8 +6,8 @@ export type TopicOwner = Pick<ListedStream, 'kind' | 'job'>
 
 const SHARED: TopicOwner = { kind: 'user', job: null }
 const STATE = /^(.+)\.(\d+)\.state$/
-/** What ends the name of a stream between steps, here and wherever one is made. */
-const BETWEEN = '.repartition'
+/** What ends the name of a stream between steps, and of one between an input and state of another number of tasks. */
+const BETWEEN = /\.(repartition|keyed)$/
 
 /**
  * Whose own each topic is, by its name: every job has a state topic for each of its lineages, `<job>.<lineage>.state`, and
@@ -25,7 +25,7 @@ export function topicOwners(topics: readonly string[]): ReadonlyMap<string, Topi
       const control = lineages.find(({ job }) => topic === controlTopic(job))
       if (control !== undefined) return [topic, { kind: 'control', job: control.job }]
       // A topic of somebody else may begin so: it must never be taken for the job's.
-      const own = lineages.find(({ prefix }) => topic.startsWith(prefix) && topic.endsWith(BETWEEN))
+      const own = lineages.find(({ prefix }) => topic.startsWith(prefix) && BETWEEN.test(topic))
       return [topic, own === undefined ? SHARED : { kind: 'intermediate', job: own.job }]
     }),
   )
