@@ -1,4 +1,5 @@
 import { type Clock, isTidemarkError, TidemarkError, type Transaction } from 'tidemark/system'
+import { readIdentity, writeIdentity } from '../host/identity-cell.ts'
 import type { CoveredFiles } from '../host/local-state.ts'
 import { readLast } from '../host/read-last.ts'
 import type { PortData, ProducerSession, TaskPlace } from '../host/shared-plan.ts'
@@ -62,7 +63,8 @@ export class CommitSession {
       transactionalId: session.transactionalId,
       timeoutMs: plan.commitTimeoutMs,
       clock,
-      resume: { producerId: session.producerId, epoch: session.epoch },
+      resume: readIdentity(session.identity),
+      onState: () => writeIdentity(session.identity, this.#txn.identity),
     })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }

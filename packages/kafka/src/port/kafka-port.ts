@@ -25,6 +25,7 @@ export class KafkaPort implements LogPort {
   readonly #cluster: Cluster
   readonly #shared: SharedOffsets
   readonly #streams: readonly StreamTopic[]
+  readonly #held: Int32Array
   readonly #sessions = new Map<string, CommitSession>()
   readonly #fetcher: Fetcher
   readonly #advanced: (() => void)[] = []
@@ -36,6 +37,7 @@ export class KafkaPort implements LogPort {
     this.#shared = new SharedOffsets(plan.shared)
     this.offsets = this.#shared
     this.#streams = plan.streams
+    this.#held = new Int32Array(plan.held)
     const covered = new CoveredFiles(plan.directory)
     for (const session of plan.sessions) {
       this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
@@ -64,6 +66,7 @@ export class KafkaPort implements LogPort {
     try {
       const session = this.#sessions.get(producer)
       if (session === undefined) throw new TidemarkError('ERR_INVARIANT', `${producer} was not given to this thread`)
+      if (Atomics.load(this.#held, 0) === 0) throw leaseLost(producer)
       const parts = this.#parts(transaction)
       const outcome = await session.commit(transaction, parts, this.#positions(transaction))
       if (outcome.kind === 'fenced') return { producer, id, outcome: 'fenced', error: null }
@@ -137,6 +140,13 @@ export class KafkaPort implements LogPort {
   #wake(): void {
     for (const listener of this.#advanced) listener()
   }
+}
+
+function leaseLost(producer: string): TidemarkError {
+  return new TidemarkError(
+    'ERR_LEASE_LOST',
+    `${producer} commits no more: its process has lost the right to run the job, and another may have it`,
+  )
 }
 
 function splitBatches(bytes: Uint8Array): Uint8Array[] {

@@ -21,6 +21,8 @@ export interface TransactionalProducerOptions {
   readonly clock: Clock
   /** Goes on as the owner that has this identity: its last transaction has ended. */
   readonly resume?: Identity
+  /** Goes on as the owner that had this identity, whatever became of its last transaction: call `resolve` first. */
+  readonly inherit?: Identity
   /** Told each change of phase. */
   readonly onState?: (phase: Phase) => void
 }
@@ -84,6 +86,10 @@ export class TransactionalProducer {
     if (options.resume !== undefined) {
       this.#identity = options.resume
       this.#phase = 'ready'
+    }
+    if (options.inherit !== undefined) {
+      this.#identity = options.inherit
+      this.#phase = 'unsure'
     }
   }
 

@@ -12,6 +12,8 @@ export interface SystemContext {
   /** A commit takes no longer than this, or fails. */
   readonly commitTimeoutMs: number
   readonly onWarning: (text: string) => void
+  /** Aborts when the run is not to begin any more: a system that waits for its turn gives up. */
+  readonly signal: AbortSignal | null
 }
 
 /** A system where streams live, other than the embedded log. Packages make them: `kafka` of @tidemark/kafka. */

@@ -4,7 +4,7 @@ import type { Options } from './context.ts'
 import { textFlag } from './flag-values.ts'
 
 interface KafkaModule {
-  readonly kafka: (options: { readonly brokers: readonly string[] }) => System
+  readonly kafka: (options: { readonly brokers: readonly string[]; readonly wait: boolean }) => System
 }
 
 /** The system that `--brokers` asks for; undefined: the embedded one. ERR_KAFKA_PACKAGE. */
@@ -20,5 +20,5 @@ export function systemOf(options: Options, resolve?: ResolvePackage): System | u
     },
     resolve,
   ) as KafkaModule
-  return module.kafka({ brokers: brokers.split(',').map((each) => each.trim()) })
+  return module.kafka({ brokers: brokers.split(',').map((each) => each.trim()), wait: options['wait'] !== false })
 }

@@ -21,5 +21,6 @@ export function openSystem(system: System, job: Job, run: RunOptions, settings: 
     partitions: settings.partitions,
     commitTimeoutMs: settings.container.timing.timeoutMs,
     onWarning: (text) => run.onWarning?.(text),
+    signal: run.signal ?? null,
   })
 }

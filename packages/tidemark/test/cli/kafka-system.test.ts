@@ -25,6 +25,10 @@ test('--brokers gives the addresses to the package; without it the system is the
     systemOf({ brokers: 'a:1, b:2' }, () => module),
     system,
   )
-  assert.deepEqual(asked, [{ brokers: ['a:1', 'b:2'] }])
+  systemOf({ brokers: 'a:1', wait: false }, () => module)
+  assert.deepEqual(asked, [
+    { brokers: ['a:1', 'b:2'], wait: true },
+    { brokers: ['a:1'], wait: false },
+  ])
   assert.equal(systemOf({}), undefined)
 })

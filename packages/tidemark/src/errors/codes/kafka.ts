@@ -96,6 +96,20 @@ export const KAFKA_ERRORS = {
     exit: EXIT.failed,
     about: 'A topic cannot be made, or is configured so that it cannot serve. The message says what to change.',
   },
+  ERR_JOB_RUNNING: {
+    domain: 'kafka',
+    retry: 'later',
+    exit: EXIT.locked,
+    about:
+      'Another process runs the job, and this one was told not to wait. The message says which, where, and since when.',
+  },
+  ERR_LEASE_LOST: {
+    domain: 'kafka',
+    retry: 'later',
+    exit: EXIT.failed,
+    about:
+      'The process could not tell the brokers in time that it lives, so that another may run its tasks: it has stopped them. Nothing committed is lost; start it again.',
+  },
   ERR_KAFKA_PACKAGE: {
     domain: 'usage',
     retry: 'never',
