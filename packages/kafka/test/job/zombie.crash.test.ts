@@ -13,7 +13,7 @@ describe('two owners of one job', { skip: kafkaMissing() ?? false }, () => {
 
   it('C4: a process that stood still while another claimed its tasks is fenced, and has changed nothing', async () => {
     const sent = await sendPayments(broker.peer, 3000, USERS)
-    const options = { dataDir: join(broker.root, 'a'), containers: 1, commit: { intervalMs: 20 } }
+    const options = { dataDir: join(broker.root, 'a'), containers: 1, commit: { intervalMs: 20, timeoutMs: 300_000 } }
     // Two groups: membership keeps them apart in no way, and the brokers' fencing alone has to.
     const apart = { clusterGroup: 'sums.other' }
     const zombie = new JobProcess(SUMS, broker.server.brokers, options, { leaseMs: 120_000 })

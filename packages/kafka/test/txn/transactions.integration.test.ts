@@ -160,12 +160,12 @@ describe('transactions on a broker', { skip: missing ?? false }, () => {
       assert.equal((await producer.commit([part('out', 0, [`${id} heir`])], null)).kind, 'committed')
     }
     // Nothing was ever begun; something was, and its thread told who it is since; or died before it did.
-    const ids = [freshId(), freshId(), freshId(), freshId(), freshId()] as const
-    const [unused] = await producerOf(ids[0])
-    await goesOn(ids[0], unused.identity)
+    const own = [freshId(), freshId(), freshId(), freshId(), freshId()] as const
+    const [unused] = await producerOf(own[0])
+    await goesOn(own[0], unused.identity)
     for (const [id, isOld] of [
-      [ids[1], false],
-      [ids[2], true],
+      [own[1], false],
+      [own[2], true],
     ] as const) {
       const [producer] = await producerOf(id)
       const earlier = producer.identity
@@ -173,7 +173,7 @@ describe('transactions on a broker', { skip: missing ?? false }, () => {
       await goesOn(id, isOld ? earlier : producer.identity)
     }
     // It dies with an open transaction.
-    const [dying, cluster] = await producerOf(ids[3])
+    const [dying, cluster] = await producerOf(own[3])
     const known = dying.identity
     const written = Promise.withResolvers<void>()
     cluster.fault = {
@@ -183,16 +183,16 @@ describe('transactions on a broker', { skip: missing ?? false }, () => {
         return new Promise(() => {})
       },
     }
-    void dying.commit([part('out', 0, [`${ids[3]} first`])], null)
+    void dying.commit([part('out', 0, [`${own[3]} first`])], null)
     await written.promise
-    await goesOn(ids[3], known)
+    await goesOn(own[3], known)
     dying.close()
     // Another has taken over.
-    const [old] = await producerOf(ids[4])
-    await producerOf(ids[4])
-    assert.equal((await heir(ids[4], old.identity))[1], 'fenced')
-    const values = (await broker.values('out', 0)).filter((value) => ids.some((id) => value.startsWith(`${id} `)))
-    const [none, told, untold, open] = ids
+    const [old] = await producerOf(own[4])
+    await producerOf(own[4])
+    assert.equal((await heir(own[4], old.identity))[1], 'fenced')
+    const values = (await broker.values('out', 0)).filter((value) => own.some((id) => value.startsWith(`${id} `)))
+    const [none, told, untold, open] = own
     const expected = [
       `${none} heir`,
       `${told} first`,

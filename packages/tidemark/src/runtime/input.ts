@@ -71,6 +71,8 @@ export class Input {
   #quiet = true
   /** Records from here on wait: the cut of a savepoint. */
   #cut: number = Number.POSITIVE_INFINITY
+  /** The cursor stands on a record that waits. */
+  #held = false
   #records = 0
 
   constructor(options: InputOptions) {
@@ -107,9 +109,15 @@ export class Input {
     return this.#records
   }
 
-  /** Records up to here are visible; the input is caught up when its position is there. */
+  /** Records up to here are to be processed, as far as they are visible; the input is caught up when its position is there. */
   get end(): number {
-    return this.#options.offsets.end(this.#options.slot)
+    const visible = this.#options.offsets.end(this.#options.slot)
+    return this.#finalEnd === null ? visible : Math.min(visible, this.#finalEnd)
+  }
+
+  /** No record from here on is processed: the stream may grow beyond its end of this run. */
+  get #limit(): number {
+    return this.#finalEnd === null ? this.#cut : Math.min(this.#cut, this.#finalEnd)
   }
 
   get caughtUp(): boolean {
@@ -157,7 +165,7 @@ export class Input {
 
   /** True when all that comes before the cut of a savepoint has been processed. */
   atBarrier(savepoint: string): boolean {
-    if (this.kind === 'source') return this.#position >= this.#cut
+    if (this.kind === 'source') return this.#position >= this.#limit
     return this.#board.barrierComplete(savepoint, this.#options.producers)
   }
 
@@ -192,16 +200,24 @@ export class Input {
     const startedMs = now()
     let span = 1
     let left = span
+    const limit = this.#limit
     this.#look(span)
     for (;;) {
-      if (this.#position >= this.#cut) break
-      if (!cursor.next()) {
+      if (this.#position >= limit) break
+      if (this.#held) this.#held = false
+      else if (!cursor.next()) {
         if (!this.#nextBatch()) break
         // State that has to come from a disk is fetched first.
         if (this.root.wantsPrefetch && this.#prefetch()) break
         continue
       }
       if (cursor.offset < this.#position) continue
+      if (cursor.offset >= limit) {
+        // Offsets in between are of no record.
+        this.#held = true
+        this.#position = limit
+        break
+      }
       this.#position = cursor.offset + 1
       this.#one(row, cursor)
       if (stop()) break

@@ -305,7 +305,7 @@ export class Supervisor {
     if (this.#ending !== null || this.#phase !== 'running' || this.savepoints.active) return
     if (this.#finite.size < this.plan.inputs.length) return
     for (const { name } of this.plan.inputs) if (!this.#ends.has(name)) return
-    if (this.containers.finished((slot) => this.host.offsets.end(slot))) this.drainAs('input').catch(() => {})
+    if (this.containers.finished()) this.drainAs('input').catch(() => {})
   }
 
   #tick(): void {
