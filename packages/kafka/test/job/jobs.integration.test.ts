@@ -3,15 +3,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
-import { gunzipSync } from 'node:zlib'
+import { crc32, gunzipSync } from 'node:zlib'
 import { readFileSync } from 'node:fs'
-import { defineJob, json, kv, stream, string, uint } from 'tidemark'
+import { defineJob, json, kv, type Partitioner, type StoreEntry, stream, string, uint } from 'tidemark'
 import { delaysByAirportHour, flightsByAircraft } from '../../../../examples/01-flights/flights.job.ts'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { FLIGHTS, JOB as FLIGHTS_JOB } from '../../../tidemark/test/runtime/fixtures/flights-crash.ts'
 import { groupLag } from '../java/kafka-tools.ts'
 import { recordsOf, runOn, runToEnd, stateOf, type SystemName } from './both-systems.ts'
-import sums from './fixtures/sums.job.ts'
+import sumsJob from './fixtures/sums.job.ts'
 import { sendPayments, SumsBroker } from './support.ts'
 
 const BOTH: readonly SystemName[] = ['embedded', 'kafka']
@@ -23,7 +23,7 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
   it('the lag that Kafka’s own tool sees in the group of the job is what remains to be read', async () => {
     await sendPayments(broker.peer, 600, 20)
     const options = { dataDir: 'lag', untilEnd: true, commit: { intervalMs: 20 } }
-    assert.equal((await runToEnd('kafka', broker, sums, options)).records, 600)
+    assert.equal((await runToEnd('kafka', broker, sumsJob, options)).records, 600)
     await sendPayments(broker.peer, 150, 20, 600)
     const lag = async (): Promise<[number, number]> => {
       const lines = (await groupLag(broker.server.brokers, 'sums')).filter(({ topic }) => topic === 'payments')
@@ -32,7 +32,7 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
       return [sum('current'), sum('lag')]
     }
     assert.deepEqual(await lag(), [600, 150])
-    assert.equal((await runToEnd('kafka', broker, sums, options)).records, 150)
+    assert.equal((await runToEnd('kafka', broker, sumsJob, options)).records, 150)
     assert.deepEqual(await lag(), [750, 0])
   })
 
@@ -84,12 +84,12 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
     // The run has its end by now, and stands at its first record.
     await write(12)
     gate.resolve()
-    let more = true
+    const over = new AbortController()
     const writing = (async () => {
-      for (let from = 18; more; from += 6) await write(from)
+      for (let from = 18; !over.signal.aborted; from += 6) await write(from)
     })()
     const { records, ended } = await app.done
-    more = false
+    over.abort()
     await writing
     assert.deepEqual([records, ended], [6, 'input'])
     assert.deepEqual(
@@ -105,6 +105,53 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
       { dataDir: 'until', untilEnd: true },
     )
     assert.equal(Math.min(...seen), 12)
+  })
+
+  it('ERR_PARTITIONER: what a Java producer wrote is where murmur2 puts it; what librdkafka’s crc32 placed is found, named, and read', async () => {
+    const keys = Array.from({ length: 300 }, (_, i) => `key-${i % 60}`)
+    await broker.peer.createTopic('by-java', 4)
+    await broker.peer.createTopic('by-crc', 4)
+    const producer = await broker.peer.producer()
+    await producer.send(
+      'by-java',
+      keys.map((key) => ({ key, value: '1' })),
+    )
+    // As librdkafka does: the CRC-32 of the key, modulo the number of partitions.
+    await producer.send(
+      'by-crc',
+      keys.map((key) => ({ key, value: '1', partition: crc32(key) % 4 })),
+    )
+    await producer.close()
+    const counted = async (job: string, topic: string, partitioner: Partitioner): Promise<Map<unknown, unknown>> => {
+      const input = stream(topic, { key: string(), value: json<number>(), partitioner })
+      const counts = kv('counts', { key: string(), value: uint() })
+      const out = stream(`${job}-out`, { key: string(), value: uint(), partitioner })
+      const counting = defineJob(job, (flow) => flow.from(input).groupByKey().count(counts).to(out))
+      // A policy for records that fail is none for a topic that is not what the job says.
+      const options = { dataDir: job, untilEnd: true, onError: 'drop' as const }
+      const { dropped, records } = await runToEnd('kafka', broker, counting, options)
+      assert.deepEqual([dropped, records], [0, keys.length])
+      const places = await broker.peer.dump(`${job}-out`)
+      assert.equal(places.length, keys.length)
+      if (partitioner === 'crc32') {
+        for (const { key, partition } of places)
+          assert.equal(partition, crc32(key ?? '') % 4, 'outputs go the same way')
+      }
+      const state = await stateOf('kafka', broker, counting, job, [counts])
+      return new Map(
+        state.map((line) => JSON.parse(line.slice(line.indexOf('{'))) as StoreEntry).map((e) => [e.key, e.value]),
+      )
+    }
+    const wanted = new Map(Array.from({ length: 60 }, (_, i) => [`key-${i}`, 5]))
+    assert.deepEqual(sorted(await counted('java-murmur2', 'by-java', 'murmur2')), sorted(wanted))
+    await assert.rejects(counted('crc-murmur2', 'by-crc', 'murmur2'), {
+      code: 'ERR_PARTITIONER',
+      message:
+        /stream by-crc, partition \d, offset \d+: key "key-\d+" belongs to partition .* crc32 \(the default of librdkafka/,
+    })
+    assert.deepEqual(sorted(await counted('crc-crc32', 'by-crc', 'crc32')), sorted(wanted))
+    // Nobody knows, or nobody says: it is repartitioned.
+    assert.deepEqual(sorted(await counted('crc-unknown', 'by-crc', 'unknown')), sorted(wanted))
   })
 
   it('the same job on the same input gives the same bytes on both systems, and the same state', async () => {
@@ -177,6 +224,10 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
     same(found, 600)
   })
 })
+
+function sorted(map: ReadonlyMap<unknown, unknown>): string[] {
+  return [...map].map(([key, value]) => `${String(key)} ${String(value)}`).toSorted()
+}
 
 function same([embedded = [], onKafka = []]: readonly string[][], least: number): void {
   assert.ok(embedded.length > least, `${embedded.length} lines`)

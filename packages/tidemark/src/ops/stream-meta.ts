@@ -1,5 +1,6 @@
 import { TidemarkError } from '../errors/error.ts'
 import type { StreamInfo } from '../log/types.ts'
+import { PARTITIONER_NAMES, type PartitionerName } from '../hash/partitioners.ts'
 import { serdeOrBytes } from './known-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 
@@ -7,6 +8,8 @@ import type { Serde } from '../serde/serde.ts'
 export interface StreamSerdes {
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
+  /** As it was declared; a function is only known to be one. */
+  readonly partitioner: PartitionerName | 'unknown' | 'function'
 }
 
 /** Reads them from the meta that the runtime keeps with each stream: `{"key":"string","value":"json",...}`. */
@@ -15,6 +18,7 @@ export function streamSerdes(stream: StreamInfo): StreamSerdes {
   return {
     key: serdeOrBytes(nameOf(meta['key']), versionOf(meta['keyVersion'])),
     value: serdeOrBytes(nameOf(meta['value']), versionOf(meta['valueVersion'])),
+    partitioner: partitionerOf(meta['partitioner']),
   }
 }
 
@@ -29,6 +33,13 @@ function parse(stream: StreamInfo): Readonly<Record<string, unknown>> {
       details: { stream: stream.name },
     })
   }
+}
+
+function partitionerOf(value: unknown): StreamSerdes['partitioner'] {
+  return (
+    PARTITIONER_NAMES.find((name) => name === value) ??
+    (value === 'function' || value === 'unknown' ? value : 'murmur2')
+  )
 }
 
 function nameOf(value: unknown): string {

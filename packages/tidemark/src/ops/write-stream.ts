@@ -1,13 +1,13 @@
 import type { Clock } from '../clock/clock.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import { murmur2, partitionOf } from '../hash/murmur2.ts'
+import { type Place, placeBy } from '../hash/partitioners.ts'
 import { BatchEncoder } from '../log/batch-encoder.ts'
 import type { EmbeddedLog } from '../log/embedded/embedded-log.ts'
 import type { Append, ProducerState, StreamInfo } from '../log/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import { serdeByName } from '../serde/by-name.ts'
 import type { Serde } from '../serde/serde.ts'
-import { streamSerdes } from './stream-meta.ts'
+import { type StreamSerdes, streamSerdes } from './stream-meta.ts'
 
 /** A record to write; a null key goes to the partitions in turn. */
 export interface WriteRecord {
@@ -31,6 +31,7 @@ export class StreamWriter {
   readonly #clock: Clock
   readonly #key: Serde<unknown>
   readonly #value: Serde<unknown>
+  readonly #place: Place
   readonly #writer = new ByteWriter(1024)
   readonly #batches = new Map<number, BatchEncoder>()
   #producer: ProducerState
@@ -45,6 +46,7 @@ export class StreamWriter {
     const serdes = streamSerdes(stream)
     this.#key = known(serdes.key, stream)
     this.#value = known(serdes.value, stream)
+    this.#place = placeOf(serdes, stream)
     this.#producer = log.claim(PRODUCER, JSON.stringify({ by: 'tidemark streams write' }))
     this.#id = this.#producer.id
   }
@@ -63,7 +65,7 @@ export class StreamWriter {
     const hasValue = record.value !== null && record.value !== undefined
     if (hasValue) this.#value.write(record.value, writer)
     const partition = hasKey
-      ? partitionOf(murmur2(writer.bytes, 0, keyEnd), this.stream.partitions)
+      ? this.#place(writer.bytes, 0, keyEnd, this.stream.partitions)
       : this.#turn++ % this.stream.partitions
     const batch = this.#batches.get(partition) ?? new BatchEncoder()
     this.#batches.set(partition, batch)
@@ -92,6 +94,13 @@ export class StreamWriter {
     this.#waiting = 0
     for (const batch of this.#batches.values()) batch.reset()
   }
+}
+
+/** Keys go where the job would put them. */
+function placeOf({ partitioner }: StreamSerdes, stream: StreamInfo): Place {
+  if (partitioner !== 'function') return placeBy(partitioner, stream.name)
+  const text = `stream "${stream.name}" has a function as its partitioner, which only its job knows; feed it through the job`
+  throw new TidemarkError('ERR_SERDE_UNKNOWN', text, { details: { stream: stream.name } })
 }
 
 /** A serde that can write, too: not one that stands in for the job's own. */

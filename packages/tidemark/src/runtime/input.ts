@@ -6,6 +6,7 @@ import type { Origin } from './message.ts'
 import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
 import { KeysAhead } from './prefetch.ts'
+import type { KeyCheck } from './key-check.ts'
 import type { Pulse } from './pulse.ts'
 import type { Row } from './row.ts'
 
@@ -31,6 +32,8 @@ export interface InputOptions {
   /** Tasks that write the intermediate stream. */
   readonly producers: number
   readonly restored: InputPosition | null
+  /** Of a source whose records must be where its partitioner puts them. */
+  readonly keyCheck?: KeyCheck | null
   /** No record may be processed until this has settled. */
   readonly wait: (promise: Promise<void>) => void
 }
@@ -74,12 +77,18 @@ export class Input {
   /** The cursor stands on a record that waits. */
   #held = false
   #records = 0
+  readonly #keyCheck: KeyCheck | null
+  /** Records until the key of one is looked at. */
+  #untilCheck = 1
+  /** What was read last. */
+  #batches: Uint8Array = new Uint8Array(0)
 
   constructor(options: InputOptions) {
     this.#options = options
     this.origin = options.origin
     this.kind = options.kind
     this.root = options.root
+    this.#keyCheck = options.keyCheck ?? null
     const restored = options.restored
     this.#position = restored?.position ?? options.offsets.start(options.slot)
     this.#endedAt = restored?.endedAt ?? null
@@ -269,6 +278,9 @@ export class Input {
     } else {
       this.#records++
       row.load(this.origin, cursor, cursor.timestamp, Number.NEGATIVE_INFINITY)
+      if (this.#keyCheck !== null && --this.#untilCheck <= 0) {
+        this.#untilCheck = this.#keyCheck.look(cursor, this.#batches)
+      }
       const time = this.#options.time
       const timestamp = time === null ? cursor.timestamp : time(row.value)
       this.#newer(timestamp)
@@ -341,6 +353,7 @@ export class Input {
       const read = this.#options.reader.read(READ_BYTES)
       if (read === null) return false
       cursor.reset(read.bytes)
+      this.#batches = read.bytes
       this.#readEnd = read.end
       this.#loaded = true
     }

@@ -51,7 +51,7 @@ function setting(wrap: (reader: StreamReader) => StreamReader = (reader) => read
   })
   let id = 0
   const send = (...values: string[]): void =>
-    void commit(log, transaction(++id, [{ stream: info.id, partition: 0, bytes: batch(values, 1000) }]))
+    commit(log, transaction(++id, [{ stream: info.id, partition: 0, bytes: batch(values, 1000) }]))
   const row = new Row(origin as never)
   const process = (): boolean => {
     input.process(
