@@ -17,6 +17,7 @@ import { mayRetry, retrying } from '../net/retry.ts'
 import type { KafkaOptions } from '../options.ts'
 import { registerKafkaCodecs } from '../codecs/register.ts'
 import { openPort } from '../port/open-port.ts'
+import { PORT_MODULE } from '../port/port-module.ts'
 import type { TopicPartition } from '../wire/api.ts'
 import { deleteRecords } from '../wire/topics.ts'
 import { connectOptions, patience } from './connect-options.ts'
@@ -198,7 +199,7 @@ export class KafkaHost implements SystemHost {
   }
 
   portFor(producers: readonly string[]): PortInit {
-    return { module: new URL(openPortModule(), import.meta.url).href, data: this.#portData(producers), transfer: [] }
+    return { module: PORT_MODULE, data: this.#portData(producers), transfer: [] }
   }
 
   openPort(producers: readonly string[]): Promise<LogPort> {
@@ -229,10 +230,6 @@ export class KafkaHost implements SystemHost {
   get #replicas(): number {
     return this.#options.replicationFactor ?? -1
   }
-}
-
-function openPortModule(): string {
-  return import.meta.url.endsWith('.ts') ? '../port/open-port.ts' : '../port/open-port.js'
 }
 
 /** What a topic says of itself: not how it is encoded. */

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Tidemark, tidemark } from '../../../tidemark/test/cli/spawn.ts'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { type Addition, checkSums } from './sums-check.ts'
 import { JobProcess, readTotals, runJob, sendPayments, SUMS, summaryOf, SumsBroker } from './support.ts'
@@ -18,8 +20,10 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
   const broker = new SumsBroker()
   const sent: Addition[] = []
   const all: JobProcess[] = []
+  const commands: Tidemark[] = []
 
   after(async () => {
+    for (const { child } of commands) child.kill('SIGKILL')
     await Promise.all(all.map((each) => each.kill()))
   })
 
@@ -31,10 +35,10 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
   }
 
   /** Settles when all that was sent is summed, exactly. */
-  async function summed(by: JobProcess): Promise<void> {
+  async function summed(by: JobProcess | null = null): Promise<void> {
     for (let totals = 0; totals < sent.length; totals = (await readTotals(broker.peer)).length) {
-      assert.ok(!by.ended, `the run has ended:\n${by.told}`)
-      await sleep(50)
+      assert.ok(by?.ended !== true, `the run has ended:\n${by?.told}`)
+      await sleep(250)
     }
     checkSums(sent, await readTotals(broker.peer))
   }
@@ -119,18 +123,46 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
     await summed(runs)
   })
 
-  it('ERR_LEASE_LOST: an owner that no broker answers stops itself; the next goes on where it was', async () => {
+  it('ERR_LEASE_LOST: an owner that no broker answers stops itself; the command line waits for its next turn', async () => {
+    const args = ['run', fileURLToPath(SUMS), '--brokers', broker.server.brokers, '--commit-interval', '20ms']
+    const command = new Tidemark([...args, '--data-dir', join(broker.root, 'e')])
+    commands.push(command)
+    const says = async (what: RegExp): Promise<void> => {
+      for (; !what.test(command.error); await sleep(50)) assert.equal(command.child.exitCode, null, command.error)
+    }
+    await says(/waits as a spare/)
     broker.server.freeze()
     assert.equal(await runs.gone, 1)
     assert.match(runs.told, /ERR_LEASE_LOST/)
     assert.match(runs.told, /has answered this process within its lease of 6 s/)
     broker.server.go()
     await send()
-    runs = start('e', LEASE_MS, true)
-    spare = start('f', LEASE_MS, true)
-    // With --until-end the spare finds nothing left to do, and ends as well.
+    await summed()
+    // It owns now, and is refused, and told to end while it waits, what asks beside it.
+    const beside = ['--data-dir', join(broker.root, 'f')]
+    const refused = await tidemark([...args, ...beside, '--no-wait'])
+    assert.equal(refused.exit, 4, refused.error)
+    assert.match(refused.error, new RegExp(`run by process ${command.child.pid} on`))
+    const waits = new Tidemark([...args, ...beside])
+    commands.push(waits)
+    while (!waits.error.includes('waits as a spare')) await sleep(20)
+    waits.child.kill('SIGTERM')
+    assert.equal((await waits.done).exit, 0, waits.error)
+    broker.server.freeze()
+    await says(/this process goes on as a spare/)
+    broker.server.go()
+    await send()
+    await summed()
+    command.child.kill('SIGTERM')
+    assert.equal((await command.done).exit, 0, command.error)
+  })
+
+  it('with --until-end a spare finds nothing left to do when its turn comes, and ends as well', async () => {
+    await send()
+    runs = start('g', LEASE_MS, true)
+    spare = start('h', LEASE_MS, true)
     assert.deepEqual([await runs.gone, await spare.gone], [0, 0], `${runs.told}${spare.told}`)
     checkSums(sent, await readTotals(broker.peer))
-    summaryOf(await runJob(SUMS, broker.server.brokers, { dataDir: join(broker.root, 'e') }))
+    summaryOf(await runJob(SUMS, broker.server.brokers, { dataDir: join(broker.root, 'g') }))
   })
 })

@@ -19,5 +19,7 @@ export interface SystemContext {
 /** A system where streams live, other than the embedded log. Packages make them: `kafka` of @tidemark/kafka. */
 export interface System {
   readonly name: string
+  /** URL of the module that threads open their ports by: they load it while the run opens the system, or waits for its turn. */
+  readonly portModule?: string
   open(context: SystemContext): Promise<SystemHost>
 }

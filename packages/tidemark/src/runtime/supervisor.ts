@@ -93,8 +93,10 @@ export class Supervisor {
     if (jobUrl !== null) {
       // Streams that exist may have more partitions, or fewer.
       const { tasks } = jobPlan(options.job, { existing: [], defaultPartitions: settings.partitions })
-      threads.prepare(Math.min(settings.containers, tasks))
+      const { system } = options.run
+      threads.prepare(Math.min(settings.containers, tasks), system === undefined)
       threads.load(jobUrl)
+      if (system?.portModule !== undefined) threads.load(system.portModule)
     }
     try {
       return await Supervisor.#open(options, settings)
