@@ -72,7 +72,8 @@ export class KafkaHost implements SystemHost {
     this.#cluster = cluster
     this.#lock = lock
     this.#registry = new StreamRegistry(context.job)
-    this.#claims = new Claims({ context, cluster, replicas: this.#replicas })
+    const outputsOf = (producer: string): readonly TopicPartition[] => this.#outputsOf(producer)
+    this.#claims = new Claims({ context, cluster, replicas: this.#replicas, outputsOf })
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
   }
 
@@ -90,6 +91,18 @@ export class KafkaHost implements SystemHost {
         this.#registry.add(plain(between, 'intermediate', partitions.length))
       }
     }
+  }
+
+  /** A task writes outputs and intermediate streams, a source the stream in its name, a sink none. */
+  #outputsOf(producer: string): readonly TopicPartition[] {
+    const [kind, source] = producer.split(':')
+    const names = new Set(kind === 'sink' ? [] : this.#context.outputs)
+    if (kind === 'source' && source !== undefined) names.add(source)
+    const isTask = kind !== 'sink' && kind !== 'source'
+    return this.#registry.all.flatMap(({ info, topic }) => {
+      const isWritten = names.has(info.name) || (isTask && info.kind === 'intermediate')
+      return isWritten ? Array.from({ length: info.partitions }, (_, partition) => ({ topic, partition })) : []
+    })
   }
 
   get offsets(): OffsetsView {

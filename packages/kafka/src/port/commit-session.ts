@@ -62,7 +62,10 @@ export class CommitSession {
       transactionalId: session.transactionalId,
       timeoutMs: plan.commitTimeoutMs,
       clock,
-      resume: { producerId: session.producerId, epoch: session.epoch },
+      resume: {
+        identity: { producerId: session.producerId, epoch: session.epoch },
+        partitions: [{ topic: session.topic, partition: session.partition }],
+      },
     })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }
@@ -130,6 +133,11 @@ export class CommitSession {
   /** `end`: behind the commit record. A broker that had the batch already may not say (-1): an earlier commit serves then. */
   #keep(id: number, end: number, atMs: number): void {
     if (end > 0) this.#commits.push({ id, offset: end - 1, atMs })
+  }
+
+  /** What is under way is left as it is. */
+  close(): void {
+    this.#txn.close()
   }
 
   /** State files have all commits up to `id`. */

@@ -9,6 +9,9 @@
  * - After the coordinator's own timeout batches are refused by INVALID_PRODUCER_EPOCH as after a fence, but an EndTxn(abort)
  *   is answered by "done". After a fence by InitProducerId(-1,-1) it is PRODUCER_FENCED. So the coordinator is asked.
  * - InitProducerId with own values is answered by the epoch after an EndTxn whose answer was lost.
+ * - A broker that is killed right after an EndTxn may write the markers never. The next one of the producer ends both, as the
+ *   later was decided: so none is begun before the markers are there, and if they do not come, a transaction without records is
+ *   ended in the same way (`mend`; docs/internals/kafka-transactions.md).
  */
 export type Phase =
   | 'fresh'
@@ -28,11 +31,17 @@ export type Phase =
   | 'rejoining'
   /** That could not be had in time. It is not to be asked for by an EndTxn: after InitProducerId that is PRODUCER_FENCED. */
   | 'unjoined'
+  /** The transaction before has no markers in some partitions: they are made part of one that will end as it did. */
+  | 'adding'
+  /** That one is being ended. */
+  | 'sealing'
+  /** That came to nothing so far. A transaction of now would end what is without markers, perhaps the wrong way. */
+  | 'torn'
   | 'fenced'
   | 'closed'
 
 /** Calls of the owner, then what came of the last action. */
-export type Call = 'init' | 'commit' | 'resolve' | 'abort' | 'close'
+export type Call = 'init' | 'commit' | 'resolve' | 'mend' | 'abort' | 'close'
 export type Answer = 'ok' | 'again' | 'fenced' | 'gone' | 'state' | 'abortable' | 'refused' | 'deadline'
 export type Fact = Call | Answer
 
@@ -45,6 +54,11 @@ export type Action =
   | 'write'
   | 'end-commit'
   | 'end-abort'
+  /** AddPartitionsToTxn with all partitions of the transaction before. */
+  | 'add'
+  /** EndTxn as the transaction before was ended. */
+  | 'end-same'
+  | 'report-mended'
   | 'report-ready'
   | 'report-committed'
   | 'report-aborted'
@@ -87,7 +101,8 @@ function idle(phase: Phase): Readonly<Record<Answer, Step>> {
 /** Calls while another call is under way: one at a time; closing waits for nobody. */
 function busy(phase: Phase): Readonly<Record<Call, Step>> {
   const misuse = to(phase, 'misuse')
-  return { init: misuse, commit: misuse, resolve: misuse, abort: to(phase, 'none'), close: to('closed', 'none') }
+  const close = to('closed', 'none')
+  return { init: misuse, commit: misuse, resolve: misuse, mend: misuse, abort: to(phase, 'none'), close }
 }
 
 const FENCED = to('fenced', 'report-fenced')
@@ -127,8 +142,21 @@ function rejoining(phase: 'reviving' | 'rejoining'): Row {
 /** Only `resolve` leads on. */
 function waiting(phase: 'unsure' | 'unjoined', resolve: Step): Row {
   const misuse = to(phase, 'misuse')
-  const calls = { init: misuse, commit: misuse, resolve, abort: to(phase, 'none'), close: to('closed', 'none') }
-  return { ...idle(phase), ...calls }
+  const rest = { mend: misuse, abort: to(phase, 'none'), close: to('closed', 'none') }
+  return { ...idle(phase), init: misuse, commit: misuse, resolve, ...rest }
+}
+
+/** Adding partitions may have been carried out though nobody said so: then a transaction is open, and only this may end it. */
+function mending(phase: 'adding' | 'sealing', action: 'add' | 'end-same', done: Step): Row {
+  const failed = to('torn', 'report-failed')
+  const rest = { gone: failed, state: failed, abortable: failed, refused: failed, deadline: failed }
+  return { ...busy(phase), ok: done, again: to(phase, action), fenced: FENCED, ...rest }
+}
+
+function torn(): Row {
+  const misuse = to('torn', 'misuse')
+  const calls = { init: misuse, commit: misuse, resolve: misuse, mend: to('adding', 'add'), abort: to('torn', 'none') }
+  return { ...idle('torn'), ...calls, close: to('closed', 'none') }
 }
 
 function fenced(): Row {
@@ -137,6 +165,7 @@ function fenced(): Row {
     init: misuse,
     commit: FENCED,
     resolve: FENCED,
+    mend: FENCED,
     abort: to('fenced', 'none'),
     close: to('closed', 'none'),
   }
@@ -156,7 +185,7 @@ function closed(): Row {
     refused: none,
     deadline: none,
   }
-  return { init: misuse, commit: misuse, resolve: misuse, abort: none, close: none, ...late }
+  return { init: misuse, commit: misuse, resolve: misuse, mend: misuse, abort: none, close: none, ...late }
 }
 
 /** The whole transition table. */
@@ -166,6 +195,7 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     init: to('starting', 'init'),
     commit: to('fresh', 'misuse'),
     resolve: to('fresh', 'misuse'),
+    mend: to('fresh', 'misuse'),
     abort: to('fresh', 'none'),
     close: to('closed', 'none'),
   },
@@ -176,6 +206,7 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     init: to('ready', 'misuse'),
     commit: to('writing', 'write'),
     resolve: to('ready', 'report-owner'),
+    mend: to('adding', 'add'),
     abort: to('ready', 'none'),
     close: to('closed', 'none'),
   },
@@ -224,6 +255,9 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
   },
   rejoining: rejoining('rejoining'),
   unjoined: waiting('unjoined', to('rejoining', 'rejoin')),
+  adding: mending('adding', 'add', to('sealing', 'end-same')),
+  sealing: mending('sealing', 'end-same', to('ready', 'report-mended')),
+  torn: torn(),
   fenced: fenced(),
   closed: closed(),
 }

@@ -23,7 +23,7 @@ const fate = fc.oneof(
 const fates = fc
   .array(fc.tuple(fate, fc.oneof(fc.constant(1), fc.constant(1), fc.constant(60))), { maxLength: 30, size: 'max' })
   .map((runs) => runs.flatMap(([each, times]) => (each === 'arrives' ? [each] : Array<Fate>(times).fill(each))))
-const event = fc.constantFrom('none', 'none', 'none', 'none', 'time-out', 'take-over')
+const event = fc.constantFrom('none', 'none', 'none', 'none', 'time-out', 'take-over', 'lose-markers')
 
 /** How often each value of transaction `n` is visible. */
 function seen(list: readonly string[], n: number): number {
@@ -37,6 +37,7 @@ async function run(broker: CoordinatorModel, events: readonly string[]): Promise
   const clock = new InstantClock()
   const producer = new TransactionalProducer({ cluster: broker, transactionalId: 'job.1.0', timeoutMs: 10_000, clock })
   let isOwner = true
+  const outcomes: ('committed' | 'aborted')[] = []
   try {
     await producer.init()
   } catch {
@@ -48,6 +49,7 @@ async function run(broker: CoordinatorModel, events: readonly string[]): Promise
       partition,
       batches: ['a', 'b', 'c'].map((part) => batchOf(`#${n}.${part}`)),
     }))
+    if (what === 'lose-markers') broker.losesMarkers = true
     const positions = [{ topic: 'in', partition: 0, offset: n }]
     const outcome = producer.commit(parts, { group: 'job', positions })
     // Somewhere in the middle of it.
@@ -66,24 +68,38 @@ async function run(broker: CoordinatorModel, events: readonly string[]): Promise
       count(`resolved ${answer}`)
       if (answer === 'fenced') kind = 'fenced'
       else {
+        // With all markers there, what is visible has the last word.
+        assert.equal(seen(broker.unmarked, n), 0)
         kind = seen(broker.committed, n) > 0 ? 'committed' : 'aborted'
         assert.equal(producer.settled, kind)
       }
     }
-    assert.ok([0, 6].includes(seen(broker.committed, n)), 'a transaction is visible in part')
-    if (kind === 'committed') {
-      assert.equal(seen(broker.committed, n), 6)
-      assert.equal(seen(broker.aborted, n), 0)
-      assert.equal(broker.positions, n)
-    } else if (kind === 'aborted') {
-      assert.equal(seen(broker.committed, n), 0)
+    const isSettled = broker.unmarked.length === 0
+    if (!isSettled) count('without markers')
+    if (kind === 'committed' || kind === 'aborted') {
+      outcomes.push(kind)
+      if (isSettled) check(broker, outcomes)
+      if (kind === 'committed') assert.equal(broker.positions, n)
     } else {
       assert.equal(kind, 'fenced')
       assert.equal(isOwner, false, 'fenced, but nobody took over')
       return counts
     }
   }
+  // One more, when nothing goes wrong any more, ends whatever was left.
+  broker.fates.length = 0
+  broker.losesMarkers = false
+  const last = await producer.commit([{ topic: 'out', partition: 0, batches: [batchOf('#last.')] }], null)
+  if (last.kind === 'committed') check(broker, outcomes)
   return counts
+}
+
+/** What was reported of each transaction is what readers see of it, whatever came later. */
+function check(broker: CoordinatorModel, outcomes: readonly ('committed' | 'aborted')[]): void {
+  for (const [n, kind] of outcomes.entries()) {
+    assert.equal(seen(broker.committed, n), kind === 'committed' ? 6 : 0, `transaction ${n} was ${kind}`)
+    if (kind === 'committed') assert.equal(seen(broker.aborted, n), 0)
+  }
 }
 
 test('each outcome is what readers see, whatever is lost, refused, timed out or taken over', async () => {
@@ -97,7 +113,15 @@ test('each outcome is what readers see, whatever is lost, refused, timed out or 
     { numRuns: 800 },
   )
   // The law says nothing where a case never occurs.
-  for (const name of ['committed', 'aborted', 'fenced', 'unknown', 'resolved owner', 'resolved fenced'])
+  for (const name of [
+    'committed',
+    'aborted',
+    'fenced',
+    'unknown',
+    'resolved owner',
+    'resolved fenced',
+    'without markers',
+  ])
     assert.ok((total.get(name) ?? 0) > 0, `no case of ${name}: ${JSON.stringify([...total])}`)
 })
 

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { isTidemarkError, type ProducerState, systemClock } from 'tidemark/system'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
+import { Claims } from '../../src/host/claims.ts'
+import type { ProducerSession } from '../../src/host/shared-plan.ts'
+import { COMMIT_KEY } from '../../src/state/commit-record.ts'
+import { StateBatches } from '../../src/state/state-batches.ts'
+import { StoreTable } from '../../src/state/store-table.ts'
+import { openTransactions } from '../../src/txn/open-transactions.ts'
+import { type Part, TransactionalProducer } from '../../src/txn/transactional-producer.ts'
+import { part, TestBroker } from './broker.ts'
+import { ASIDE, LosingCluster, NO_VERIFICATION } from './losing-cluster.ts'
+
+/** A fifth of it is how long markers are waited for: longer than the patience of a second. */
+const TIMEOUT_MS = 6000
+const OUT = { topic: 'out', partition: 0 }
+
+describe('markers that a broker has lost', { skip: kafkaMissing() ?? false }, () => {
+  let broker: TestBroker
+  let ids = 0
+
+  before(async () => {
+    broker = await TestBroker.start(NO_VERIFICATION)
+    await broker.createTopic('out', 2)
+    await broker.createTopic(ASIDE, 1)
+  })
+  after(() => broker.stop())
+
+  async function losing(): Promise<[TransactionalProducer, LosingCluster, string]> {
+    const cluster = new LosingCluster(broker.cluster)
+    const transactionalId = `lost.${ids++}`
+    const producer = new TransactionalProducer({ cluster, transactionalId, timeoutMs: TIMEOUT_MS, clock: systemClock })
+    await producer.init()
+    return [producer, cluster, transactionalId]
+  }
+  const mine = async (id: string) => (await broker.values('out', 0)).filter((value) => value.startsWith(`${id} `))
+
+  /** Commits, or aborts; a producer that dies then does not see whether the markers came. */
+  async function end(
+    producer: TransactionalProducer,
+    cluster: LosingCluster,
+    parts: readonly Part[],
+    isCommit: boolean,
+    dies = false,
+  ): Promise<void> {
+    let isEnding = false
+    cluster.fault = {
+      before: (name) => {
+        if (name === 'EndTxn') isEnding = true
+        return dies && isEnding && name === 'DescribeProducers' ? 'lose' : undefined
+      },
+      after: (name) => {
+        if (name === 'Produce' && !isCommit) producer.abort()
+        return undefined
+      },
+    }
+    const { kind } = await producer.commit(parts, null)
+    assert.equal(kind, isCommit ? 'committed' : 'aborted')
+    cluster.fault = {}
+  }
+
+  for (const isCommit of [true, false]) {
+    for (const seen of [true, false]) {
+      const what = isCommit ? 'a commit' : 'an abort'
+      const when = seen ? 'before it is reported' : 'before the next, when nobody could look at first'
+      test(`${what} whose markers are lost is ended once more in the same way, ${when}`, async () => {
+        const [producer, cluster, id] = await losing()
+        await end(producer, cluster, [part('out', 0, [`${id} first`])], isCommit, !seen)
+        const { open } = await openTransactions(broker.cluster, producer.identity.producerId, [OUT])
+        assert.equal(open.length, seen ? 0 : 1)
+        cluster.losesMarkers = false
+        // The opposite, which would take along what is without markers.
+        await end(producer, cluster, [part('out', 0, [`${id} second`])], !isCommit)
+        assert.deepEqual(await mine(id), [isCommit ? `${id} first` : `${id} second`])
+      })
+    }
+
+    test(`without that, the ${isCommit ? 'commit' : 'abort'} is undone by the next marker: a fact about the broker`, async () => {
+      const [producer, cluster, id] = await losing()
+      await end(producer, cluster, [part('out', 0, [`${id} first`])], isCommit, true)
+      cluster.losesMarkers = false
+      const resume = { identity: producer.identity, partitions: [] }
+      const options = { cluster, transactionalId: id, timeoutMs: TIMEOUT_MS, clock: systemClock, resume }
+      await end(new TransactionalProducer(options), cluster, [part('out', 0, [`${id} second`])], !isCommit)
+      assert.deepEqual(await mine(id), isCommit ? [] : [`${id} first`, `${id} second`])
+    })
+  }
+
+  describe('and a new owner', () => {
+    let root: string
+    before(() => void (root = mkdtempSync(join(tmpdir(), 'tidemark-claims-'))))
+    after(() => rmSync(root, { recursive: true, force: true }))
+
+    /** Claims the one task of a job, and tells what was warned of. */
+    async function claim(job: string): Promise<{ state: ProducerState; session: ProducerSession; warned: string }> {
+      const warnings: string[] = []
+      const context = {
+        job,
+        directory: join(root, job),
+        streams: ['out'],
+        outputs: ['out'],
+        partitions: 1,
+        commitTimeoutMs: TIMEOUT_MS,
+        onWarning: (text: string) => void warnings.push(text),
+      }
+      const claims = new Claims({ context, cluster: broker.cluster, replicas: 1, outputsOf: () => [OUT] })
+      const producer = `task:${job}/0`
+      const state = await claims.claim(producer, JSON.stringify({ tasks: 1 }))
+      return { state, session: claims.takeSession(producer), warned: warnings.join('\n') }
+    }
+
+    /** The first owner commits or aborts its commit 1, whose markers are lost, and dies. */
+    async function die(job: string, isCommit: boolean): Promise<ProducerSession> {
+      const { state, session } = await claim(job)
+      assert.equal(state.id, 0)
+      const { topic, partition, transactionalId, ownerEpoch, meta, producerId, epoch } = session
+      const cluster = new LosingCluster(broker.cluster)
+      const resume = { identity: { producerId, epoch }, partitions: [{ topic, partition }] }
+      const owner = new TransactionalProducer({
+        cluster,
+        transactionalId,
+        timeoutMs: TIMEOUT_MS,
+        clock: systemClock,
+        resume,
+      })
+      const commit = { id: 1, ownerEpoch, meta, checkpoint: new Uint8Array([1]) }
+      const batches = StateBatches.of(new StoreTable([]), systemClock.now(), job, null, commit, COMMIT_KEY)
+      await end(owner, cluster, [part('out', 0, [`${job} result`]), { topic, partition, batches }], isCommit, true)
+      return session
+    }
+
+    for (const isCommit of [true, false]) {
+      test(`C3 C6: settles the ${isCommit ? 'commit' : 'abort'} of the one before it before it reads`, async () => {
+        const job = isCommit ? 'committing' : 'aborting'
+        await die(job, isCommit)
+        const { state, warned } = await claim(job)
+        assert.equal(state.id, isCommit ? 1 : 0)
+        assert.deepEqual(await mine(job), isCommit ? [`${job} result`] : [])
+        assert.match(
+          warned,
+          new RegExp(`ended by a ${isCommit ? 'commit' : 'abort'} that its brokers have not written`),
+        )
+        assert.equal((await claim(job)).warned, '')
+      })
+    }
+
+    test('says so when nothing tells any more how it ended: ERR_KAFKA_OUTCOME_LOST', async () => {
+      const { transactionalId } = await die('lost-outcome', true)
+      // An owner in between, that died before it could settle anything.
+      const between = { cluster: broker.cluster, transactionalId, timeoutMs: TIMEOUT_MS, clock: systemClock }
+      await new TransactionalProducer(between).init()
+      await assert.rejects(claim('lost-outcome'), (error) => {
+        assert.ok(isTidemarkError(error, 'ERR_KAFKA_OUTCOME_LOST'))
+        assert.match(error.message, /--topic lost-outcome\.1\.state --partition 0 --start-offset 2/)
+        return true
+      })
+    })
+  })
+})
