@@ -11,7 +11,6 @@ import type { Cluster } from '../net/cluster.ts'
 import { COMMIT_KEY, type CommitRecord } from '../state/commit-record.ts'
 import { StateBatches } from '../state/state-batches.ts'
 import { StoreTable } from '../state/store-table.ts'
-import { decisionOf, type OpenTransaction, openTransactions } from '../txn/open-transactions.ts'
 import { TransactionalProducer } from '../txn/transactional-producer.ts'
 import type { TopicPartition } from '../wire/api.ts'
 import { type Covered, CoveredFiles, judge } from './local-state.ts'
@@ -88,10 +87,7 @@ export class Claims {
     return claimed.session
   }
 
-  /**
-   * ERR_FENCED: another owner is newer. ERR_KAFKA_TOPIC, ERR_STATE_CORRUPT, ERR_KAFKA_OUTCOME_LOST, and what the brokers
-   * refuse.
-   */
+  /** ERR_FENCED: another owner is newer. ERR_KAFKA_TOPIC, ERR_STATE_CORRUPT, and what the brokers refuse. */
   async claim(producer: string, meta: string): Promise<ProducerState> {
     const { context, cluster } = this.#options
     const task = parseTaskProducer(producer)
@@ -103,8 +99,8 @@ export class Claims {
       timeoutMs: context.commitTimeoutMs,
       clock: systemClock,
     })
-    await txn.init()
-    await this.#mend(txn, producer, place)
+    const own = { topic: place.topic, partition: place.partition }
+    await txn.init({ own, outputs: this.#options.outputsOf(producer) })
     const local = task === null ? null : await this.#local(task.lineage, task.task, place)
     const key = task === null ? utf8.encode(producer) : COMMIT_KEY
     const history = task === null ? await this.#ofControl(place, key) : await this.#history(place, local)
@@ -163,29 +159,6 @@ export class Claims {
     if (outcome.kind === 'committed') return (outcome.ends[0] as number) - 1
     if (outcome.kind === 'fenced') throw claimedByAnother(place)
     throw outcome.error
-  }
-
-  /**
-   * Brokers may have lost the markers of what the owner before has ended: that is ended now, as it was decided then, before
-   * anything is read or written (docs/internals/kafka-transactions.md). What was committed is looked for where the commit
-   * record is; what was aborted may be in outputs alone.
-   */
-  async #mend(txn: TransactionalProducer, producer: string, place: Place): Promise<void> {
-    const { cluster, context, outputsOf } = this.#options
-    const { before, identity } = txn
-    const own = { topic: place.topic, partition: place.partition }
-    const outputs = outputsOf(producer)
-    const isCommitted = before === null || before.state === 'CompleteCommit' || before.state === 'PrepareCommit'
-    const { open } = await openTransactions(cluster, identity.producerId, isCommitted ? [own] : [own, ...outputs])
-    const [first] = open
-    if (first === undefined) return
-    const decision = decisionOf(before, identity, open)
-    if (decision === null) throw outcomeLost(producer, first)
-    context.onWarning(
-      `the last transaction of ${producer} ended by a ${decision} that its brokers have not written down, in topic ` +
-        `${first.topic}, partition ${first.partition}, from offset ${first.start}: it is written now`,
-    )
-    if ((await txn.mend(decision, [own, ...outputs])) === 'fenced') throw claimedByAnother(place)
   }
 
   /** What of the task's local files may be used; the rest is removed, and said so. */
@@ -262,16 +235,6 @@ export class Claims {
 function claimedByAnother({ topic, partition }: Place): TidemarkError {
   const text = `${topic}, partition ${partition}, was claimed by another process while this one claimed it`
   return new TidemarkError('ERR_FENCED', text)
-}
-
-function outcomeLost(producer: string, { topic, partition, start }: OpenTransaction): TidemarkError {
-  return new TidemarkError(
-    'ERR_KAFKA_OUTCOME_LOST',
-    `topic ${topic}, partition ${partition}, has records of ${producer} from offset ${start} on whose transaction has ended, ` +
-      'and neither the topic nor the coordinator tells any more whether by a commit. Look whether they have counted elsewhere; ' +
-      `"kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${start}" takes them out. Then run again`,
-    { details: { stream: topic, partition, offset: start } },
-  )
 }
 
 const NOTHING: CommitRecord = {

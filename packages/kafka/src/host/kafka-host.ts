@@ -93,12 +93,13 @@ export class KafkaHost implements SystemHost {
     }
   }
 
-  /** A task writes outputs and intermediate streams, a source the stream in its name, a sink none. */
+  /** A task writes outputs and intermediate streams, a source the stream in its name, a sink none, a program any. */
   #outputsOf(producer: string): readonly TopicPartition[] {
     const [kind, source] = producer.split(':')
-    const names = new Set(kind === 'sink' ? [] : this.#context.outputs)
+    const { streams, outputs } = this.#context
+    const names = new Set(kind === 'app' ? streams : kind === 'sink' ? [] : outputs)
     if (kind === 'source' && source !== undefined) names.add(source)
-    const isTask = kind !== 'sink' && kind !== 'source'
+    const isTask = kind === 'task'
     return this.#registry.all.flatMap(({ info, topic }) => {
       const isWritten = names.has(info.name) || (isTask && info.kind === 'intermediate')
       return isWritten ? Array.from({ length: info.partitions }, (_, partition) => ({ topic, partition })) : []

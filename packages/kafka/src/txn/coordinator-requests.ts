@@ -27,6 +27,7 @@ export interface Result {
 /** Of partitions that are sound, when another of the request is not. */
 const OPERATION_NOT_ATTEMPTED = 55
 
+const OK: Result = { fact: 'ok', identity: null, error: null }
 export const NO_IDENTITY: Identity = { producerId: -1, epoch: -1 }
 
 /** The requests of one transactional id to its coordinators, one attempt each. None rejects. */
@@ -34,7 +35,6 @@ export class CoordinatorRequests {
   readonly #cluster: ClusterPort
   readonly #id: string
   readonly #timeoutMs: number
-  #before: TransactionState | null = null
 
   constructor(cluster: ClusterPort, transactionalId: string, timeoutMs: number) {
     this.#cluster = cluster
@@ -42,40 +42,28 @@ export class CoordinatorRequests {
     this.#timeoutMs = timeoutMs
   }
 
-  /** The last transaction of the owner before, as it stood when `takeOver` took the id from it; null: there was none. */
-  get before(): TransactionState | null {
-    return this.#before
-  }
-
-  /** Fences whoever had the id before. How that one's last transaction stood is asked first: nobody knows afterwards. */
-  takeOver(withinMs: number): Promise<Result> {
-    return this.#attempt('InitProducerId', async (node) => {
-      const [state] = await this.#cluster.request(node, describeTransactions, [this.#id], 'control', withinMs)
-      // Empty: this is the first, or an attempt of now was carried out though its answer was lost.
-      if (state !== undefined && state.error === 0 && state.state !== 'Empty' && state.state !== 'Dead') {
-        this.#before = state
-      }
-      return this.#init(node, NO_IDENTITY, withinMs)
-    })
+  /** How the last transaction of this id stands. */
+  async describe(withinMs: number): Promise<{ readonly state: TransactionState | null; readonly result: Result }> {
+    try {
+      const node = await this.#cluster.coordinator('transaction', this.#id)
+      const ids = [this.#id]
+      const [state = null] = await this.#cluster.request(node, describeTransactions, ids, 'control', withinMs)
+      // That there is none, or that it is not to be told, is for the caller to take as it is.
+      if (state === null || verdictOf(state.error) !== 'again') return { state, result: OK }
+      const what = `DescribeTransactions of transactional id "${this.#id}"`
+      const details = { transactionalId: this.#id }
+      return { state: null, result: this.#refused('transaction', this.#id, what, state.error, details) }
+    } catch (error) {
+      return { state: null, result: this.#lost('transaction', this.#id, error) }
+    }
   }
 
   /** With NO_IDENTITY whoever had the id before is fenced. */
   init(identity: Identity, withinMs: number): Promise<Result> {
-    return this.#attempt('InitProducerId', (node) => this.#init(node, identity, withinMs))
-  }
-
-  #init(node: number, identity: Identity, withinMs: number): Promise<ProducerAnswer> {
-    return this.#cluster.request(
-      node,
-      initProducerId,
-      {
-        transactionalId: this.#id,
-        transactionTimeoutMs: this.#timeoutMs,
-        producerId: identity.producerId,
-        producerEpoch: identity.epoch,
-      },
-      'control',
-      withinMs,
+    const { producerId, epoch: producerEpoch } = identity
+    const q = { transactionalId: this.#id, transactionTimeoutMs: this.#timeoutMs, producerId, producerEpoch }
+    return this.#attempt('InitProducerId', (node) =>
+      this.#cluster.request(node, initProducerId, q, 'control', withinMs),
     )
   }
 
@@ -89,7 +77,7 @@ export class CoordinatorRequests {
       const answer = await this.#cluster.request(node, addPartitionsToTxn, q, 'control', withinMs)
       const failed = answer.flatMap(({ topic, partitions: each }) => each.map((one) => ({ ...one, topic })))
       const first = failed.find(({ error }) => error !== 0 && error !== OPERATION_NOT_ATTEMPTED)
-      if (first === undefined) return { fact: 'ok', identity: null, error: null }
+      if (first === undefined) return OK
       const where = `${what}, stream "${first.topic}", partition ${first.partition}`
       const details = { transactionalId: this.#id, stream: first.topic, partition: first.partition }
       return this.#refused('transaction', this.#id, where, first.error, details)
@@ -134,7 +122,7 @@ export class CoordinatorRequests {
           return this.#refused('group', group, where, error, { group, stream: topic, partition })
         }
       }
-      return { fact: 'ok', identity: null, error: null }
+      return OK
     } catch (error) {
       return this.#lost('group', group, error)
     }

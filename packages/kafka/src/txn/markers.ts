@@ -59,10 +59,11 @@ export class Markers {
   async come(untilMs: number): Promise<MarkersOutcome> {
     const { clock } = this.#options
     let mendAtMs = clock.monotonicMs() + PATIENCE_MS
+    let unmended: TidemarkError | null = null
     for (let tries = 1; ; tries++) {
       const ended = this.#ended
       if (ended === null) return 'there'
-      if (this.#closed) return this.#missing(ended)
+      if (this.#closed) return this.#missing(ended, unmended)
       const found = await this.#look(ended)
       if (found === 'there' && !this.#begun) {
         this.#ended = null
@@ -75,13 +76,14 @@ export class Markers {
       } else if (found !== 'missing' || clock.monotonicMs() >= mendAtMs) {
         const mended = await this.#mend()
         if (mended === 'fenced') return mended
+        unmended = mended instanceof TidemarkError ? mended : null
         // Where nothing is told there is no more to be done than to end it twice.
         if (mended === 'mended' && found === 'untold') this.#ended = null
         mendAtMs = clock.monotonicMs() + PATIENCE_MS
       }
       const wait = Math.min(waitMs(tries), MOST_WAIT_MS)
       if (this.#ended !== null && clock.monotonicMs() + wait > untilMs) {
-        return found instanceof TidemarkError ? found : this.#missing(ended)
+        return found instanceof TidemarkError ? found : this.#missing(ended, unmended)
       }
       if (this.#ended !== null) await clock.sleep(wait)
     }
@@ -111,15 +113,16 @@ export class Markers {
     }
   }
 
-  #missing({ decision, partitions }: Ended): TidemarkError {
+  #missing({ decision, partitions }: Ended, unmended: TidemarkError | null): TidemarkError {
     const { transactionalId } = this.#options
     const [{ topic, partition } = { topic: '', partition: -1 }] = partitions.slice(-1)
     const what = decision === 'commit' ? 'committed' : 'aborted'
     return new TidemarkError(
       'ERR_KAFKA_NOT_READY',
       `a transaction of "${transactionalId}" was ${what}, but its brokers have not written that into stream "${topic}", ` +
-        `partition ${partition}. Nothing more is written before; look at the brokers' logs.`,
-      { details: { transactionalId, stream: topic, partition } },
+        `partition ${partition}. Nothing more is written before; look at the brokers' logs.` +
+        (unmended === null ? '' : ` It could not be done once more: ${unmended.message}`),
+      { details: { transactionalId, stream: topic, partition }, cause: unmended },
     )
   }
 }

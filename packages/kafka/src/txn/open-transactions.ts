@@ -1,8 +1,7 @@
 import type { ClusterPort } from '../cluster-port.ts'
 import { kafkaError, refusal } from '../net/kafka-errors.ts'
 import type { TopicPartition } from '../wire/api.ts'
-import { describeProducers, type TransactionState } from '../wire/open-transactions.ts'
-import type { Identity } from '../produce/stamp.ts'
+import { describeProducers } from '../wire/open-transactions.ts'
 import { byTopic } from './by-topic.ts'
 
 export type Decision = 'commit' | 'abort'
@@ -61,26 +60,4 @@ export async function openTransactions(
     }
   }
   return { open, untold }
-}
-
-const DECIDED: Readonly<Record<string, Decision>> = {
-  PrepareCommit: 'commit',
-  CompleteCommit: 'commit',
-  PrepareAbort: 'abort',
-  CompleteAbort: 'abort',
-}
-
-/**
- * How a transaction that has lost its markers was decided, by what its coordinator had of it just before it gave the id to
- * a new owner (`now`): null if that cannot be known any more. Each end of a transaction raises the epoch by one. Pure.
- */
-export function decisionOf(
-  before: TransactionState | null,
-  now: Identity,
-  open: readonly OpenTransaction[],
-): Decision | null {
-  if (before === null || before.producerId !== now.producerId) return null
-  const decision = DECIDED[before.state]
-  if (decision === undefined || open.some(({ epoch }) => epoch !== before.producerEpoch - 1)) return null
-  return decision
 }

@@ -11,7 +11,7 @@
  * - InitProducerId with own values is answered by the epoch after an EndTxn whose answer was lost.
  * - A broker that is killed right after an EndTxn may write the markers never. The next one of the producer ends both, as the
  *   later was decided: so none is begun before the markers are there, and if they do not come, a transaction without records is
- *   ended in the same way (`mend`; docs/internals/kafka-transactions.md).
+ *   ended in the same way (docs/internals/kafka-transactions.md).
  */
 export type Phase =
   | 'fresh'
@@ -31,17 +31,31 @@ export type Phase =
   | 'rejoining'
   /** That could not be had in time. It is not to be asked for by an EndTxn: after InitProducerId that is PRODUCER_FENCED. */
   | 'unjoined'
+  /** The transaction before was aborted, and has no markers in some partitions. See `mend-abort`. */
+  | 'raising'
   /** The transaction before has no markers in some partitions: they are made part of one that will end as it did. */
   | 'adding'
   /** That one is being ended. */
   | 'sealing'
-  /** That came to nothing so far. A transaction of now would end what is without markers, perhaps the wrong way. */
+  /** The same three, given up for now. A transaction of its own would end what has no markers, perhaps the wrong way. */
+  | 'unraised'
   | 'torn'
+  | 'unsealed'
   | 'fenced'
   | 'closed'
 
 /** Calls of the owner, then what came of the last action. */
-export type Call = 'init' | 'commit' | 'resolve' | 'mend' | 'abort' | 'close'
+export type Call =
+  | 'init'
+  | 'commit'
+  | 'resolve'
+  /** Commits once more what was committed. The epoch is the next one: by that a new owner knows it from all others. */
+  | 'mend-commit'
+  /** Aborts once more what was aborted, under an epoch that was raised before: see take-over.ts. */
+  | 'mend-abort'
+  | 'abort'
+  | 'close'
+
 export type Answer = 'ok' | 'again' | 'fenced' | 'gone' | 'state' | 'abortable' | 'refused' | 'deadline'
 export type Fact = Call | Answer
 
@@ -98,11 +112,15 @@ function idle(phase: Phase): Readonly<Record<Answer, Step>> {
   }
 }
 
+function noMend(phase: Phase): Readonly<Record<'mend-commit' | 'mend-abort', Step>> {
+  return { 'mend-commit': to(phase, 'misuse'), 'mend-abort': to(phase, 'misuse') }
+}
+
 /** Calls while another call is under way: one at a time; closing waits for nobody. */
 function busy(phase: Phase): Readonly<Record<Call, Step>> {
   const misuse = to(phase, 'misuse')
   const close = to('closed', 'none')
-  return { init: misuse, commit: misuse, resolve: misuse, mend: misuse, abort: to(phase, 'none'), close }
+  return { ...noMend(phase), init: misuse, commit: misuse, resolve: misuse, abort: to(phase, 'none'), close }
 }
 
 const FENCED = to('fenced', 'report-fenced')
@@ -142,21 +160,22 @@ function rejoining(phase: 'reviving' | 'rejoining'): Row {
 /** Only `resolve` leads on. */
 function waiting(phase: 'unsure' | 'unjoined', resolve: Step): Row {
   const misuse = to(phase, 'misuse')
-  const rest = { mend: misuse, abort: to(phase, 'none'), close: to('closed', 'none') }
+  const rest = { ...noMend(phase), abort: to(phase, 'none'), close: to('closed', 'none') }
   return { ...idle(phase), init: misuse, commit: misuse, resolve, ...rest }
 }
 
-/** Adding partitions may have been carried out though nobody said so: then a transaction is open, and only this may end it. */
-function mending(phase: 'adding' | 'sealing', action: 'add' | 'end-same', done: Step): Row {
-  const failed = to('torn', 'report-failed')
+/** What was asked may have been carried out though nobody said so: then a transaction is open, and only this may end it. */
+function mending(phase: Phase, action: Action, done: Step, otherwise: Phase): Row {
+  const failed = to(otherwise, 'report-failed')
   const rest = { gone: failed, state: failed, abortable: failed, refused: failed, deadline: failed }
   return { ...busy(phase), ok: done, again: to(phase, action), fenced: FENCED, ...rest }
 }
 
-function torn(): Row {
-  const misuse = to('torn', 'misuse')
-  const calls = { init: misuse, commit: misuse, resolve: misuse, mend: to('adding', 'add'), abort: to('torn', 'none') }
-  return { ...idle('torn'), ...calls, close: to('closed', 'none') }
+/** Only mending goes on. */
+function unmended(phase: Phase, mend: Step): Row {
+  const misuse = to(phase, 'misuse')
+  const calls = { init: misuse, commit: misuse, resolve: misuse, 'mend-commit': mend, 'mend-abort': mend }
+  return { ...idle(phase), ...calls, abort: to(phase, 'none'), close: to('closed', 'none') }
 }
 
 function fenced(): Row {
@@ -165,7 +184,8 @@ function fenced(): Row {
     init: misuse,
     commit: FENCED,
     resolve: FENCED,
-    mend: FENCED,
+    'mend-commit': FENCED,
+    'mend-abort': FENCED,
     abort: to('fenced', 'none'),
     close: to('closed', 'none'),
   }
@@ -185,7 +205,7 @@ function closed(): Row {
     refused: none,
     deadline: none,
   }
-  return { init: misuse, commit: misuse, resolve: misuse, mend: misuse, abort: none, close: none, ...late }
+  return { init: misuse, commit: misuse, resolve: misuse, abort: none, close: none, ...noMend('closed'), ...late }
 }
 
 /** The whole transition table. */
@@ -195,7 +215,7 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     init: to('starting', 'init'),
     commit: to('fresh', 'misuse'),
     resolve: to('fresh', 'misuse'),
-    mend: to('fresh', 'misuse'),
+    ...noMend('fresh'),
     abort: to('fresh', 'none'),
     close: to('closed', 'none'),
   },
@@ -206,7 +226,8 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     init: to('ready', 'misuse'),
     commit: to('writing', 'write'),
     resolve: to('ready', 'report-owner'),
-    mend: to('adding', 'add'),
+    'mend-commit': to('adding', 'add'),
+    'mend-abort': to('raising', 'rejoin'),
     abort: to('ready', 'none'),
     close: to('closed', 'none'),
   },
@@ -255,9 +276,13 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
   },
   rejoining: rejoining('rejoining'),
   unjoined: waiting('unjoined', to('rejoining', 'rejoin')),
-  adding: mending('adding', 'add', to('sealing', 'end-same')),
-  sealing: mending('sealing', 'end-same', to('ready', 'report-mended')),
-  torn: torn(),
+  raising: mending('raising', 'rejoin', to('adding', 'add'), 'unraised'),
+  // Also after the coordinator's timeout: how it ended is what it answers to the end of it.
+  adding: { ...mending('adding', 'add', to('sealing', 'end-same'), 'torn'), fenced: to('sealing', 'end-same') },
+  sealing: mending('sealing', 'end-same', to('ready', 'report-mended'), 'unsealed'),
+  unraised: unmended('unraised', to('raising', 'rejoin')),
+  torn: unmended('torn', to('adding', 'add')),
+  unsealed: unmended('unsealed', to('sealing', 'end-same')),
   fenced: fenced(),
   closed: closed(),
 }

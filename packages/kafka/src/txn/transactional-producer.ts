@@ -11,10 +11,10 @@ import { BatchSender, SendFailure } from '../produce/batch-sender.ts'
 import { checkSize, type Identity, sequenceAfter, stamp } from '../produce/stamp.ts'
 import { waitMs } from '../produce/waits.ts'
 import type { TopicPartition } from '../wire/api.ts'
-import type { TransactionState } from '../wire/open-transactions.ts'
 import { CoordinatorRequests, type GroupPositions, NO_IDENTITY, type Result } from './coordinator-requests.ts'
 import { type Ended, Markers, type MarkersOutcome } from './markers.ts'
 import type { Decision } from './open-transactions.ts'
+import { takeOver, type Written } from './take-over.ts'
 import { type Action, type Answer, type Fact, nextStep, type Phase } from './transaction-machine.ts'
 
 export interface TransactionalProducerOptions {
@@ -83,8 +83,10 @@ export class TransactionalProducer {
   #ends: number[] = []
   #settled: 'committed' | 'aborted' | null = null
   /** Of the transaction under way. */
-  #written: Omit<Ended, 'decision'> = { producerId: -1, partitions: [] }
+  #sent: Omit<Ended, 'decision'> = { producerId: -1, partitions: [] }
   readonly #markers: Markers
+  #taken: Written | null = null
+  #suspects: readonly TopicPartition[] = []
 
   constructor(options: TransactionalProducerOptions) {
     const { cluster, transactionalId, timeoutMs } = options
@@ -114,18 +116,21 @@ export class TransactionalProducer {
     return this.#settled
   }
 
-  /** After `init`: the last transaction of the owner before, as the coordinator had it; null: there was none. */
-  get before(): TransactionState | null {
-    return this.#requests.before
-  }
-
   /**
-   * Becomes the owner; whoever was before is fenced. Once per granted ownership. Rejects with what kept it from it for half
-   * of `timeoutMs`: ERR_KAFKA_NOT_READY, ERR_KAFKA_DENIED, ERR_KAFKA_REFUSED and those of the connection.
+   * Becomes the owner; whoever was before is fenced, and what it has ended is ended everywhere: `place` says where to look
+   * for what brokers have lost. Once per granted ownership. Rejects with what kept it from it for half of `timeoutMs`:
+   * ERR_KAFKA_NOT_READY, ERR_KAFKA_DENIED, ERR_KAFKA_REFUSED and those of the connection.
    */
-  async init(): Promise<Identity> {
+  async init(place: Written | null = null): Promise<Identity> {
+    this.#taken = place
     const report = await this.#run('init', WRITE_SHARE)
     if (report !== 'report-ready') throw this.#failure(report)
+    if (place === null) return this.#identity
+    const { producerId } = this.#identity
+    this.#markers.expect({ decision: 'abort', producerId, partitions: this.#suspects })
+    const markers = await this.#markersCome(WRITE_SHARE)
+    if (markers === 'fenced') throw this.#failure('report-fenced')
+    if (markers !== 'there') throw markers
     return this.#identity
   }
 
@@ -145,7 +150,7 @@ export class TransactionalProducer {
     if (before === 'fenced') return { kind: 'fenced' }
     if (before !== 'there') return { kind: 'aborted', error: before }
     const { producerId } = this.#identity
-    this.#written = { producerId, partitions: filled.map(({ topic, partition }) => ({ topic, partition })) }
+    this.#sent = { producerId, partitions: filled.map(({ topic, partition }) => ({ topic, partition })) }
     const report = await this.#run('commit', WRITE_SHARE, () => this.#write(parts, offsets))
     if (report === 'report-fenced') return { kind: 'fenced' }
     if (report === 'report-committed') {
@@ -175,22 +180,9 @@ export class TransactionalProducer {
     return 'owner'
   }
 
-  /**
-   * Ends what is without markers in these partitions, as it was decided: by a transaction that writes nothing else. Rejects
-   * with what keeps it from it for a fifth of `timeoutMs`.
-   */
-  async mend(decision: Decision, partitions: readonly TopicPartition[]): Promise<'owner' | 'fenced'> {
-    this.#markers.expect({ decision, producerId: this.#identity.producerId, partitions })
-    const mended = await this.#mend()
-    const markers = mended === 'mended' ? await this.#markersCome(END_SHARE) : mended
-    if (markers === 'fenced') return 'fenced'
-    if (markers !== 'there') throw markers
-    return 'owner'
-  }
-
   /** A transaction has ended: waits for its markers, for as long as one should; what comes next waits for longer. */
   async #over(decision: Decision): Promise<void> {
-    this.#markers.expect({ decision, ...this.#written })
+    this.#markers.expect({ decision, ...this.#sent })
     await this.#markersCome(END_SHARE)
   }
 
@@ -201,7 +193,7 @@ export class TransactionalProducer {
   }
 
   async #mend(): Promise<'mended' | 'fenced' | TidemarkError> {
-    const report = await this.#run('mend', END_SHARE)
+    const report = await this.#run(`mend-${this.#markers.ended?.decision ?? 'commit'}`, END_SHARE)
     if (report === 'report-mended') return 'mended'
     return report === 'report-fenced' ? 'fenced' : this.#failure(report)
   }
@@ -275,7 +267,7 @@ export class TransactionalProducer {
   #request(action: Action, withinMs: number, write: () => Promise<Result>): Promise<Result> {
     switch (action) {
       case 'init':
-        return this.#requests.takeOver(withinMs)
+        return this.#taken === null ? this.#requests.init(NO_IDENTITY, withinMs) : this.#takeOver(this.#taken, withinMs)
       case 'rejoin':
         return this.#requests.init(this.#identity, withinMs)
       case 'end-commit':
@@ -291,6 +283,12 @@ export class TransactionalProducer {
       default:
         return impossible()
     }
+  }
+
+  async #takeOver(place: Written, withinMs: number): Promise<Result> {
+    const { result, suspects } = await takeOver(this.#requests, this.#options.cluster, place, withinMs)
+    this.#suspects = suspects
+    return result
   }
 
   /** Everything at once: the coordinator adds partitions and group by itself. The worst answer counts. */

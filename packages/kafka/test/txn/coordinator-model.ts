@@ -45,6 +45,8 @@ export class CoordinatorModel implements ClusterPort {
   producerId = 1
   epoch = -1
   #lastEpoch = -1
+  /** How transactions were ended, in order; those without a record (that mend another) too. */
+  readonly decided: ('commit' | 'abort')[] = []
   /** True: the markers of what ends next are lost, as by a broker that is killed right after its answer. */
   losesMarkers = false
   /** By partition: what is open, or has ended without a marker. */
@@ -250,6 +252,7 @@ export class CoordinatorModel implements ClusterPort {
       ;(commit ? this.committed : this.aborted).push(...(this.#unmarked.get(partition)?.batches ?? []))
       this.#unmarked.delete(partition)
     }
+    this.decided.push(commit ? 'commit' : 'abort')
     this.losesMarkers = false
     this.#partitions = new Set()
     if (commit && this.#openPositions !== null) this.positions = this.#openPositions
