@@ -14,7 +14,9 @@ import { COMMIT_KEY, type CommitRecord } from '../state/commit-record.ts'
 import { StateBatches } from '../state/state-batches.ts'
 import { StoreTable } from '../state/store-table.ts'
 import type { Identity } from '../produce/stamp.ts'
+import type { Written } from '../txn/take-over.ts'
 import { TransactionalProducer } from '../txn/transactional-producer.ts'
+import type { TopicPartition } from '../wire/api.ts'
 import { identityCell, readIdentity } from './identity-cell.ts'
 import { type Covered, CoveredFiles, judge } from './local-state.ts'
 import { type PartitionOffsets, partitionOffsets } from './partition-offsets.ts'
@@ -31,6 +33,8 @@ export interface ClaimsOptions {
   readonly ownership: Ownership
   /** Of topics that have to be made; -1: as the brokers have it. */
   readonly replicas: number
+  /** Partitions of the streams that a producer of the job may write to. */
+  readonly outputsOf: (producer: string) => readonly TopicPartition[]
 }
 
 /** Where the commits of a producer are. */
@@ -97,7 +101,8 @@ export class Claims {
     const task = parseTaskProducer(producer)
     const place = task === null ? await this.#control() : await this.#state(task.lineage, task.task, meta)
     const id = transactionalId(context.job, producer)
-    const txn = await this.#takeOver(producer, id)
+    const own = { topic: place.topic, partition: place.partition }
+    const txn = await this.#takeOver(producer, id, { own, outputs: this.#options.outputsOf(producer) })
     const local = task === null ? null : await this.#local(task.lineage, task.task, place)
     const key = task === null ? utf8.encode(producer) : COMMIT_KEY
     const history = task === null ? await this.#ofControl(place, key) : await this.#history(place, local)
@@ -148,23 +153,23 @@ export class Claims {
    * The first time whoever had the producer is fenced. Later this process asks as the owner that it is: if it is not any
    * more, it must not fence the one that is. ERR_LEASE_LOST, ERR_FENCED.
    */
-  async #takeOver(producer: string, id: string): Promise<TransactionalProducer> {
+  async #takeOver(producer: string, id: string, place: Written): Promise<TransactionalProducer> {
     const known = this.#identities.get(producer)
     if (known !== undefined) {
       const txn = this.#producer(id, readIdentity(known))
       try {
-        if ((await txn.resolve()) === 'owner') return txn
+        if ((await txn.goOn(place)) === 'owner') return txn
       } catch (error) {
         // Nobody has it: the coordinator has forgotten an id that was not used for long (transactional.id.expiration.ms).
         if (!(isTidemarkError(error) && error.details['kafka'] === 'INVALID_PRODUCER_ID_MAPPING')) throw error
         this.#identities.delete(producer)
-        return this.#takeOver(producer, id)
+        return this.#takeOver(producer, id, place)
       }
       throw new TidemarkError('ERR_FENCED', `another process has taken ${producer} over`)
     }
     const txn = this.#producer(id, null)
     this.#options.ownership.assertHeld()
-    this.#identities.set(producer, identityCell(await txn.init()))
+    this.#identities.set(producer, identityCell(await txn.init(place)))
     return txn
   }
 
@@ -189,12 +194,7 @@ export class Claims {
     const batches = StateBatches.of(table, systemClock.now(), place.topic, null, commit, key)
     const outcome = await txn.commit([{ topic: place.topic, partition: place.partition, batches }], null)
     if (outcome.kind === 'committed') return (outcome.ends[0] as number) - 1
-    if (outcome.kind === 'fenced') {
-      throw new TidemarkError(
-        'ERR_FENCED',
-        `${place.topic}, partition ${place.partition}, was claimed by another process while this one claimed it`,
-      )
-    }
+    if (outcome.kind === 'fenced') throw claimedByAnother(place)
     throw outcome.error
   }
 
@@ -267,6 +267,11 @@ export class Claims {
     this.#places.set(topic, place)
     return place
   }
+}
+
+function claimedByAnother({ topic, partition }: Place): TidemarkError {
+  const text = `${topic}, partition ${partition}, was claimed by another process while this one claimed it`
+  return new TidemarkError('ERR_FENCED', text)
 }
 
 const NOTHING: CommitRecord = {

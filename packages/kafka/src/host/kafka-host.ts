@@ -76,7 +76,13 @@ export class KafkaHost implements SystemHost {
     this.#possession = possession
     this.failure = possession.ownership.lost
     this.#registry = new StreamRegistry(context.job)
-    this.#claims = new Claims({ context, cluster, ownership: possession.ownership, replicas: this.#replicas })
+    this.#claims = new Claims({
+      context,
+      cluster,
+      ownership: possession.ownership,
+      replicas: this.#replicas,
+      outputsOf: (producer) => this.#outputsOf(producer),
+    })
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
   }
 
@@ -94,6 +100,19 @@ export class KafkaHost implements SystemHost {
         this.#registry.add(plain(between, 'intermediate', partitions.length))
       }
     }
+  }
+
+  /** A task writes outputs and intermediate streams, a source the stream in its name, a sink none, a program any. */
+  #outputsOf(producer: string): readonly TopicPartition[] {
+    const [kind, source] = producer.split(':')
+    const { streams, outputs } = this.#context
+    const names = new Set(kind === 'app' ? streams : kind === 'sink' ? [] : outputs)
+    if (kind === 'source' && source !== undefined) names.add(source)
+    const isTask = kind === 'task'
+    return this.#registry.all.flatMap(({ info, topic }) => {
+      const isWritten = names.has(info.name) || (isTask && info.kind === 'intermediate')
+      return isWritten ? Array.from({ length: info.partitions }, (_, partition) => ({ topic, partition })) : []
+    })
   }
 
   get offsets(): OffsetsView {

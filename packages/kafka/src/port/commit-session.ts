@@ -63,7 +63,10 @@ export class CommitSession {
       transactionalId: session.transactionalId,
       timeoutMs: plan.commitTimeoutMs,
       clock,
-      resume: readIdentity(session.identity),
+      resume: {
+        identity: readIdentity(session.identity),
+        partitions: [{ topic: session.topic, partition: session.partition }],
+      },
       onState: () => writeIdentity(session.identity, this.#txn.identity),
     })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
@@ -132,6 +135,11 @@ export class CommitSession {
   /** `end`: behind the commit record. A broker that had the batch already may not say (-1): an earlier commit serves then. */
   #keep(id: number, end: number, atMs: number): void {
     if (end > 0) this.#commits.push({ id, offset: end - 1, atMs })
+  }
+
+  /** What is under way is left as it is. */
+  close(): void {
+    this.#txn.close()
   }
 
   /** State files have all commits up to `id`. */

@@ -126,6 +126,7 @@ export class KafkaPort implements LogPort {
 
   close(): void {
     this.#closed = true
+    for (const session of this.#sessions.values()) session.close()
     this.#fetcher.close()
     this.#cluster.close()
   }

@@ -9,6 +9,7 @@ import { FaultyCluster, isKafka, part, TestBroker } from './broker.ts'
 
 const missing = kafkaMissing()
 const TIMEOUT_MS = 20_000
+const PLACE = { own: { topic: 'out', partition: 0 }, outputs: [] }
 
 describe('transactions on a broker', { skip: missing ?? false }, () => {
   let broker: TestBroker
@@ -152,7 +153,7 @@ describe('transactions on a broker', { skip: missing ?? false }, () => {
     const heir = async (id: string, inherit: Identity): Promise<[TransactionalProducer, string]> => {
       const options = { cluster: broker.cluster, transactionalId: id, timeoutMs: TIMEOUT_MS, clock: systemClock }
       const producer = new TransactionalProducer({ ...options, inherit })
-      return [producer, await producer.resolve()]
+      return [producer, await producer.goOn(PLACE)]
     }
     const goesOn = async (id: string, inherit: Identity): Promise<void> => {
       const [producer, owner] = await heir(id, inherit)

@@ -7,6 +7,8 @@ export interface SystemContext {
   readonly directory: string
   /** Streams that the job reads and writes, intermediate ones aside. */
   readonly streams: readonly string[]
+  /** Of these, those that it writes: outputs and streams for dead letters. */
+  readonly outputs: readonly string[]
   /** Partitions of a stream that has to be made and declares none. */
   readonly partitions: number
   /** A commit takes no longer than this, or fails. */
