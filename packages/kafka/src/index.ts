@@ -1,4 +1,5 @@
 import type { System, SystemContext, SystemHost, SystemTools } from 'tidemark/system'
+import { PORT_MODULE } from './port/port-module.ts'
 import type { KafkaOptions } from './options.ts'
 
 export type { KafkaOptions } from './options.ts'
@@ -11,6 +12,7 @@ export type { KafkaOptions } from './options.ts'
 export function kafka(options: KafkaOptions): System {
   return {
     name: 'kafka',
+    portModule: PORT_MODULE,
     async open(context: SystemContext): Promise<SystemHost> {
       const { KafkaHost } = await import('./host/kafka-host.ts')
       return KafkaHost.open(options, context)

@@ -1,5 +1,6 @@
 import {
   invariant,
+  isTidemarkError,
   parseTaskProducer,
   type ProducerState,
   type StoredDelta,
@@ -7,11 +8,16 @@ import {
   systemClock,
   TidemarkError,
 } from 'tidemark/system'
+import type { Ownership } from '../cluster/ownership.ts'
 import type { Cluster } from '../net/cluster.ts'
 import { COMMIT_KEY, type CommitRecord } from '../state/commit-record.ts'
 import { StateBatches } from '../state/state-batches.ts'
 import { StoreTable } from '../state/store-table.ts'
+import type { Identity } from '../produce/stamp.ts'
+import type { Written } from '../txn/take-over.ts'
 import { TransactionalProducer } from '../txn/transactional-producer.ts'
+import type { TopicPartition } from '../wire/api.ts'
+import { identityCell, readIdentity } from './identity-cell.ts'
 import { type Covered, CoveredFiles, judge } from './local-state.ts'
 import { type PartitionOffsets, partitionOffsets } from './partition-offsets.ts'
 import { readingPartition } from './partition-watch.ts'
@@ -24,8 +30,11 @@ import { checkTopic, makeTopic, settledTopic } from './topics.ts'
 export interface ClaimsOptions {
   readonly context: SystemContext
   readonly cluster: Cluster
+  readonly ownership: Ownership
   /** Of topics that have to be made; -1: as the brokers have it. */
   readonly replicas: number
+  /** Partitions of the streams that a producer of the job may write to. */
+  readonly outputsOf: (producer: string) => readonly TopicPartition[]
 }
 
 /** Where the commits of a producer are. */
@@ -57,6 +66,8 @@ export class Claims {
   readonly #covered: CoveredFiles
   readonly #claimed = new Map<string, Claimed>()
   readonly #places = new Map<string, Place>()
+  /** Of producers that this process has taken over: it never does so twice (design/02, "Fencing"). */
+  readonly #identities = new Map<string, SharedArrayBuffer>()
 
   constructor(options: ClaimsOptions) {
     this.#options = options
@@ -89,17 +100,12 @@ export class Claims {
 
   /** ERR_FENCED: another owner is newer. ERR_KAFKA_TOPIC, ERR_STATE_CORRUPT, and what the brokers refuse. */
   async claim(producer: string, meta: string): Promise<ProducerState> {
-    const { context, cluster } = this.#options
+    const { context } = this.#options
     const task = parseTaskProducer(producer)
     const place = task === null ? await this.#control() : await this.#state(task.lineage, task.task, meta)
     const id = transactionalId(context.job, producer)
-    const txn = new TransactionalProducer({
-      cluster,
-      transactionalId: id,
-      timeoutMs: context.commitTimeoutMs,
-      clock: systemClock,
-    })
-    await txn.init()
+    const own = { topic: place.topic, partition: place.partition }
+    const txn = await this.#takeOver(producer, id, { own, outputs: this.#options.outputsOf(producer) })
     const local = task === null ? null : await this.#local(task.lineage, task.task, place)
     const key = task === null ? utf8.encode(producer) : COMMIT_KEY
     const range = task === null ? null : await this.#lacking(place, local)
@@ -121,7 +127,8 @@ export class Claims {
       meta,
       flushedId: local?.id ?? 0,
     }
-    const identity = txn.identity
+    const identity = identityCell(txn.identity)
+    this.#identities.set(producer, identity)
     txn.close()
     this.#claimed.set(producer, {
       state,
@@ -129,8 +136,7 @@ export class Claims {
       session: {
         producer,
         transactionalId: id,
-        producerId: identity.producerId,
-        epoch: identity.epoch,
+        identity,
         ownerEpoch,
         meta,
         topic: place.topic,
@@ -152,6 +158,41 @@ export class Claims {
     return state
   }
 
+  /**
+   * The first time whoever had the producer is fenced. Later this process asks as the owner that it is: if it is not any
+   * more, it must not fence the one that is. ERR_LEASE_LOST, ERR_FENCED.
+   */
+  async #takeOver(producer: string, id: string, place: Written): Promise<TransactionalProducer> {
+    const known = this.#identities.get(producer)
+    if (known !== undefined) {
+      const txn = this.#producer(id, readIdentity(known))
+      try {
+        if ((await txn.goOn(place)) === 'owner') return txn
+      } catch (error) {
+        // Nobody has it: the coordinator has forgotten an id that was not used for long (transactional.id.expiration.ms).
+        if (!(isTidemarkError(error) && error.details['kafka'] === 'INVALID_PRODUCER_ID_MAPPING')) throw error
+        this.#identities.delete(producer)
+        return this.#takeOver(producer, id, place)
+      }
+      throw new TidemarkError('ERR_FENCED', `another process has taken ${producer} over`)
+    }
+    const txn = this.#producer(id, null)
+    this.#options.ownership.assertHeld()
+    this.#identities.set(producer, identityCell(await txn.init(place)))
+    return txn
+  }
+
+  #producer(id: string, inherit: Identity | null): TransactionalProducer {
+    const { cluster, context } = this.#options
+    return new TransactionalProducer({
+      cluster,
+      transactionalId: id,
+      timeoutMs: context.commitTimeoutMs,
+      clock: systemClock,
+      ...(inherit === null ? {} : { inherit }),
+    })
+  }
+
   async #write(
     txn: TransactionalProducer,
     place: Place,
@@ -162,12 +203,7 @@ export class Claims {
     const batches = StateBatches.of(table, systemClock.now(), place.topic, null, commit, key)
     const outcome = await txn.commit([{ topic: place.topic, partition: place.partition, batches }], null)
     if (outcome.kind === 'committed') return (outcome.ends[0] as number) - 1
-    if (outcome.kind === 'fenced') {
-      throw new TidemarkError(
-        'ERR_FENCED',
-        `${place.topic}, partition ${place.partition}, was claimed by another process while this one claimed it`,
-      )
-    }
+    if (outcome.kind === 'fenced') throw claimedByAnother(place)
     throw outcome.error
   }
 
@@ -251,6 +287,11 @@ export class Claims {
     this.#places.set(topic, place)
     return place
   }
+}
+
+function claimedByAnother({ topic, partition }: Place): TidemarkError {
+  const text = `${topic}, partition ${partition}, was claimed by another process while this one claimed it`
+  return new TidemarkError('ERR_FENCED', text)
 }
 
 const NOTHING: CommitRecord = {

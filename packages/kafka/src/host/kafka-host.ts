@@ -1,7 +1,5 @@
 import {
-  DirectoryLock,
   nodeDisk,
-  nodeProcesses,
   type LogPort,
   type OffsetsView,
   type PortInit,
@@ -19,10 +17,12 @@ import { mayRetry, retrying } from '../net/retry.ts'
 import type { KafkaOptions } from '../options.ts'
 import { registerKafkaCodecs } from '../codecs/register.ts'
 import { openPort } from '../port/open-port.ts'
+import { PORT_MODULE } from '../port/port-module.ts'
 import type { TopicPartition } from '../wire/api.ts'
 import { deleteRecords } from '../wire/topics.ts'
 import { connectOptions, patience } from './connect-options.ts'
 import { Claims } from './claims.ts'
+import { type Possession, takeOwnership } from './possession.ts'
 import { partitionOffsets } from './partition-offsets.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
@@ -35,44 +35,54 @@ const TRIM_TIMEOUT_MS = 30_000
 /** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
 export class KafkaHost implements SystemHost {
   readonly directory: string
-  /** Brokers may go and come back: that alone never ends a run. */
-  readonly failure: Promise<Error> = new Promise(() => {})
+  /** ERR_LEASE_LOST. Brokers may go and come back within the lease. */
+  readonly failure: Promise<Error>
   readonly #options: KafkaOptions
   readonly #context: SystemContext
   readonly #cluster: Cluster
-  readonly #lock: DirectoryLock
+  readonly #possession: Possession
   readonly #registry: StreamRegistry
   readonly #claims: Claims
   readonly #timer: NodeJS.Timeout
   #closed = false
   #refreshing = false
 
-  /** Takes the data directory and reaches the brokers. ERR_DATA_DIR_LOCKED, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION. */
+  /**
+   * Reaches the brokers, waits until this process is the one that runs the job, and takes the data directory.
+   * ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, and as `takeOwnership`.
+   */
   static async open(options: KafkaOptions, context: SystemContext): Promise<KafkaHost> {
     registerKafkaCodecs()
     nodeDisk.makeDirectory(context.directory)
-    const lock = DirectoryLock.acquire(nodeDisk, context.directory, nodeProcesses)
-    let cluster: Cluster | null = null
+    const cluster = await Cluster.connect(connectOptions(options))
+    let possession: Possession | null = null
     try {
-      cluster = await Cluster.connect(connectOptions(options))
-      const host = new KafkaHost(options, context, cluster, lock)
+      possession = await takeOwnership(options, context, cluster)
+      const host = new KafkaHost(options, context, cluster, possession)
       await host.#findStreams()
       return host
     } catch (error) {
-      cluster?.close()
-      lock.release()
+      await possession?.release()
+      cluster.close()
       throw error
     }
   }
 
-  private constructor(options: KafkaOptions, context: SystemContext, cluster: Cluster, lock: DirectoryLock) {
+  private constructor(options: KafkaOptions, context: SystemContext, cluster: Cluster, possession: Possession) {
     this.directory = context.directory
     this.#options = options
     this.#context = context
     this.#cluster = cluster
-    this.#lock = lock
+    this.#possession = possession
+    this.failure = possession.ownership.lost
     this.#registry = new StreamRegistry(context.job)
-    this.#claims = new Claims({ context, cluster, replicas: this.#replicas })
+    this.#claims = new Claims({
+      context,
+      cluster,
+      ownership: possession.ownership,
+      replicas: this.#replicas,
+      outputsOf: (producer) => this.#outputsOf(producer),
+    })
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
   }
 
@@ -90,6 +100,19 @@ export class KafkaHost implements SystemHost {
         this.#registry.add(plain(between, 'intermediate', partitions.length))
       }
     }
+  }
+
+  /** A task writes outputs and intermediate streams, a source the stream in its name, a sink none, a program any. */
+  #outputsOf(producer: string): readonly TopicPartition[] {
+    const [kind, source] = producer.split(':')
+    const { streams, outputs } = this.#context
+    const names = new Set(kind === 'app' ? streams : kind === 'sink' ? [] : outputs)
+    if (kind === 'source' && source !== undefined) names.add(source)
+    const isTask = kind === 'task'
+    return this.#registry.all.flatMap(({ info, topic }) => {
+      const isWritten = names.has(info.name) || (isTask && info.kind === 'intermediate')
+      return isWritten ? Array.from({ length: info.partitions }, (_, partition) => ({ topic, partition })) : []
+    })
   }
 
   get offsets(): OffsetsView {
@@ -195,7 +218,7 @@ export class KafkaHost implements SystemHost {
   }
 
   portFor(producers: readonly string[]): PortInit {
-    return { module: new URL(openPortModule(), import.meta.url).href, data: this.#portData(producers), transfer: [] }
+    return { module: PORT_MODULE, data: this.#portData(producers), transfer: [] }
   }
 
   openPort(producers: readonly string[]): Promise<LogPort> {
@@ -209,28 +232,23 @@ export class KafkaHost implements SystemHost {
       options: this.#options,
       streams: this.#registry.all,
       shared: this.#registry.offsets.shared,
+      held: this.#possession.ownership.flag,
       sessions: producers.map((name) => this.#claims.takeSession(name)),
       commitTimeoutMs: this.#context.commitTimeoutMs,
     }
   }
 
-  close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true
-      clearInterval(this.#timer)
-      this.#cluster.close()
-      this.#lock.release()
-    }
-    return Promise.resolve()
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearInterval(this.#timer)
+    await this.#possession.release()
+    this.#cluster.close()
   }
 
   get #replicas(): number {
     return this.#options.replicationFactor ?? -1
   }
-}
-
-function openPortModule(): string {
-  return import.meta.url.endsWith('.ts') ? '../port/open-port.ts' : '../port/open-port.js'
 }
 
 /** What a topic says of itself: not how it is encoded. */

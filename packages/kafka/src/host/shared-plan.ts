@@ -12,8 +12,8 @@ export interface StreamTopic {
 export interface ProducerSession {
   readonly producer: string
   readonly transactionalId: string
-  readonly producerId: number
-  readonly epoch: number
+  /** Id and epoch as the coordinator has them (identity-cell.ts): the thread that commits keeps them up to date. */
+  readonly identity: SharedArrayBuffer
   readonly ownerEpoch: number
   readonly meta: string
   /** Where its commit records go. */
@@ -44,6 +44,8 @@ export interface PortData {
   readonly options: KafkaOptions
   readonly streams: readonly StreamTopic[]
   readonly shared: SharedArrayBuffer
+  /** An Int32 that is 1 while this process has the right to commit. */
+  readonly held: SharedArrayBuffer
   readonly sessions: readonly ProducerSession[]
   readonly commitTimeoutMs: number
 }

@@ -21,6 +21,11 @@ export function positionsGroup(job: string): string {
   return job
 }
 
+/** The group in which processes agree on who runs the job. */
+export function clusterGroup(job: string): string {
+  return `${job}.cluster`
+}
+
 /** The topic of a stream: its own name, or for an intermediate stream one of its lineage. */
 export function topicOf(job: string, { name, kind }: Pick<StreamSpec, 'name' | 'kind'>): string {
   if (kind === 'user') return name

@@ -160,6 +160,13 @@ export class Cluster {
     return Promise.reject(new TidemarkError('ERR_KAFKA_CONNECTION', text, { details: { broker: id, sent: false } }))
   }
 
+  /** Breaks the connection of a lane: what waits there rejects with ERR_KAFKA_CONNECTION, the next request opens another. */
+  dropLane(node: number, name: LaneName): void {
+    const key = `${node} ${name}`
+    this.#lanes.get(key)?.close()
+    this.#lanes.delete(key)
+  }
+
   close(): void {
     this.#closed = true
     for (const lane of this.#lanes.values()) lane.close()

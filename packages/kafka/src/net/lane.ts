@@ -6,7 +6,7 @@ import { lostError } from './connect-errors.ts'
  * What a connection is for. A broker takes the requests of one connection one after the other, so one that waits (a fetch
  * for data, a group for its members) would hold up all behind it.
  */
-export type LaneName = 'fetch' | `fetch-${number}` | 'produce' | 'control' | 'group'
+export type LaneName = 'fetch' | `fetch-${number}` | 'produce' | 'control' | 'group' | 'heartbeat'
 
 interface Queued {
   readonly start: (connection: BrokerConnection) => void

@@ -1,4 +1,5 @@
 import { type Clock, isTidemarkError, type StateLoader, TidemarkError, type Transaction } from 'tidemark/system'
+import { readIdentity, writeIdentity } from '../host/identity-cell.ts'
 import type { CoveredFiles } from '../host/local-state.ts'
 import { readingPartition } from '../host/partition-watch.ts'
 import { readLast } from '../host/read-last.ts'
@@ -64,7 +65,11 @@ export class CommitSession {
       transactionalId: session.transactionalId,
       timeoutMs: plan.commitTimeoutMs,
       clock,
-      resume: { producerId: session.producerId, epoch: session.epoch },
+      resume: {
+        identity: readIdentity(session.identity),
+        partitions: [{ topic: session.topic, partition: session.partition }],
+      },
+      onState: () => writeIdentity(session.identity, this.#txn.identity),
     })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }
@@ -145,6 +150,11 @@ export class CommitSession {
       loadHistory(where, source, missing, { id, stores: session.stores, loader }),
     )
     this.flushed(id)
+  }
+
+  /** What is under way is left as it is. */
+  close(): void {
+    this.#txn.close()
   }
 
   /** State files have all commits up to `id`. */

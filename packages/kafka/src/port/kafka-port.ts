@@ -27,6 +27,7 @@ export class KafkaPort implements LogPort, StateSource {
   readonly #cluster: Cluster
   readonly #shared: SharedOffsets
   readonly #streams: readonly StreamTopic[]
+  readonly #held: Int32Array
   readonly #sessions = new Map<string, CommitSession>()
   readonly #fetcher: Fetcher
   readonly #advanced: (() => void)[] = []
@@ -38,6 +39,7 @@ export class KafkaPort implements LogPort, StateSource {
     this.#shared = new SharedOffsets(plan.shared)
     this.offsets = this.#shared
     this.#streams = plan.streams
+    this.#held = new Int32Array(plan.held)
     const covered = new CoveredFiles(plan.directory)
     for (const session of plan.sessions) {
       this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
@@ -66,6 +68,7 @@ export class KafkaPort implements LogPort, StateSource {
     try {
       const session = this.#sessions.get(producer)
       if (session === undefined) throw new TidemarkError('ERR_INVARIANT', `${producer} was not given to this thread`)
+      if (Atomics.load(this.#held, 0) === 0) throw leaseLost(producer)
       const parts = this.#parts(transaction)
       const outcome = await session.commit(transaction, parts, this.#positions(transaction))
       if (outcome.kind === 'fenced') return { producer, id, outcome: 'fenced', error: null }
@@ -129,6 +132,7 @@ export class KafkaPort implements LogPort, StateSource {
 
   close(): void {
     this.#closed = true
+    for (const session of this.#sessions.values()) session.close()
     this.#fetcher.close()
     this.#cluster.close()
   }
@@ -143,6 +147,13 @@ export class KafkaPort implements LogPort, StateSource {
   #wake(): void {
     for (const listener of this.#advanced) listener()
   }
+}
+
+function leaseLost(producer: string): TidemarkError {
+  return new TidemarkError(
+    'ERR_LEASE_LOST',
+    `${producer} commits no more: its process has lost the right to run the job, and another may have it`,
+  )
 }
 
 function splitBatches(bytes: Uint8Array): Uint8Array[] {

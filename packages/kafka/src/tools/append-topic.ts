@@ -22,6 +22,7 @@ export async function openAppender(cluster: Cluster, topic: string): Promise<Str
   await producer.init()
   return {
     partitions: found.partitions.length,
+    partitioner: 'murmur2',
     maxBatchBytes,
     async append(batches) {
       // All are sent before any is waited for; those of a partition keep their order.

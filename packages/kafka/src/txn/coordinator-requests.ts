@@ -4,7 +4,10 @@ import { refusal } from '../net/kafka-errors.ts'
 import { mayRetry } from '../net/retry.ts'
 import type { Identity } from '../produce/stamp.ts'
 import { verdictOf } from '../produce/verdict.ts'
+import type { TopicPartition } from '../wire/api.ts'
+import { addPartitionsToTxn, describeTransactions, type TransactionState } from '../wire/open-transactions.ts'
 import { endTxn, initProducerId, type ProducerAnswer, txnOffsetCommit } from '../wire/transactions.ts'
+import { byTopic } from './by-topic.ts'
 import type { Answer } from './transaction-machine.ts'
 
 /** Positions of a group, to be committed with the transaction. */
@@ -21,6 +24,10 @@ export interface Result {
   readonly error: TidemarkError | null
 }
 
+/** Of partitions that are sound, when another of the request is not. */
+const OPERATION_NOT_ATTEMPTED = 55
+
+const OK: Result = { fact: 'ok', identity: null, error: null }
 export const NO_IDENTITY: Identity = { producerId: -1, epoch: -1 }
 
 /** The requests of one transactional id to its coordinators, one attempt each. None rejects. */
@@ -35,22 +42,48 @@ export class CoordinatorRequests {
     this.#timeoutMs = timeoutMs
   }
 
+  /** How the last transaction of this id stands. */
+  async describe(withinMs: number): Promise<{ readonly state: TransactionState | null; readonly result: Result }> {
+    try {
+      const node = await this.#cluster.coordinator('transaction', this.#id)
+      const ids = [this.#id]
+      const [state = null] = await this.#cluster.request(node, describeTransactions, ids, 'control', withinMs)
+      // That there is none, or that it is not to be told, is for the caller to take as it is.
+      if (state === null || verdictOf(state.error) !== 'again') return { state, result: OK }
+      const what = `DescribeTransactions of transactional id "${this.#id}"`
+      const details = { transactionalId: this.#id }
+      return { state: null, result: this.#refused('transaction', this.#id, what, state.error, details) }
+    } catch (error) {
+      return { state: null, result: this.#lost('transaction', this.#id, error) }
+    }
+  }
+
   /** With NO_IDENTITY whoever had the id before is fenced. */
   init(identity: Identity, withinMs: number): Promise<Result> {
-    return this.#attempt('InitProducerId', async (node) =>
-      this.#cluster.request(
-        node,
-        initProducerId,
-        {
-          transactionalId: this.#id,
-          transactionTimeoutMs: this.#timeoutMs,
-          producerId: identity.producerId,
-          producerEpoch: identity.epoch,
-        },
-        'control',
-        withinMs,
-      ),
+    const { producerId, epoch: producerEpoch } = identity
+    const q = { transactionalId: this.#id, transactionTimeoutMs: this.#timeoutMs, producerId, producerEpoch }
+    return this.#attempt('InitProducerId', (node) =>
+      this.#cluster.request(node, initProducerId, q, 'control', withinMs),
     )
+  }
+
+  /** Makes partitions part of the transaction, so that its markers go there too; what refuses the first decides. */
+  async add(identity: Identity, partitions: readonly TopicPartition[], withinMs: number): Promise<Result> {
+    const { producerId, epoch } = identity
+    const q = { transactionalId: this.#id, producerId, producerEpoch: epoch, topics: byTopic(partitions) }
+    const what = `AddPartitionsToTxn of transactional id "${this.#id}"`
+    try {
+      const node = await this.#cluster.coordinator('transaction', this.#id)
+      const answer = await this.#cluster.request(node, addPartitionsToTxn, q, 'control', withinMs)
+      const failed = answer.flatMap(({ topic, partitions: each }) => each.map((one) => ({ ...one, topic })))
+      const first = failed.find(({ error }) => error !== 0 && error !== OPERATION_NOT_ATTEMPTED)
+      if (first === undefined) return OK
+      const where = `${what}, stream "${first.topic}", partition ${first.partition}`
+      const details = { transactionalId: this.#id, stream: first.topic, partition: first.partition }
+      return this.#refused('transaction', this.#id, where, first.error, details)
+    } catch (error) {
+      return this.#lost('transaction', this.#id, error)
+    }
   }
 
   end(identity: Identity, commit: boolean, withinMs: number): Promise<Result> {
@@ -69,15 +102,15 @@ export class CoordinatorRequests {
   /** Adds the group's positions to the open transaction; the first partition that is not `ok` decides. */
   async commitOffsets(identity: Identity, { group, positions }: GroupPositions, withinMs: number): Promise<Result> {
     const what = `TxnOffsetCommit of group "${group}" for transactional id "${this.#id}"`
-    const byTopic = new Map<string, { partition: number; offset: number; leaderEpoch: number; metadata: string }[]>()
+    const grouped = new Map<string, { partition: number; offset: number; leaderEpoch: number; metadata: string }[]>()
     for (const { topic, partition, offset } of positions) {
       const entry = { partition, offset, leaderEpoch: -1, metadata: '' }
-      const entries = byTopic.get(topic)
-      if (entries === undefined) byTopic.set(topic, [entry])
+      const entries = grouped.get(topic)
+      if (entries === undefined) grouped.set(topic, [entry])
       else entries.push(entry)
     }
     const { producerId, epoch } = identity
-    const topics = [...byTopic].map(([topic, partitions]) => ({ topic, partitions }))
+    const topics = [...grouped].map(([topic, partitions]) => ({ topic, partitions }))
     const q = { transactionalId: this.#id, group, producerId, producerEpoch: epoch, topics }
     try {
       const node = await this.#cluster.coordinator('group', group)
@@ -89,7 +122,7 @@ export class CoordinatorRequests {
           return this.#refused('group', group, where, error, { group, stream: topic, partition })
         }
       }
-      return { fact: 'ok', identity: null, error: null }
+      return OK
     } catch (error) {
       return this.#lost('group', group, error)
     }

@@ -9,6 +9,9 @@
  * - After the coordinator's own timeout batches are refused by INVALID_PRODUCER_EPOCH as after a fence, but an EndTxn(abort)
  *   is answered by "done". After a fence by InitProducerId(-1,-1) it is PRODUCER_FENCED. So the coordinator is asked.
  * - InitProducerId with own values is answered by the epoch after an EndTxn whose answer was lost.
+ * - A broker that is killed right after an EndTxn may write the markers never. The next one of the producer ends both, as the
+ *   later was decided: so none is begun before the markers are there, and if they do not come, a transaction without records is
+ *   ended in the same way (docs/internals/kafka-transactions.md).
  */
 export type Phase =
   | 'fresh'
@@ -28,11 +31,31 @@ export type Phase =
   | 'rejoining'
   /** That could not be had in time. It is not to be asked for by an EndTxn: after InitProducerId that is PRODUCER_FENCED. */
   | 'unjoined'
+  /** The transaction before was aborted, and has no markers in some partitions. See `mend-abort`. */
+  | 'raising'
+  /** The transaction before has no markers in some partitions: they are made part of one that will end as it did. */
+  | 'adding'
+  /** That one is being ended. */
+  | 'sealing'
+  /** The same three, given up for now. A transaction of its own would end what has no markers, perhaps the wrong way. */
+  | 'unraised'
+  | 'torn'
+  | 'unsealed'
   | 'fenced'
   | 'closed'
 
 /** Calls of the owner, then what came of the last action. */
-export type Call = 'init' | 'commit' | 'resolve' | 'abort' | 'close'
+export type Call =
+  | 'init'
+  | 'commit'
+  | 'resolve'
+  /** Commits once more what was committed. The epoch is the next one: by that a new owner knows it from all others. */
+  | 'mend-commit'
+  /** Aborts once more what was aborted, under an epoch that was raised before: see take-over.ts. */
+  | 'mend-abort'
+  | 'abort'
+  | 'close'
+
 export type Answer = 'ok' | 'again' | 'fenced' | 'gone' | 'state' | 'abortable' | 'refused' | 'deadline'
 export type Fact = Call | Answer
 
@@ -45,6 +68,11 @@ export type Action =
   | 'write'
   | 'end-commit'
   | 'end-abort'
+  /** AddPartitionsToTxn with all partitions of the transaction before. */
+  | 'add'
+  /** EndTxn as the transaction before was ended. */
+  | 'end-same'
+  | 'report-mended'
   | 'report-ready'
   | 'report-committed'
   | 'report-aborted'
@@ -84,10 +112,15 @@ function idle(phase: Phase): Readonly<Record<Answer, Step>> {
   }
 }
 
+function noMend(phase: Phase): Readonly<Record<'mend-commit' | 'mend-abort', Step>> {
+  return { 'mend-commit': to(phase, 'misuse'), 'mend-abort': to(phase, 'misuse') }
+}
+
 /** Calls while another call is under way: one at a time; closing waits for nobody. */
 function busy(phase: Phase): Readonly<Record<Call, Step>> {
   const misuse = to(phase, 'misuse')
-  return { init: misuse, commit: misuse, resolve: misuse, abort: to(phase, 'none'), close: to('closed', 'none') }
+  const close = to('closed', 'none')
+  return { ...noMend(phase), init: misuse, commit: misuse, resolve: misuse, abort: to(phase, 'none'), close }
 }
 
 const FENCED = to('fenced', 'report-fenced')
@@ -127,8 +160,22 @@ function rejoining(phase: 'reviving' | 'rejoining'): Row {
 /** Only `resolve` leads on. */
 function waiting(phase: 'unsure' | 'unjoined', resolve: Step): Row {
   const misuse = to(phase, 'misuse')
-  const calls = { init: misuse, commit: misuse, resolve, abort: to(phase, 'none'), close: to('closed', 'none') }
-  return { ...idle(phase), ...calls }
+  const rest = { ...noMend(phase), abort: to(phase, 'none'), close: to('closed', 'none') }
+  return { ...idle(phase), init: misuse, commit: misuse, resolve, ...rest }
+}
+
+/** What was asked may have been carried out though nobody said so: then a transaction is open, and only this may end it. */
+function mending(phase: Phase, action: Action, done: Step, otherwise: Phase): Row {
+  const failed = to(otherwise, 'report-failed')
+  const rest = { gone: failed, state: failed, abortable: failed, refused: failed, deadline: failed }
+  return { ...busy(phase), ok: done, again: to(phase, action), fenced: FENCED, ...rest }
+}
+
+/** Only mending goes on. */
+function unmended(phase: Phase, mend: Step): Row {
+  const misuse = to(phase, 'misuse')
+  const calls = { init: misuse, commit: misuse, resolve: misuse, 'mend-commit': mend, 'mend-abort': mend }
+  return { ...idle(phase), ...calls, abort: to(phase, 'none'), close: to('closed', 'none') }
 }
 
 function fenced(): Row {
@@ -137,6 +184,8 @@ function fenced(): Row {
     init: misuse,
     commit: FENCED,
     resolve: FENCED,
+    'mend-commit': FENCED,
+    'mend-abort': FENCED,
     abort: to('fenced', 'none'),
     close: to('closed', 'none'),
   }
@@ -156,7 +205,7 @@ function closed(): Row {
     refused: none,
     deadline: none,
   }
-  return { init: misuse, commit: misuse, resolve: misuse, abort: none, close: none, ...late }
+  return { init: misuse, commit: misuse, resolve: misuse, abort: none, close: none, ...noMend('closed'), ...late }
 }
 
 /** The whole transition table. */
@@ -166,6 +215,7 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     init: to('starting', 'init'),
     commit: to('fresh', 'misuse'),
     resolve: to('fresh', 'misuse'),
+    ...noMend('fresh'),
     abort: to('fresh', 'none'),
     close: to('closed', 'none'),
   },
@@ -176,6 +226,8 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     init: to('ready', 'misuse'),
     commit: to('writing', 'write'),
     resolve: to('ready', 'report-owner'),
+    'mend-commit': to('adding', 'add'),
+    'mend-abort': to('raising', 'rejoin'),
     abort: to('ready', 'none'),
     close: to('closed', 'none'),
   },
@@ -224,6 +276,13 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
   },
   rejoining: rejoining('rejoining'),
   unjoined: waiting('unjoined', to('rejoining', 'rejoin')),
+  raising: mending('raising', 'rejoin', to('adding', 'add'), 'unraised'),
+  // Also after the coordinator's timeout: how it ended is what it answers to the end of it.
+  adding: { ...mending('adding', 'add', to('sealing', 'end-same'), 'torn'), fenced: to('sealing', 'end-same') },
+  sealing: mending('sealing', 'end-same', to('ready', 'report-mended'), 'unsealed'),
+  unraised: unmended('unraised', to('raising', 'rejoin')),
+  torn: unmended('torn', to('adding', 'add')),
+  unsealed: unmended('unsealed', to('sealing', 'end-same')),
   fenced: fenced(),
   closed: closed(),
 }

@@ -10,7 +10,11 @@ import type { ClusterPort } from '../cluster-port.ts'
 import { BatchSender, SendFailure } from '../produce/batch-sender.ts'
 import { checkSize, type Identity, sequenceAfter, stamp } from '../produce/stamp.ts'
 import { waitMs } from '../produce/waits.ts'
+import type { TopicPartition } from '../wire/api.ts'
 import { CoordinatorRequests, type GroupPositions, NO_IDENTITY, type Result } from './coordinator-requests.ts'
+import { type Ended, Markers, type MarkersOutcome } from './markers.ts'
+import type { Decision } from './open-transactions.ts'
+import { settleCommit, takeOver, type Written } from './take-over.ts'
 import { type Action, type Answer, type Fact, nextStep, type Phase } from './transaction-machine.ts'
 
 export interface TransactionalProducerOptions {
@@ -19,8 +23,10 @@ export interface TransactionalProducerOptions {
   /** After so long the coordinator aborts an open transaction, ms; at most the broker's transaction.max.timeout.ms. */
   readonly timeoutMs: number
   readonly clock: Clock
-  /** Goes on as the owner that has this identity: its last transaction has ended. */
-  readonly resume?: Identity
+  /** Goes on as the owner that has this identity: its last transaction, in these partitions, was committed. */
+  readonly resume?: { readonly identity: Identity; readonly partitions: readonly TopicPartition[] }
+  /** Goes on as the owner that had this identity, whatever became of its last transaction: call `goOn` first. */
+  readonly inherit?: Identity
   /** Told each change of phase. */
   readonly onState?: (phase: Phase) => void
 }
@@ -61,7 +67,10 @@ export type Outcome =
 const WRITE_SHARE = 0.5
 const END_SHARE = 0.2
 
-/** The transactions of one owner of one transactional id. One call at a time (but for `abort` and `close`). */
+/**
+ * The transactions of one owner of one transactional id. One call at a time (but for `abort` and `close`). None is begun
+ * before the markers of the one before are there: else a broker that has lost them would end both as the later is ended.
+ */
 export class TransactionalProducer {
   readonly #options: TransactionalProducerOptions
   readonly #requests: CoordinatorRequests
@@ -75,15 +84,27 @@ export class TransactionalProducer {
   #deadlineMs = 0
   #ends: number[] = []
   #settled: 'committed' | 'aborted' | null = null
+  /** Of the transaction under way. */
+  #sent: Omit<Ended, 'decision'> = { producerId: -1, partitions: [] }
+  readonly #markers: Markers
+  #taken: Written | null = null
+  #suspects: readonly TopicPartition[] = []
 
   constructor(options: TransactionalProducerOptions) {
     const { cluster, transactionalId, timeoutMs } = options
     this.#options = options
     this.#requests = new CoordinatorRequests(cluster, transactionalId, timeoutMs)
     this.#sender = this.#newSender()
+    this.#markers = new Markers({ cluster, clock: options.clock, transactionalId, mend: () => this.#mend() })
     if (options.resume !== undefined) {
-      this.#identity = options.resume
+      const { identity, partitions } = options.resume
+      this.#identity = identity
+      this.#markers.expect({ decision: 'commit', producerId: identity.producerId, partitions })
       this.#phase = 'ready'
+    }
+    if (options.inherit !== undefined) {
+      this.#identity = options.inherit
+      this.#phase = 'unsure'
     }
   }
 
@@ -102,41 +123,105 @@ export class TransactionalProducer {
   }
 
   /**
-   * Becomes the owner; whoever was before is fenced. Once per granted ownership. Rejects with what kept it from it for half
-   * of `timeoutMs`: ERR_KAFKA_NOT_READY, ERR_KAFKA_DENIED, ERR_KAFKA_REFUSED and those of the connection.
+   * Becomes the owner; whoever was before is fenced, and what it has ended is ended everywhere: `place` says where to look
+   * for what brokers have lost. Once per granted ownership. Rejects with what kept it from it for half of `timeoutMs`:
+   * ERR_KAFKA_NOT_READY, ERR_KAFKA_DENIED, ERR_KAFKA_REFUSED and those of the connection.
    */
-  async init(): Promise<Identity> {
+  async init(place: Written | null = null): Promise<Identity> {
+    this.#taken = place
     const report = await this.#run('init', WRITE_SHARE)
     if (report !== 'report-ready') throw this.#failure(report)
+    if (place === null) return this.#identity
+    const { producerId } = this.#identity
+    this.#markers.expect({ decision: 'abort', producerId, partitions: this.#suspects })
+    const markers = await this.#markersCome(WRITE_SHARE)
+    if (markers === 'fenced') throw this.#failure('report-fenced')
+    if (markers !== 'there') throw markers
     return this.#identity
   }
 
   /**
-   * Writes all parts and the group's positions in one transaction and commits it. With nothing to write, it is committed
-   * without a request. Never rejects but for misuse (ERR_INVARIANT).
+   * Writes all parts and the group's positions in one transaction and commits it; settles when the markers are there, or
+   * could not be had for a fifth of `timeoutMs`. With nothing to write, it is committed without a request. The last part
+   * stands for all when markers are looked for: no other producer should be busy in its partition. Never rejects but for
+   * misuse (ERR_INVARIANT).
    */
   async commit(parts: readonly Part[], offsets: GroupPositions | null): Promise<Outcome> {
-    const isEmpty = parts.every(({ batches }) => batches.length === 0)
+    const filled = parts.filter(({ batches }) => batches.length > 0)
+    const isEmpty = filled.length === 0
     if (isEmpty && (offsets === null || offsets.positions.length === 0) && this.#phase === 'ready') {
       return { kind: 'committed', ends: parts.map(() => -1) }
     }
+    const before = await this.#markersCome(WRITE_SHARE)
+    if (before === 'fenced') return { kind: 'fenced' }
+    if (before !== 'there') return { kind: 'aborted', error: before }
+    const { producerId } = this.#identity
+    this.#sent = { producerId, partitions: filled.map(({ topic, partition }) => ({ topic, partition })) }
     const report = await this.#run('commit', WRITE_SHARE, () => this.#write(parts, offsets))
-    if (report === 'report-committed') return { kind: 'committed', ends: this.#ends }
     if (report === 'report-fenced') return { kind: 'fenced' }
+    if (report === 'report-committed') {
+      const ends = this.#ends
+      await this.#over('commit')
+      return { kind: 'committed', ends }
+    }
     const error = this.#failure(report)
-    return { kind: report === 'report-aborted' ? 'aborted' : 'unknown', error }
+    if (report !== 'report-aborted') return { kind: 'unknown', error }
+    await this.#over('abort')
+    return { kind: 'aborted', error }
   }
 
   /**
    * After `unknown`: makes sure that the transaction has ended, one way or the other, and tells whether this is still the
-   * owner. Then read the state partition to its end: present is committed, absent is aborted. Rejects if the coordinator
-   * does not answer for a fifth of `timeoutMs`; it may be called again.
+   * owner. Then, with all markers there, read the state partition to its end: present is committed, absent is aborted.
+   * Rejects if that cannot be had for a fifth of `timeoutMs`; it may be called again.
    */
   async resolve(): Promise<'owner' | 'fenced'> {
     const report = await this.#run('resolve', END_SHARE)
-    if (report === 'report-owner') return 'owner'
     if (report === 'report-fenced') return 'fenced'
-    throw this.#failure(report)
+    if (report !== 'report-owner') throw this.#failure(report)
+    if (this.#settled !== null) await this.#over(this.#settled === 'committed' ? 'commit' : 'abort')
+    const markers = await this.#markersCome(END_SHARE)
+    if (markers === 'fenced') return 'fenced'
+    if (markers !== 'there') throw markers
+    return 'owner'
+  }
+
+  /**
+   * As the owner whose thread has died: ends what may be open, and what it has ended is ended everywhere; `place` as for
+   * `init`. `fenced`: another has taken over, whom this one has done no harm. Rejects as `resolve`.
+   */
+  async goOn(place: Written): Promise<'owner' | 'fenced'> {
+    const { clock, cluster, timeoutMs } = this.#options
+    const untilMs = clock.monotonicMs() + timeoutMs * END_SHARE
+    for (let tries = 1; ; tries++) {
+      const { result } = await settleCommit(this.#requests, cluster, place, Math.max(1, untilMs - clock.monotonicMs()))
+      if (result.fact === 'ok') break
+      this.#lastError = result.error
+      const wait = waitMs(tries)
+      if (result.fact !== 'again' || clock.monotonicMs() + wait > untilMs) throw this.#failure('report-failed')
+      await clock.sleep(wait)
+    }
+    // What has no marker from here on was aborted, wherever it was written to.
+    this.#sent = { producerId: this.#identity.producerId, partitions: [...place.outputs, place.own] }
+    return this.resolve()
+  }
+
+  /** A transaction has ended: waits for its markers, for as long as one should; what comes next waits for longer. */
+  async #over(decision: Decision): Promise<void> {
+    this.#markers.expect({ decision, ...this.#sent })
+    await this.#markersCome(END_SHARE)
+  }
+
+  /** Whether the markers of the last transaction are there; writes them itself when they do not come. */
+  #markersCome(share: number): Promise<MarkersOutcome> {
+    const { clock, timeoutMs } = this.#options
+    return this.#markers.come(clock.monotonicMs() + timeoutMs * share)
+  }
+
+  async #mend(): Promise<'mended' | 'fenced' | TidemarkError> {
+    const report = await this.#run(`mend-${this.#markers.ended?.decision ?? 'commit'}`, END_SHARE)
+    if (report === 'report-mended') return 'mended'
+    return report === 'report-fenced' ? 'fenced' : this.#failure(report)
   }
 
   /** The commit under way is aborted, if that is still possible: its outcome tells. */
@@ -151,6 +236,7 @@ export class TransactionalProducer {
   /** Forgets everything here; a transaction that is open is left to its timeout, or to the next owner. */
   close(): void {
     this.#enter(nextStep(this.#phase, 'close').phase)
+    this.#markers.close()
     this.#sender.drop(new SendFailure('abortable', this.#abortError()))
   }
 
@@ -207,18 +293,28 @@ export class TransactionalProducer {
   #request(action: Action, withinMs: number, write: () => Promise<Result>): Promise<Result> {
     switch (action) {
       case 'init':
-        return this.#requests.init(NO_IDENTITY, withinMs)
+        return this.#taken === null ? this.#requests.init(NO_IDENTITY, withinMs) : this.#takeOver(this.#taken, withinMs)
       case 'rejoin':
         return this.#requests.init(this.#identity, withinMs)
       case 'end-commit':
         return this.#requests.end(this.#identity, true, withinMs)
       case 'end-abort':
         return this.#requests.end(this.#identity, false, withinMs)
+      case 'end-same':
+        return this.#requests.end(this.#identity, this.#markers.ended?.decision === 'commit', withinMs)
+      case 'add':
+        return this.#requests.add(this.#identity, this.#markers.ended?.partitions ?? [], withinMs)
       case 'write':
         return write()
       default:
         return impossible()
     }
+  }
+
+  async #takeOver(place: Written, withinMs: number): Promise<Result> {
+    const { result, suspects } = await takeOver(this.#requests, this.#options.cluster, place, withinMs)
+    this.#suspects = suspects
+    return result
   }
 
   /** Everything at once: the coordinator adds partitions and group by itself. The worst answer counts. */

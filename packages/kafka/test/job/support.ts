@@ -1,8 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { KafkaOptions } from '@tidemark/kafka'
 import { type RunOptions, type Summary, uint } from 'tidemark'
 import { KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import { type ChildEnd, runScript } from '../../../tidemark/test/runtime/fixtures/crash-harness.ts'
@@ -18,9 +21,58 @@ export function runJob(
   brokers: string,
   options: RunOptions,
   chaos: { readonly killAfterMs?: number; readonly failpoint?: string } = {},
+  system: Partial<KafkaOptions> = {},
 ): Promise<ChildEnd> {
   const given = { containers: 1, untilEnd: true, ...options }
-  return runScript(SCRIPT, [job.href, brokers, JSON.stringify(given)], chaos.failpoint ?? '', chaos.killAfterMs)
+  const args = [job.href, brokers, JSON.stringify(given), JSON.stringify(system)]
+  return runScript(SCRIPT, args, chaos.failpoint ?? '', chaos.killAfterMs)
+}
+
+/** A run in a process of its own that goes on beside the test. */
+export class JobProcess {
+  readonly child: ChildProcess
+  /** What it has said on its standard error. */
+  told = ''
+  /** Settles when `run` has returned: it owns the tasks. */
+  readonly begun: Promise<void>
+  /** Its exit code, null after a signal. */
+  readonly gone: Promise<number | null>
+  ended = false
+
+  constructor(job: URL, brokers: string, options: RunOptions, system: Partial<KafkaOptions> = {}) {
+    const given = JSON.stringify({ containers: 1, commit: { intervalMs: 20 }, ...options })
+    const args = [SCRIPT, job.href, brokers, given, JSON.stringify(system)]
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const begun = Promise.withResolvers<void>()
+    this.begun = begun.promise
+    this.begun.catch(() => {})
+    let said = ''
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+      if (said.startsWith('begun\n')) begun.resolve()
+    })
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.told += text))
+    this.gone = new Promise((resolve) => {
+      this.child.once('close', (code) => {
+        this.ended = true
+        begun.reject(new Error(`the run ended before it began (${code}): ${this.told}`))
+        resolve(code)
+      })
+    })
+  }
+
+  /** Settles when it has said something that matches. */
+  async says(what: RegExp): Promise<void> {
+    while (!what.test(this.told)) {
+      if (this.ended) throw new Error(`the run ended before it said ${String(what)}:\n${this.told}`)
+      await sleep(20)
+    }
+  }
+
+  async kill(): Promise<void> {
+    if (!this.ended) this.child.kill('SIGKILL')
+    await this.gone
+  }
 }
 
 /** The summary of a run that has ended by itself; anything else is an Error with what it said. */

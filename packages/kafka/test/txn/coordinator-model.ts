@@ -1,6 +1,7 @@
 import { batchHeader as header, TidemarkError } from 'tidemark/system'
 import type { ClusterPort } from '../../src/cluster-port.ts'
-import type { Api, TopicPartitions } from '../../src/wire/api.ts'
+import type { Api, PartitionError, TopicPartitions } from '../../src/wire/api.ts'
+import type { AddPartitionsRequest, PartitionProducers, TransactionState } from '../../src/wire/open-transactions.ts'
 import type { ProducedPartition, ProduceRequest } from '../../src/wire/produce.ts'
 import type {
   EndTxnRequest,
@@ -24,6 +25,13 @@ const EPOCHS = 32_767
 /** What happens to a request: carried out and answered, lost before or after it was carried out, or refused for now. */
 export type Fate = 'arrives' | 'lost-before' | 'lost-after' | 'busy'
 
+/** Batches of a partition that have no marker yet. */
+interface Unmarked {
+  readonly producerId: number
+  readonly epoch: number
+  readonly batches: string[]
+}
+
 /**
  * A broker in memory that is leader of everything and coordinator of one transactional id, with the answers that a broker of
  * 4.3.1 gives to transactions v2. Each request has the fate that `fates` gives; when they are used up, all arrive.
@@ -37,7 +45,14 @@ export class CoordinatorModel implements ClusterPort {
   producerId = 1
   epoch = -1
   #lastEpoch = -1
-  #open: string[] = []
+  /** How transactions were ended, in order; those without a record (that mend another) too. */
+  readonly decided: ('commit' | 'abort')[] = []
+  /** True: the markers of what ends next are lost, as by a broker that is killed right after its answer. */
+  losesMarkers = false
+  /** By partition: what is open, or has ended without a marker. */
+  readonly #unmarked = new Map<number, Unmarked>()
+  /** Partitions of the transaction that is open. */
+  #partitions = new Set<number>()
   #openPositions: number | null = null
   #sequences = new Map<number, number>()
   readonly fates: Fate[]
@@ -69,6 +84,11 @@ export class CoordinatorModel implements ClusterPort {
 
   forgetCoordinator(): void {}
 
+  /** Batches that readers do not see, and whoever ends the next transaction there decides about. */
+  get unmarked(): readonly string[] {
+    return [...this.#unmarked.values()].flatMap(({ batches }) => batches)
+  }
+
   /** Another owner: the transaction that is open is aborted. */
   takeOver(): void {
     if (this.state === 'ongoing') this.#end(false)
@@ -86,6 +106,12 @@ export class CoordinatorModel implements ClusterPort {
     switch (name) {
       case 'InitProducerId':
         return busy ? refusedBy(CODE.concurrent) : this.#init(q as InitProducerIdRequest)
+      case 'DescribeTransactions':
+        return this.#describe(q as readonly string[])
+      case 'DescribeProducers':
+        return this.#describeProducers(q as readonly TopicPartitions<number>[], busy)
+      case 'AddPartitionsToTxn':
+        return this.#add(q as AddPartitionsRequest, busy)
       case 'EndTxn':
         return busy ? refusedBy(CODE.notCoordinator) : this.#endTxn(q as EndTxnRequest)
       case 'Produce':
@@ -148,6 +174,41 @@ export class CoordinatorModel implements ClusterPort {
     }))
   }
 
+  #describe(ids: readonly string[]): TransactionState[] {
+    const names = { empty: 'Empty', ongoing: 'Ongoing', commit: 'CompleteCommit', abort: 'CompleteAbort' }
+    return ids.map((transactionalId) => ({
+      error: 0,
+      transactionalId,
+      state: names[this.state],
+      producerId: this.producerId,
+      producerEpoch: this.epoch,
+    }))
+  }
+
+  #describeProducers(topics: readonly TopicPartitions<number>[], busy: boolean): TopicPartitions<PartitionProducers>[] {
+    return topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map((partition) => {
+        const found = this.#unmarked.get(partition)
+        const producer = { producerId: found?.producerId ?? 0, producerEpoch: found?.epoch ?? 0, transactionStart: 1 }
+        const error = busy ? CODE.notLeader : 0
+        return { partition, error, message: null, producers: found === undefined || busy ? [] : [producer] }
+      }),
+    }))
+  }
+
+  #add(q: AddPartitionsRequest, busy: boolean): TopicPartitions<PartitionError>[] {
+    const isOwner = q.producerId === this.producerId && q.producerEpoch === this.epoch
+    if (isOwner && !busy && this.state !== 'ongoing') this.#begin()
+    return q.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map((partition) => {
+        if (isOwner && !busy) this.#partitions.add(partition)
+        return { partition, error: busy ? CODE.concurrent : isOwner ? 0 : CODE.fenced }
+      }),
+    }))
+  }
+
   #append(partition: number, batch: Uint8Array): number {
     if (header.producerId(batch, 0) !== this.producerId || header.producerEpoch(batch, 0) !== this.epoch)
       return CODE.oldEpoch
@@ -157,7 +218,13 @@ export class CoordinatorModel implements ClusterPort {
     if (sequence > expected) return CODE.order
     if (this.state !== 'ongoing') this.#begin()
     this.#sequences.set(partition, sequence + header.recordCount(batch, 0))
-    this.#open.push(`${partition}:${Buffer.from(batch).subarray(header.HEADER_BYTES).toString('latin1')}`)
+    this.#partitions.add(partition)
+    const text = `${partition}:${Buffer.from(batch).subarray(header.HEADER_BYTES).toString('latin1')}`
+    const { producerId, epoch } = this
+    const before = this.#unmarked.get(partition)
+    // What has no marker is ended by the next, whatever it is: a broker of 4.3.1 knows one transaction of a producer.
+    const batches = [...(before?.batches ?? []), text]
+    this.#unmarked.set(partition, { producerId, epoch: before?.epoch ?? epoch, batches })
     return 0
   }
 
@@ -177,12 +244,18 @@ export class CoordinatorModel implements ClusterPort {
   #begin(): void {
     this.state = 'ongoing'
     this.#sequences = new Map()
+    this.#partitions = new Set()
   }
 
   #end(commit: boolean): void {
-    ;(commit ? this.committed : this.aborted).push(...this.#open)
+    for (const partition of this.losesMarkers ? [] : this.#partitions) {
+      ;(commit ? this.committed : this.aborted).push(...(this.#unmarked.get(partition)?.batches ?? []))
+      this.#unmarked.delete(partition)
+    }
+    this.decided.push(commit ? 'commit' : 'abort')
+    this.losesMarkers = false
+    this.#partitions = new Set()
     if (commit && this.#openPositions !== null) this.positions = this.#openPositions
-    this.#open = []
     this.#openPositions = null
     this.state = commit ? 'commit' : 'abort'
     this.#lastEpoch = this.epoch

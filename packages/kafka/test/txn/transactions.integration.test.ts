@@ -3,11 +3,13 @@ import { after, before, describe, test } from 'node:test'
 import { systemClock } from 'tidemark/system'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { CoordinatorRequests, NO_IDENTITY } from '../../src/txn/coordinator-requests.ts'
+import type { Identity } from '../../src/produce/stamp.ts'
 import { TransactionalProducer } from '../../src/txn/transactional-producer.ts'
 import { FaultyCluster, isKafka, part, TestBroker } from './broker.ts'
 
 const missing = kafkaMissing()
 const TIMEOUT_MS = 20_000
+const PLACE = { own: { topic: 'out', partition: 0 }, outputs: [] }
 
 describe('transactions on a broker', { skip: missing ?? false }, () => {
   let broker: TestBroker
@@ -145,6 +147,62 @@ describe('transactions on a broker', { skip: missing ?? false }, () => {
       (await broker.values('out', 1)).filter((value) => value.startsWith(id)),
       [`${id} yes`],
     )
+  })
+
+  test('a process whose thread has died goes on with what it was: whatever became of the transaction, and never past a newer owner', async () => {
+    const heir = async (id: string, inherit: Identity): Promise<[TransactionalProducer, string]> => {
+      const options = { cluster: broker.cluster, transactionalId: id, timeoutMs: TIMEOUT_MS, clock: systemClock }
+      const producer = new TransactionalProducer({ ...options, inherit })
+      return [producer, await producer.goOn(PLACE)]
+    }
+    const goesOn = async (id: string, inherit: Identity): Promise<void> => {
+      const [producer, owner] = await heir(id, inherit)
+      assert.equal(owner, 'owner')
+      assert.equal((await producer.commit([part('out', 0, [`${id} heir`])], null)).kind, 'committed')
+    }
+    // Nothing was ever begun; something was, and its thread told who it is since; or died before it did.
+    const own = [freshId(), freshId(), freshId(), freshId(), freshId()] as const
+    const [unused] = await producerOf(own[0])
+    await goesOn(own[0], unused.identity)
+    for (const [id, isOld] of [
+      [own[1], false],
+      [own[2], true],
+    ] as const) {
+      const [producer] = await producerOf(id)
+      const earlier = producer.identity
+      assert.equal((await producer.commit([part('out', 0, [`${id} first`])], null)).kind, 'committed')
+      await goesOn(id, isOld ? earlier : producer.identity)
+    }
+    // It dies with an open transaction.
+    const [dying, cluster] = await producerOf(own[3])
+    const known = dying.identity
+    const written = Promise.withResolvers<void>()
+    cluster.fault = {
+      before: (name) => {
+        if (name !== 'EndTxn') return undefined
+        written.resolve()
+        return new Promise(() => {})
+      },
+    }
+    void dying.commit([part('out', 0, [`${own[3]} first`])], null)
+    await written.promise
+    await goesOn(own[3], known)
+    dying.close()
+    // Another has taken over.
+    const [old] = await producerOf(own[4])
+    await producerOf(own[4])
+    assert.equal((await heir(own[4], old.identity))[1], 'fenced')
+    const values = (await broker.values('out', 0)).filter((value) => own.some((id) => value.startsWith(`${id} `)))
+    const [none, told, untold, open] = own
+    const expected = [
+      `${none} heir`,
+      `${told} first`,
+      `${told} heir`,
+      `${untold} first`,
+      `${untold} heir`,
+      `${open} heir`,
+    ]
+    assert.deepEqual(values, expected)
   })
 
   test('what the topic does not take aborts the transaction and is named: ERR_KAFKA_RECORD_REFUSED', async () => {

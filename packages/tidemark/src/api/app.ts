@@ -125,6 +125,8 @@ export interface RunOptions {
    * Default false; `tidemark dev` and `testJob` do it.
    */
   readonly development?: boolean
+  /** Ends the wait for another process that runs the job, on systems that have spares (ERR_RUN_ENDED). Later it has no effect. */
+  readonly signal?: AbortSignal
   readonly onWarning?: (line: string) => void
   /**
    * Told while `run` restores state, or starts from a savepoint, for each piece of some MiB. Without it a line goes to

@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
+import { PARTITIONER_NAMES, type Partitioner } from '../hash/partitioners.ts'
 import type { DeepReadonly } from '../serde/deep-readonly.ts'
 import { showValue } from '../serde/hex.ts'
 import type { Serde } from '../serde/serde.ts'
@@ -16,6 +17,8 @@ export interface AnyStream {
   readonly retentionMs: number | null
   /** How far behind the newest message's time a message may come before the watermark passes it, ms. */
   readonly outOfOrderMs: number
+  /** How its keys came to their partitions. */
+  readonly partitioner: Partitioner
 }
 
 /** Where keys K and values V can go. Contravariant: a stream that takes more takes these too. */
@@ -43,9 +46,15 @@ export interface StreamOptions<K, V> {
   readonly retention?: Duration
   /** How far behind the newest message's time a message may come and still be on time (default 0). */
   readonly outOfOrder?: Duration
+  /**
+   * How the keys of its records came to their partitions, and where the job puts keys that it writes (default murmur2, as
+   * the Java client does). Where state goes by the keys of an input, the run checks it (ERR_PARTITIONER).
+   */
+  readonly partitioner?: Partitioner
 }
 
 const MAX_PARTITIONS = 10_000
+const NAMES: readonly Partitioner[] = [...PARTITIONER_NAMES, 'unknown']
 
 /**
  * Names a stream: a partitioned log of messages, with how keys and values become bytes. It does nothing by itself.
@@ -70,6 +79,13 @@ export function stream<K, V>(name: string, options: StreamOptions<K, V>): Stream
       `${what}: partitions is ${showValue(partitions)}, but must be a whole number from 1 to ${MAX_PARTITIONS}`,
     )
   }
+  const { partitioner = 'murmur2' } = options
+  if (typeof partitioner !== 'function' && !NAMES.includes(partitioner)) {
+    throw new TidemarkError(
+      'ERR_OPTION',
+      `${what}: partitioner is ${showValue(partitioner)}, but must be one of ${NAMES.join(', ')}, or a function`,
+    )
+  }
   if (options.time !== undefined && typeof options.time !== 'function') {
     throw new TidemarkError('ERR_OPTION', `${what}: time must be a function of a value that gives ms since 1970`)
   }
@@ -82,6 +98,7 @@ export function stream<K, V>(name: string, options: StreamOptions<K, V>): Stream
     partitions: partitions ?? null,
     retentionMs: retention === undefined ? null : positiveDurationMs(retention, `${what}, retention`),
     outOfOrderMs: outOfOrder === undefined ? 0 : durationMs(outOfOrder, `${what}, outOfOrder`),
+    partitioner,
   })
 }
 

@@ -63,6 +63,8 @@ export interface PartitionBatch {
 /** Appends to one stream, for as long as it is open. */
 export interface StreamAppender {
   readonly partitions: number
+  /** Where keys go that are written without a partition; `function`: only the job knows. */
+  readonly partitioner: 'murmur2' | 'crc32' | 'fnv1a' | 'unknown' | 'function'
   /** What a batch may take; infinity where nothing bounds it. */
   readonly maxBatchBytes: number
   /** Settles when all are durable. Each is appended once. */

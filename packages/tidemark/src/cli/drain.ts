@@ -1,7 +1,7 @@
 import type { App } from '../api/app.ts'
 import { EXIT } from '../errors/entry.ts'
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** A terminal and a parent (npm) may both pass one Ctrl-C on: signals closer than this are one. */
 const SAME_MS = 300
 

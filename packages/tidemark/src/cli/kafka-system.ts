@@ -9,6 +9,8 @@ import { KAFKA_SETTINGS, type KafkaSettings, KEY_PASSWORD_VARIABLE, PASSWORD_VAR
 /** What @tidemark/kafka takes, as far as the command line says it. */
 export interface KafkaConnection {
   readonly brokers: readonly string[]
+  /** False: another process that runs the job is not waited for. */
+  readonly wait?: boolean
   readonly tls?: {
     readonly ca?: string
     readonly cert?: string
@@ -47,7 +49,7 @@ export function systemOf(
     },
     resolve,
   ) as KafkaModule
-  return module.kafka(connection)
+  return module.kafka(options['wait'] === false ? { ...connection, wait: false } : connection)
 }
 
 /** The tools of that system; null for the embedded one. What connecting rejects with. */

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import type { InputSpec, OutputSpec, RestoreStatus } from '../api/app.ts'
+import type { App, InputSpec, OutputSpec, RestoreStatus, RunOptions, Summary } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
+import { systemClock } from '../clock/clock.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { restoreText } from '../runtime/restore-log.ts'
 import { run } from '../runtime/run.ts'
@@ -32,34 +33,47 @@ export async function runJob(path: string, options: Options, context: CliContext
 
   let note = (line: string): void => terminal.note(line)
   const restoring = new WorkLine(terminal)
-  const app = await run(module.url, {
-    ...runOptions(settings),
-    // Where nobody looks, lines are said now and then.
-    ...(terminal.errorIsTerminal
-      ? { onRestore: (status: RestoreStatus) => restoring.show(() => restoreText(status)) }
-      : {}),
-    ...startOf(options, context),
-    ...(system === undefined ? {} : { system }),
-    inputs,
-    outputs,
-    untilEnd: options['untilEnd'] === true,
-    development: options['development'] === true,
-    onWarning: (line) => {
-      restoring.done()
-      note(`tidemark: ${line}`)
-    },
-  }).finally(() => restoring.done())
-  const progress = new ProgressLine(terminal, () => app.progress())
-  note = (line) => progress.note(line)
-  progress.start()
-  const stopListening = drainOnSignals(app, (line) => progress.note(line))
-  // The outcome comes by `done`.
-  terminal.onClosed(() => void app.drain().catch(() => {}))
-  // `done` settles when everything is closed, whichever way the run ended: nothing is left to dispose of.
+  const start: Start = (more) =>
+    run(module.url, {
+      ...runOptions(settings),
+      // Where nobody looks, lines are said now and then.
+      ...(terminal.errorIsTerminal
+        ? { onRestore: (status: RestoreStatus) => restoring.show(() => restoreText(status)) }
+        : {}),
+      ...startOf(options, context),
+      ...(system === undefined ? {} : { system }),
+      ...more,
+      inputs,
+      outputs,
+      untilEnd: options['untilEnd'] === true,
+      development: options['development'] === true,
+      onWarning: (line) => {
+        restoring.done()
+        note(`tidemark: ${line}`)
+      },
+    }).finally(() => restoring.done())
+  const follow: Follow = async (app) => {
+    const progress = new ProgressLine(terminal, () => app.progress())
+    note = (line) => progress.note(line)
+    progress.start()
+    const stopListening = drainOnSignals(app, (line) => progress.note(line))
+    // The outcome comes by `done`.
+    terminal.onClosed(() => void app.drain().catch(() => {}))
+    // `done` settles when everything is closed, whichever way the run ended: nothing is left to dispose of.
+    try {
+      return await app.done
+    } finally {
+      progress.stop()
+      stopListening()
+      note = (line) => terminal.note(line)
+    }
+  }
   try {
-    const summary = await app.done
-    progress.stop()
-    stopListening()
+    const summary =
+      system === undefined
+        ? await follow(await start({}))
+        : await inTurns(start, follow, inputs, options, (line) => note(line))
+    if (summary === null) return
     if (json) await terminal.print(toJson(summary))
     else if (options['report'] !== false && system === undefined) {
       const line = async (text: string): Promise<void> => {
@@ -70,12 +84,26 @@ export async function runJob(path: string, options: Options, context: CliContext
       await endReport(module, summary, terminal, line)
     }
   } catch (error) {
-    progress.stop()
     // Nobody reads the records any more: a quiet end, as for every command. What was committed is kept.
     if (!isTidemarkError(error, 'ERR_OUTPUT_CLOSED')) throw error
-  } finally {
-    stopListening()
   }
+}
+
+type Start = (more: Pick<RunOptions, 'signal'>) => Promise<App>
+type Follow = (app: App) => Promise<Summary>
+
+/** On systems where processes take turns. What comes from standard input cannot be read again. */
+async function inTurns(
+  start: Start,
+  follow: Follow,
+  inputs: Inputs,
+  options: Options,
+  note: (line: string) => void,
+): Promise<Summary | null> {
+  const { runInTurns } = await import('./run-turns.ts')
+  const fromStdin = Object.values(inputs).some((specs) => specs.some((spec) => spec.path === '-'))
+  const again = options['wait'] !== false && !fromStdin
+  return runInTurns({ start, follow, again, note, clock: systemClock })
 }
 
 /** `--from SAVEPOINT`. */

@@ -4,7 +4,7 @@ import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
 import { EmbeddedStreams } from '../ops/embedded-streams.ts'
 import { serdeOrBytes } from '../ops/known-serde.ts'
-import type { StreamSerdes } from '../ops/stream-meta.ts'
+import type { RecordSerdes } from '../ops/stream-meta.ts'
 import { readsObjects, toolSerde } from '../ops/tool-serdes.ts'
 import { writableSerde } from '../ops/write-stream.ts'
 import type { Serde } from '../serde/serde.ts'
@@ -30,7 +30,7 @@ export async function withStreams<T>(
 }
 
 /** What keys and values are read by: the flags, or what the stream says of itself, or text where it is text. */
-export async function readingSerdes(tools: StreamTools, stream: string, options: Options): Promise<StreamSerdes> {
+export async function readingSerdes(tools: StreamTools, stream: string, options: Options): Promise<RecordSerdes> {
   const own = await tools.serdes(stream)
   const of = (part: 'key' | 'value'): Serde<unknown> => {
     const name = own[part]
@@ -40,7 +40,7 @@ export async function readingSerdes(tools: StreamTools, stream: string, options:
 }
 
 /** As `readingSerdes`, for writing. ERR_SERDE_UNKNOWN for a serde that only the job knows. */
-export async function writingSerdes(tools: StreamTools, stream: string, options: Options): Promise<StreamSerdes> {
+export async function writingSerdes(tools: StreamTools, stream: string, options: Options): Promise<RecordSerdes> {
   const own = await tools.serdes(stream)
   const of = (part: 'key' | 'value'): Serde<unknown> => {
     const name = own[part]

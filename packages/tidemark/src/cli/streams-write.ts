@@ -7,6 +7,7 @@ import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { RecordPacker, type WriteRecord } from '../ops/record-packer.ts'
 import { type CliContext, type Options } from './context.ts'
 import { countFlag } from './flag-values.ts'
+import { placeInStream } from '../ops/write-stream.ts'
 import { formatCount, toJson } from './format.ts'
 import { withStreams, writingSerdes } from './stream-tools.ts'
 import { parseLine } from './write-line.ts'
@@ -19,7 +20,8 @@ export async function writeStream(name: string, file: string, options: Options, 
     const appender = await tools.appender(name)
     try {
       const { partitions, maxBatchBytes } = appender
-      const packer = new RecordPacker({ stream: name, partitions, serdes, clock: systemClock, maxBatchBytes })
+      const place = placeInStream(appender.partitioner, name)
+      const packer = new RecordPacker({ stream: name, partitions, serdes, place, clock: systemClock, maxBatchBytes })
       return await writeLines(lines(file, context.cwd), { packer, appender, batch, options })
     } finally {
       await appender.close()

@@ -76,5 +76,6 @@ function intermediate(name: string, key: Serde<unknown>, value: Serde<unknown>):
     partitions: null,
     retentionMs: null,
     outOfOrderMs: 0,
+    partitioner: 'murmur2' as const,
   })
 }

@@ -38,7 +38,11 @@ function named<T>(part: Readonly<Record<string, T>>, shape: (value: T) => unknow
 }
 
 function streamShape(stream: StreamDef<unknown, unknown>): unknown {
-  return [stream.name, serdeShape(stream.key), serdeShape(stream.value)]
+  const shape: unknown[] = [stream.name, serdeShape(stream.key), serdeShape(stream.value)]
+  // Only where it is not the default, so that other plans keep the hash they have always had.
+  const { partitioner } = stream
+  if (partitioner !== 'murmur2') shape.push(typeof partitioner === 'function' ? 'function' : partitioner)
+  return shape
 }
 
 function storeShape(store: StoreDef): unknown {

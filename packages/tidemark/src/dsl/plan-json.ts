@@ -1,6 +1,7 @@
 import type { RemotePolicy } from '../api/remote-policy.ts'
 import { eraseTable } from '../api/remote-table.ts'
 import type { Plan, PlannedStream, PlannedTable } from './plan.ts'
+import type { PartitionerName } from '../hash/partitioners.ts'
 import type { StoreKind, StoreTtl } from '../store/types.ts'
 import type { TopologyNode } from './topology.ts'
 
@@ -24,6 +25,7 @@ export interface StreamJson {
   readonly key: string
   readonly value: string
   readonly outOfOrderMs: number
+  readonly partitioner: PartitionerName | 'unknown' | 'function'
 }
 
 export interface StepJson {
@@ -122,8 +124,9 @@ function tableJson({ name, table, by, access }: PlannedTable): TableJson {
 }
 
 function streamJson({ name, stream, partitions }: PlannedStream): StreamJson {
-  const { key, value, outOfOrderMs } = stream
-  return { name, partitions, key: key.name, value: value.name, outOfOrderMs }
+  const { key, value, outOfOrderMs, partitioner } = stream
+  const by = typeof partitioner === 'function' ? 'function' : partitioner
+  return { name, partitions, key: key.name, value: value.name, outOfOrderMs, partitioner: by }
 }
 
 function stepJson(node: TopologyNode, nodes: readonly TopologyNode[]): StepJson {

@@ -7,7 +7,7 @@ import { showValue } from '../serde/hex.ts'
 import { insertRepartitions } from './insert-repartitions.ts'
 import { NameTable } from './name-table.ts'
 import { planHash } from './plan-hash.ts'
-import { type Keyed, keyedWidth, repartitionSources } from './repartition-sources.ts'
+import { type Keyed, keyedStreams, keyedWidth, misplacedStreams, repartitionSources } from './repartition-sources.ts'
 import { resolveStores } from './resolve-stores.ts'
 import type { RepartitionNode, TaskNode, Topology } from './topology.ts'
 
@@ -30,6 +30,8 @@ export interface Plan {
   /** Task i owns partition i of every input, intermediate stream and store. */
   readonly tasks: number
   readonly inputs: readonly PlannedStream[]
+  /** Inputs by whose keys state is kept where they are read: each record must be where the stream's partitioner puts it. */
+  readonly placed: ReadonlySet<string>
   readonly intermediates: readonly PlannedStream[]
   readonly outputs: readonly PlannedOutput[]
   readonly stores: readonly PlannedStore[]
@@ -88,7 +90,8 @@ const DEFAULT_PARTITIONS = 4
 export function plan(topology: Topology, options: PlanOptions = {}): Plan {
   const declared = resolveStores(insertRepartitions(topology))
   const inputs = unique(inputsOf(declared)).map((stream) => planned(declared.job, stream, options))
-  const full = options.keyed === undefined ? declared : repartitionSources(declared, widthsOf(inputs, options.keyed))
+  const widths = widthsOf(declared, inputs, options.keyed)
+  const full = widths.size === 0 ? declared : repartitionSources(declared, widths)
   new NameTable(full.job).addTopology(full)
   const widest = options.keyed?.after ?? Math.max(...inputs.map((input) => input.partitions))
   const intermediates = full.nodes
@@ -104,6 +107,7 @@ export function plan(topology: Topology, options: PlanOptions = {}): Plan {
     topology: full,
     tasks: Math.max(...[...inputs, ...intermediates].map((stream) => stream.partitions)),
     inputs,
+    placed: placedOf(declared, widths),
     intermediates,
     outputs,
     stores: storesOf(full),
@@ -113,10 +117,24 @@ export function plan(topology: Topology, options: PlanOptions = {}): Plan {
   })
 }
 
-/** The inputs whose state has another number of partitions, and which. */
-function widthsOf(inputs: readonly PlannedStream[], keyed: Keyed): Map<string, number> {
-  const widths = inputs.map(({ name, partitions }) => ({ name, partitions, width: keyedWidth(partitions, keyed) }))
-  return new Map(widths.filter(({ partitions, width }) => width !== partitions).map(({ name, width }) => [name, width]))
+/** The inputs whose state is elsewhere than their records, and how many partitions it has. */
+function widthsOf(topology: Topology, inputs: readonly PlannedStream[], keyed: Keyed | undefined): Map<string, number> {
+  const misplaced = misplacedStreams(topology)
+  const widths = new Map<string, number>()
+  for (const { name, partitions, stream } of inputs) {
+    const width = keyed === undefined ? partitions : keyedWidth(partitions, keyed)
+    // A savepoint that was made anew for other tasks has put keys where murmur2 does.
+    const isMoved = keyed !== undefined && stream.partitioner !== 'murmur2'
+    if (width !== partitions || isMoved || misplaced.has(name)) widths.set(name, width)
+  }
+  return widths
+}
+
+/** Inputs whose records must be where their partitioner puts them, since state by their keys is in the task that reads them. */
+function placedOf(topology: Topology, moved: ReadonlyMap<string, number>): Set<string> {
+  const placed = keyedStreams(topology)
+  for (const name of moved.keys()) placed.delete(name)
+  return placed
 }
 
 function planned(job: string, stream: StreamDef<unknown, unknown>, options: PlanOptions): PlannedStream {

@@ -36,8 +36,12 @@ function section(lines: string[], title: string, rows: readonly (readonly string
 }
 
 function streamRow({ name, stream, partitions }: PlannedStream): string[] {
-  const order = stream.outOfOrderMs > 0 ? `out of order by ${showDuration(stream.outOfOrderMs)}` : ''
-  return [name, counted(partitions, 'partition'), `${stream.key.name} -> ${stream.value.name}`, order]
+  const { partitioner, outOfOrderMs } = stream
+  const notes = outOfOrderMs > 0 ? [`out of order by ${showDuration(outOfOrderMs)}`] : []
+  if (partitioner !== 'murmur2') {
+    notes.push(`partitioner ${typeof partitioner === 'function' ? 'is a function' : partitioner}`)
+  }
+  return [name, counted(partitions, 'partition'), `${stream.key.name} -> ${stream.value.name}`, notes.join(', ')]
 }
 
 function storeRow({ name, store, by }: PlannedStore): string[] {

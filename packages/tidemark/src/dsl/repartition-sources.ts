@@ -36,6 +36,39 @@ export function repartitionSources(topology: Topology, widths: ReadonlyMap<strin
   return Object.freeze({ job: topology.job, nodes: Object.freeze(nodes) })
 }
 
+/** Streams by whose own keys a step keeps state: where their records are decides which task has it. */
+export function keyedStreams({ nodes }: Topology): Set<string> {
+  const names = nodes.flatMap((node) => {
+    if (node.op === 'source') return keepsByOwnKeys(nodes, node) ? [node.stream.name] : []
+    return node.op === 'task' && keepsByKey(node) ? Object.values(node.task.inputs).map(({ name }) => name) : []
+  })
+  return new Set(names)
+}
+
+function keepsByKey({ task }: TaskNode): boolean {
+  const stores = Object.values(task.stores).filter(({ partitionBy }) => partitionBy !== 'opaque')
+  return stores.length > 0 || Object.keys(task.timers).length > 0
+}
+
+/**
+ * Keyed streams whose records are not where the state's keys belong: nobody knows how they came to their partitions, or a task
+ * with state reads others too, whose keys go another way.
+ */
+export function misplacedStreams(topology: Topology): Set<string> {
+  const misplaced = new Set<string>()
+  const keyed = keyedStreams(topology)
+  for (const node of topology.nodes) {
+    if (node.op === 'source' && node.stream.partitioner === 'unknown') misplaced.add(node.stream.name)
+    if (node.op !== 'task') continue
+    const inputs = Object.values(node.task.inputs)
+    const isMixed = new Set(inputs.map(({ partitioner }) => partitioner)).size > 1
+    for (const { name, partitioner } of inputs) {
+      if (partitioner === 'unknown' || (isMixed && partitioner !== 'murmur2')) misplaced.add(name)
+    }
+  }
+  return new Set([...misplaced].filter((name) => keyed.has(name)))
+}
+
 /** A step keeps state by the keys that the stream's records came with. */
 function keepsByOwnKeys(nodes: readonly TopologyNode[], source: SourceNode): boolean {
   return nodes.some((node) => {
@@ -72,6 +105,7 @@ function repartition(job: string, stream: StreamDef<unknown, unknown>, input: nu
     // The record's own timestamp carries the event time that the source found.
     time: null,
     outOfOrderMs: 0,
+    partitioner: 'murmur2',
     partitions: width,
     retentionMs: null,
   }

@@ -82,6 +82,7 @@ export class EmbeddedStreams implements StreamTools {
     const appender = new LogAppender(log, stream)
     return Promise.resolve({
       partitions: stream.partitions,
+      partitioner: streamSerdes(stream).partitioner,
       maxBatchBytes: Number.POSITIVE_INFINITY,
       append: async (batches) => appender.append(batches),
       close: async () => log.close(),

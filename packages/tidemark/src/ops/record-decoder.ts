@@ -3,7 +3,7 @@ import { TidemarkError } from '../errors/error.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
 import type { Serde } from '../serde/serde.ts'
 import { decodeUtf8 } from '../serde/string.ts'
-import type { StreamSerdes } from './stream-meta.ts'
+import type { RecordSerdes } from './stream-meta.ts'
 
 /** A record as tools show it; bytes where the serde is not known. */
 export interface ReadRecord {
@@ -18,7 +18,7 @@ export interface ReadRecord {
 
 export interface RecordDecoderOptions {
   readonly stream: string
-  readonly serdes: StreamSerdes
+  readonly serdes: RecordSerdes
   /** Marks of intermediate streams too. */
   readonly marks: boolean
 }

@@ -1,10 +1,10 @@
 import type { PartitionBatch } from '../api/system-tools.ts'
 import type { Clock } from '../clock/clock.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { murmur2, partitionOf } from '../hash/murmur2.ts'
+import { type Place, placeBy } from '../hash/partitioners.ts'
 import { BatchEncoder, type RecordHeaders } from '../log/batch-encoder.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
-import type { StreamSerdes } from './stream-meta.ts'
+import type { RecordSerdes } from './stream-meta.ts'
 
 /** A record to write. */
 export interface WriteRecord {
@@ -13,7 +13,7 @@ export interface WriteRecord {
   readonly value: unknown
   /** Ms since 1970; null for now. */
   readonly timestamp: number | null
-  /** Absent: the key's hash chooses, and a record without a key goes to the partitions in turn. */
+  /** Absent: the stream's partitioner chooses by the key, and a record without a key goes to the partitions in turn. */
   readonly partition?: number | undefined
   readonly headers?: RecordHeaders | undefined
 }
@@ -21,7 +21,9 @@ export interface WriteRecord {
 export interface RecordPackerOptions {
   readonly stream: string
   readonly partitions: number
-  readonly serdes: StreamSerdes
+  readonly serdes: RecordSerdes
+  /** Where keys go; default: by murmur2. */
+  readonly place?: Place
   readonly clock: Clock
   /** A batch is ended before it has more. Default: no bound. */
   readonly maxBatchBytes?: number
@@ -33,6 +35,7 @@ const BATCH_BYTES = 256
 /** Encodes records into batches, by partition: as tools write them. */
 export class RecordPacker {
   readonly #options: RecordPackerOptions
+  readonly #place: Place
   readonly #writer = new ByteWriter(1024)
   readonly #open = new Map<number, BatchEncoder>()
   #finished: PartitionBatch[] = []
@@ -41,6 +44,7 @@ export class RecordPacker {
 
   constructor(options: RecordPackerOptions) {
     this.#options = options
+    this.#place = options.place ?? placeBy('murmur2', options.stream)
   }
 
   /** Records since the last `take`. */
@@ -88,7 +92,7 @@ export class RecordPacker {
   #partition(keyEnd: number | null): number {
     const { partitions } = this.#options
     if (keyEnd === null) return this.#turn++ % partitions
-    return partitionOf(murmur2(this.#writer.bytes, 0, keyEnd), partitions)
+    return this.#place(this.#writer.bytes, 0, keyEnd, partitions)
   }
 
   #batch(partition: number, sizeBytes: number, maxBatchBytes: number): BatchEncoder {

@@ -1,12 +1,18 @@
 import { TidemarkError } from '../errors/error.ts'
 import type { StreamInfo } from '../log/types.ts'
+import { PARTITIONER_NAMES, type PartitionerName } from '../hash/partitioners.ts'
 import { serdeOrBytes } from './known-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 
-/** The serdes that a stream's records are written with; those that only the job knows give bytes. */
-export interface StreamSerdes {
+export interface RecordSerdes {
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
+}
+
+/** The serdes that a stream's records are written with; those that only the job knows give bytes. */
+export interface StreamSerdes extends RecordSerdes {
+  /** As it was declared; a function is only known to be one. */
+  readonly partitioner: PartitionerName | 'unknown' | 'function'
 }
 
 /** Reads them from the meta that the runtime keeps with each stream: `{"key":"string","value":"json",...}`. */
@@ -15,6 +21,7 @@ export function streamSerdes(stream: StreamInfo): StreamSerdes {
   return {
     key: serdeOrBytes(nameOf(meta['key']), versionOf(meta['keyVersion'])),
     value: serdeOrBytes(nameOf(meta['value']), versionOf(meta['valueVersion'])),
+    partitioner: partitionerOf(meta['partitioner']),
   }
 }
 
@@ -29,6 +36,13 @@ function parse(stream: StreamInfo): Readonly<Record<string, unknown>> {
       details: { stream: stream.name },
     })
   }
+}
+
+function partitionerOf(value: unknown): StreamSerdes['partitioner'] {
+  return (
+    PARTITIONER_NAMES.find((name) => name === value) ??
+    (value === 'function' || value === 'unknown' ? value : 'murmur2')
+  )
 }
 
 function nameOf(value: unknown): string {

@@ -1,6 +1,7 @@
 import type { PartitionBatch } from '../api/system-tools.ts'
 import type { Clock } from '../clock/clock.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
+import { type Place, placeBy } from '../hash/partitioners.ts'
 import type { EmbeddedLog } from '../log/embedded/embedded-log.ts'
 import type { Append, ProducerState, StreamInfo } from '../log/types.ts'
 import { serdeByName } from '../serde/by-name.ts'
@@ -22,7 +23,8 @@ export class StreamWriter {
 
   constructor(log: EmbeddedLog, stream: StreamInfo, clock: Clock) {
     const serdes = writableSerdes(stream)
-    this.#packer = new RecordPacker({ stream: stream.name, partitions: stream.partitions, serdes, clock })
+    const place = placeInStream(serdes.partitioner, stream.name)
+    this.#packer = new RecordPacker({ stream: stream.name, partitions: stream.partitions, serdes, place, clock })
     this.#appender = new LogAppender(log, stream)
   }
 
@@ -70,10 +72,17 @@ export class LogAppender {
   }
 }
 
+/** Keys go where the job would put them. ERR_SERDE_UNKNOWN where only the job knows. */
+export function placeInStream(partitioner: StreamSerdes['partitioner'], stream: string): Place {
+  if (partitioner !== 'function') return placeBy(partitioner, stream)
+  const text = `stream "${stream}" has a function as its partitioner, which only its job knows; feed it through the job`
+  throw new TidemarkError('ERR_SERDE_UNKNOWN', text, { details: { stream } })
+}
+
 /** The serdes of a stream, by which values are written too. ERR_SERDE_UNKNOWN for those that only the job knows. */
 export function writableSerdes(stream: StreamInfo): StreamSerdes {
-  const { key, value } = streamSerdes(stream)
-  return { key: writableSerde(key.name, stream.name), value: writableSerde(value.name, stream.name) }
+  const { key, value, partitioner } = streamSerdes(stream)
+  return { partitioner, key: writableSerde(key.name, stream.name), value: writableSerde(value.name, stream.name) }
 }
 
 /** A serde that can write, too: not one that stands in for the job's own. ERR_SERDE_UNKNOWN. */

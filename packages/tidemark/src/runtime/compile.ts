@@ -101,7 +101,7 @@ class Compiler {
       case 'forEach':
         return linked(new ForEachOperator(node.name, node.fn), NOTHING)
       case 'sink':
-        return linked(new SinkOperator(this.#output(node.stream), node.stream.key, node.stream.value), NOTHING)
+        return linked(new SinkOperator(this.#output(node.stream), node.stream), NOTHING)
       case 'lookup':
         return linked(this.#makeLookup(node), next)
       case 'table':
@@ -186,7 +186,10 @@ class Compiler {
       timers.set(name, new TimerQueue(name, def.key, scope.store(timerSpec(node.name).name)))
     }
     const inputs = Object.values(node.task.inputs)
-    const sizes = inputs.map(({ name, key }) => ({ key, partitions: this.#options.stream(name).partitions }))
+    const sizes = inputs.map((stream) => {
+      const { partitions } = this.#options.stream(stream.name)
+      return { key: stream.key, partitions, partitioner: stream.partitioner }
+    })
     const rule = scope.development ? partitionRule(scope.task, sizes) : null
     const context = new TaskContext(scope, node.task, (stream) => this.#output(stream), timers, rule)
     const operator = new TaskOperator(scope, node.task, context, timers)

@@ -299,18 +299,23 @@ export class ContainerGroup {
   }
 
   /**
-   * True when every task has committed all that its inputs hold now. Upstream tasks that are finished send nothing more,
-   * so once this holds for all tasks against the present end offsets, nothing is on its way any more.
+   * True when every task has committed all that its inputs hold: source streams up to their end in this run, intermediate
+   * ones to their end of now. Upstream tasks that are finished send nothing more, so then nothing is on its way any more.
    */
-  finished(endOf: (slot: number) => number): boolean {
-    const { plan, streams } = this.#options
+  finished(): boolean {
+    const { plan, streams, host } = this.#options
     let heard = 0
     for (const status of this.#tasks()) {
       heard++
       if (!status.finished) return false
-      for (const { name } of [...plan.inputs, ...plan.intermediates]) {
-        const info = streams.get(name) as StreamInfo
-        if (status.task < info.partitions && status.committed[name] !== endOf(info.slot + status.task)) return false
+      for (const { name } of plan.inputs) {
+        const end = this.#ends.get(name)?.[status.task]
+        if (end !== undefined && !((status.committed[name] ?? -1) >= end)) return false
+      }
+      for (const { stream } of plan.intermediates) {
+        const info = streams.get(stream.name) as StreamInfo
+        const isTaken = status.committed[stream.name] === host.offsets.end(info.slot + status.task)
+        if (status.task < info.partitions && !isTaken) return false
       }
     }
     return heard === plan.tasks

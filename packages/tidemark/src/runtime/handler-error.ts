@@ -19,8 +19,8 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * Errors that no policy may swallow: those that are not about a message, and a step that returns promises, which would
- * lose every message.
+ * Errors that no policy may swallow: those that are not about a message, and a step that returns promises, or a partitioner
+ * that is not the stream's, which would lose every message.
  */
 export function mustStop(error: unknown): boolean {
   return (
@@ -29,7 +29,8 @@ export function mustStop(error: unknown): boolean {
       error.domain === 'log' ||
       error.domain === 'internal' ||
       error.code === 'ERR_STATE_CORRUPT' ||
-      error.code === 'ERR_STEP_ASYNC')
+      error.code === 'ERR_STEP_ASYNC' ||
+      error.code === 'ERR_PARTITIONER')
   )
 }
 

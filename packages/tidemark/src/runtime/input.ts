@@ -7,6 +7,7 @@ import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
 import { SerdesAhead } from './prepare-serdes.ts'
 import { bothOf, KeysAhead } from './prefetch.ts'
+import type { KeyCheck } from './key-check.ts'
 import type { Pulse } from './pulse.ts'
 import type { Row } from './row.ts'
 
@@ -32,6 +33,8 @@ export interface InputOptions {
   /** Tasks that write the intermediate stream. */
   readonly producers: number
   readonly restored: InputPosition | null
+  /** Of a source whose records must be where its partitioner puts them. */
+  readonly keyCheck?: KeyCheck | null
   /** No record may be processed until this has settled. */
   readonly wait: (promise: Promise<void>) => void
 }
@@ -74,13 +77,21 @@ export class Input {
   #quiet = true
   /** Records from here on wait: the cut of a savepoint. */
   #cut: number = Number.POSITIVE_INFINITY
+  /** The cursor stands on a record that waits. */
+  #held = false
   #records = 0
+  readonly #keyCheck: KeyCheck | null
+  /** Records until the key of one is looked at. */
+  #untilCheck = 1
+  /** What was read last. */
+  #batches: Uint8Array = new Uint8Array(0)
 
   constructor(options: InputOptions) {
     this.#options = options
     this.origin = options.origin
     this.kind = options.kind
     this.root = options.root
+    this.#keyCheck = options.keyCheck ?? null
     const restored = options.restored
     this.#position = restored?.position ?? options.offsets.start(options.slot)
     this.#endedAt = restored?.endedAt ?? null
@@ -111,9 +122,15 @@ export class Input {
     return this.#records
   }
 
-  /** Records up to here are visible; the input is caught up when its position is there. */
+  /** Records up to here are to be processed, as far as they are visible; the input is caught up when its position is there. */
   get end(): number {
-    return this.#options.offsets.end(this.#options.slot)
+    const visible = this.#options.offsets.end(this.#options.slot)
+    return this.#finalEnd === null ? visible : Math.min(visible, this.#finalEnd)
+  }
+
+  /** No record from here on is processed: the stream may grow beyond its end of this run. */
+  get #limit(): number {
+    return this.#finalEnd === null ? this.#cut : Math.min(this.#cut, this.#finalEnd)
   }
 
   get caughtUp(): boolean {
@@ -161,7 +178,7 @@ export class Input {
 
   /** True when all that comes before the cut of a savepoint has been processed. */
   atBarrier(savepoint: string): boolean {
-    if (this.kind === 'source') return this.#position >= this.#cut
+    if (this.kind === 'source') return this.#position >= this.#limit
     return this.#board.barrierComplete(savepoint, this.#options.producers)
   }
 
@@ -196,16 +213,24 @@ export class Input {
     const startedMs = now()
     let span = 1
     let left = span
+    const limit = this.#limit
     this.#look(span)
     for (;;) {
-      if (this.#position >= this.#cut) break
-      if (!cursor.next()) {
+      if (this.#position >= limit) break
+      if (this.#held) this.#held = false
+      else if (!cursor.next()) {
         if (!this.#nextBatch()) break
         // State that has to come from a disk, and schemas, are fetched first.
         if ((this.root.wantsPrefetch || this.#serdes !== null) && this.#prefetch()) break
         continue
       }
       if (cursor.offset < this.#position) continue
+      if (cursor.offset >= limit) {
+        // Offsets in between are of no record.
+        this.#held = true
+        this.#position = limit
+        break
+      }
       this.#position = cursor.offset + 1
       this.#one(row, cursor)
       if (stop()) break
@@ -262,6 +287,9 @@ export class Input {
     } else {
       this.#records++
       row.load(this.origin, cursor, cursor.timestamp, Number.NEGATIVE_INFINITY)
+      if (this.#keyCheck !== null && --this.#untilCheck <= 0) {
+        this.#untilCheck = this.#keyCheck.look(cursor, this.#batches)
+      }
       const time = this.#options.time
       const timestamp = time === null ? cursor.timestamp : time(row.value)
       this.#newer(timestamp)
@@ -334,6 +362,7 @@ export class Input {
       const read = this.#options.reader.read(READ_BYTES)
       if (read === null) return false
       cursor.reset(read.bytes)
+      this.#batches = read.bytes
       this.#readEnd = read.end
       this.#loaded = true
     }

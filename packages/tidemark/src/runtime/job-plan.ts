@@ -63,11 +63,18 @@ function inLineage(planned: Plan, lineage: number): Plan {
 export function inputsOf(planned: Plan, streams: ReadonlyMap<string, StreamInfo>): InputSpecOfTask[] {
   const inputs: InputSpecOfTask[] = []
   for (const { stream } of planned.inputs) {
-    inputs.push({ stream, info: streams.get(stream.name) as StreamInfo, kind: 'source', producers: 0 })
+    const placed = planned.placed.has(stream.name)
+    inputs.push({ stream, info: streams.get(stream.name) as StreamInfo, kind: 'source', producers: 0, placed })
   }
   for (const { stream } of planned.intermediates) {
     const producers = producersOf(planned, stream.name, streams)
-    inputs.push({ stream, info: streams.get(stream.name) as StreamInfo, kind: 'intermediate', producers })
+    inputs.push({
+      stream,
+      info: streams.get(stream.name) as StreamInfo,
+      kind: 'intermediate',
+      producers,
+      placed: false,
+    })
   }
   return inputs
 }
@@ -105,6 +112,9 @@ export function streamSpec(
       keyVersion: stream.key.version,
       value: stream.value.name,
       valueVersion: stream.value.version,
+      ...(stream.partitioner === 'murmur2'
+        ? {}
+        : { partitioner: typeof stream.partitioner === 'function' ? 'function' : stream.partitioner }),
     }),
   }
 }

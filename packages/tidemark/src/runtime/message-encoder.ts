@@ -1,6 +1,6 @@
 import type { Headers } from '../api/message.ts'
 import type { StreamDef } from '../api/stream.ts'
-import { murmur2, partitionOf } from '../hash/murmur2.ts'
+import { type Place, placeBy } from '../hash/partitioners.ts'
 import { BatchEncoder } from '../log/batch-encoder.ts'
 import type { Append, StreamInfo } from '../log/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
@@ -17,6 +17,7 @@ export interface OutsideMessage {
 export class MessageEncoder {
   readonly #stream: StreamDef<unknown, unknown>
   readonly #info: StreamInfo
+  readonly #place: Place
   readonly #encoder = new BatchEncoder()
   readonly #key = new ByteWriter(128)
   readonly #value = new ByteWriter(512)
@@ -25,6 +26,7 @@ export class MessageEncoder {
   constructor(stream: StreamDef<unknown, unknown>, info: StreamInfo) {
     this.#stream = stream
     this.#info = info
+    this.#place = placeBy(stream.partitioner, stream.name)
   }
 
   encode(message: OutsideMessage): Append {
@@ -37,7 +39,7 @@ export class MessageEncoder {
     if (hasValue) this.#stream.value.write(value, this.#value)
     const { partitions } = this.#info
     const partition = hasKey
-      ? partitionOf(murmur2(this.#key.bytes, 0, this.#key.position), partitions)
+      ? this.#place(this.#key.bytes, 0, this.#key.position, partitions)
       : this.#turn++ % partitions
     this.#encoder.reset()
     this.#encoder.append(

@@ -13,13 +13,16 @@ export function openSystem(system: System, job: Job, run: RunOptions, settings: 
     defaultPartitions: settings.partitions,
     ...(run.outputs === undefined ? {} : { outputs: run.outputs }),
   })
-  const streams = [...inputs, ...outputs.filter(({ stream }) => stream !== null)].map(({ name }) => name)
+  const written = outputs.filter(({ stream }) => stream !== null).map(({ name }) => name)
+  const all = [...written, ...deadLettersOf(run)]
   return system.open({
     job: job.name,
     directory: settings.directory,
-    streams: [...new Set([...streams, ...deadLettersOf(run)])],
+    streams: [...new Set([...inputs.map(({ name }) => name), ...all])],
+    outputs: [...new Set(all)],
     partitions: settings.partitions,
     commitTimeoutMs: settings.container.timing.timeoutMs,
     onWarning: (text) => run.onWarning?.(text),
+    signal: run.signal ?? null,
   })
 }

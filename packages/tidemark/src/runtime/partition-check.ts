@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
-import { murmur2, partitionOf } from '../hash/murmur2.ts'
+import { type Partitioner, type Place, placeBy } from '../hash/partitioners.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import { showValue } from '../serde/hex.ts'
 import type { Serde } from '../serde/serde.ts'
@@ -17,6 +17,7 @@ export interface PartitionRule {
   readonly partitions: number
   /** Encodes what a store's `partitionBy` function makes of a key. */
   readonly messageKey: Serde<unknown>
+  readonly place: Place
 }
 
 /**
@@ -60,15 +61,15 @@ export class PartitionCheckedStore extends GuardedStore {
 
   #check(bytes: Uint8Array, start: number, end: number): void {
     const { partitionBy, key: serde, name } = this.spec
-    const { task, partitions, messageKey } = this.#rule
+    const { task, partitions, messageKey, place } = this.#rule
     const user = this.#userKey(bytes.subarray(start, end))
     const key = serde.read(user, 0, user.length)
     let owner: number
     if (typeof partitionBy === 'function') {
       this.#writer.reset()
       messageKey.write(partitionBy(key), this.#writer)
-      owner = partitionOf(murmur2(this.#writer.bytes, 0, this.#writer.position), partitions)
-    } else owner = partitionOf(murmur2(user), partitions)
+      owner = place(this.#writer.bytes, 0, this.#writer.position, partitions)
+    } else owner = place(user, 0, user.length, partitions)
     if (owner === task) return
     throw new TidemarkError(
       'ERR_STORE_PARTITION',
@@ -85,12 +86,18 @@ export class PartitionCheckedStore extends GuardedStore {
   }
 }
 
-/** The rule of a task; null when there is none, because its inputs have different numbers of partitions. */
+/** The rule of a task; null when there is none, because its inputs have different numbers of partitions or different partitioners. */
 export function partitionRule(
   task: number,
-  inputs: readonly { readonly key: Serde<unknown>; readonly partitions: number }[],
+  inputs: readonly {
+    readonly key: Serde<unknown>
+    readonly partitions: number
+    readonly partitioner: Partitioner
+  }[],
 ): PartitionRule | null {
   const first = inputs[0]
   if (first === undefined || inputs.some(({ partitions }) => partitions !== first.partitions)) return null
-  return { task, partitions: first.partitions, messageKey: first.key }
+  if (inputs.some(({ partitioner }) => partitioner !== first.partitioner)) return null
+  const place = placeBy(first.partitioner, 'of the task')
+  return { task, partitions: first.partitions, messageKey: first.key, place }
 }

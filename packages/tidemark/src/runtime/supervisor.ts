@@ -93,8 +93,10 @@ export class Supervisor {
     if (jobUrl !== null) {
       // Streams that exist may have more partitions, or fewer.
       const { tasks } = jobPlan(options.job, { existing: [], defaultPartitions: settings.partitions })
-      threads.prepare(Math.min(settings.containers, tasks))
+      const { system } = options.run
+      threads.prepare(Math.min(settings.containers, tasks), system === undefined)
       threads.load(jobUrl)
+      if (system?.portModule !== undefined) threads.load(system.portModule)
     }
     try {
       return await Supervisor.#open(options, settings)
@@ -305,7 +307,7 @@ export class Supervisor {
     if (this.#ending !== null || this.#phase !== 'running' || this.savepoints.active) return
     if (this.#finite.size < this.plan.inputs.length) return
     for (const { name } of this.plan.inputs) if (!this.#ends.has(name)) return
-    if (this.containers.finished((slot) => this.host.offsets.end(slot))) this.drainAs('input').catch(() => {})
+    if (this.containers.finished()) this.drainAs('input').catch(() => {})
   }
 
   #tick(): void {

@@ -2,6 +2,7 @@ import type { CheckpointRecord } from '../checkpoint/record.ts'
 import type { Compiled } from './compile.ts'
 import { connectEventTimes } from './event-time.ts'
 import { Input } from './input.ts'
+import { KeyCheck } from './key-check.ts'
 import type { Origin } from './message.ts'
 import type { TaskOptions } from './task.ts'
 
@@ -16,7 +17,7 @@ export function makeInputs(
   wait: (promise: Promise<void>) => void,
 ): Input[] {
   const inputs: Input[] = []
-  for (const { stream, info, kind, producers } of options.inputs) {
+  for (const { stream, info, kind, producers, placed } of options.inputs) {
     const root = compiled.roots.get(stream.name)
     if (root === undefined || options.index >= info.partitions) continue
     const origin: Origin = {
@@ -40,6 +41,7 @@ export function makeInputs(
         root,
         producers,
         restored: record?.inputs[stream.name] ?? null,
+        keyCheck: placed && info.partitions > 1 ? new KeyCheck(stream, options.index, info.partitions) : null,
         wait,
       }),
     )

@@ -39,6 +39,8 @@ export interface InputSpecOfTask {
   readonly kind: 'source' | 'intermediate'
   /** Tasks that write it, if it is intermediate. */
   readonly producers: number
+  /** State by its keys is in the task that reads it: its records must be where its partitioner puts them. */
+  readonly placed: boolean
 }
 
 /** Entries that have ended are removed so many at a time. */

@@ -8,26 +8,26 @@ import { WaitingThread } from '../log/waiting-thread.ts'
 export class ThreadStock {
   #log: WaitingThread | null = null
   readonly #containers = new Map<number, WaitingThread>()
-  #job: string | null = null
+  readonly #modules: string[] = []
 
-  /** Starts the thread of the log, and those of so many containers. */
-  prepare(containers: number): void {
-    this.#log ??= logThread()
+  /** Starts the threads of so many containers, and that of the log if there is one. */
+  prepare(containers: number, hasLog: boolean): void {
+    if (hasLog) this.#log ??= logThread()
     for (let index = 0; index < containers; index++) {
       if (!this.#containers.has(index)) this.#containers.set(index, this.#start(index))
     }
   }
 
-  /** Has the containers import the job, now and when one is started. */
-  load(jobUrl: string): void {
-    this.#job = jobUrl
-    for (const thread of this.#containers.values()) thread.load(jobUrl)
+  /** Has the containers import a module, now and when one is started: the job, say. */
+  load(url: string): void {
+    this.#modules.push(url)
+    for (const thread of this.#containers.values()) thread.load(url)
   }
 
   #start(index: number): WaitingThread {
     const entry = import.meta.url.endsWith('.ts') ? './container-thread.ts' : './container-thread.js'
     const thread = new WaitingThread(new URL(entry, import.meta.url), `container ${index}`)
-    if (this.#job !== null) thread.load(this.#job)
+    for (const url of this.#modules) thread.load(url)
     return thread
   }
 

@@ -1,7 +1,7 @@
 import type { StreamDef } from '../api/stream.ts'
 import type { Clock } from '../clock/clock.ts'
 import { isTidemarkError } from '../errors/error.ts'
-import { murmur2, partitionOf } from '../hash/murmur2.ts'
+import { type Place, placeBy } from '../hash/partitioners.ts'
 import { BatchEncoder } from '../log/batch-encoder.ts'
 import type { Append, StreamInfo } from '../log/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
@@ -36,6 +36,7 @@ export interface RowEncoderOptions {
 export class RowEncoder {
   readonly #stream: StreamDef<unknown, unknown>
   readonly #info: StreamInfo
+  readonly #place: Place
   readonly #clock: Clock
   #nowMs: number
   readonly #targets: readonly Target[]
@@ -48,6 +49,7 @@ export class RowEncoder {
   constructor(options: RowEncoderOptions) {
     this.#stream = options.stream
     this.#info = options.info
+    this.#place = placeBy(options.stream.partitioner, options.stream.name)
     this.#clock = options.clock
     this.#nowMs = options.clock.now()
     this.#targets = targetsOf(options.info)
@@ -89,7 +91,7 @@ export class RowEncoder {
     const keyBytes = key === null ? null : keyOut.bytes
     const partitions = this.#info.partitions
     const partition =
-      keyBytes === null ? placeOf(row, partitions) : partitionOf(murmur2(keyBytes, 0, keyOut.position), partitions)
+      keyBytes === null ? placeOf(row, partitions) : this.#place(keyBytes, 0, keyOut.position, partitions)
     const { encoder } = this.#targets[partition] as Target
     if (this.#hasSchema) {
       const out = this.#value

@@ -86,6 +86,15 @@ test('SASL: the password is in a variable or a file, and a file that a flag name
   await assert.rejects(asked({ '--brokers': 'a:1', '--sasl': 'gssapi' }), { code: 'ERR_CONFIG_VALUE' })
 })
 
+test('--no-wait is handed on: whoever runs the job is not waited for', async () => {
+  const cwd = temporary()
+  const { settings } = await resolveSettings({ cwd, environment: {}, flags: { brokers: 'a:1' } })
+  const given: unknown[] = []
+  const module = { kafka: (connection: KafkaConnection) => void given.push(connection) }
+  systemOf({ brokers: 'a:1', wait: false }, settings, {}, () => module)
+  assert.deepEqual(given, [{ brokers: ['a:1'], wait: false }])
+})
+
 test('ERR_USAGE for a flag of Kafka without brokers', async () => {
   await assert.rejects(asked({ '--tls': true }), { code: 'ERR_USAGE', message: /--tls is about Kafka: .*--brokers/ })
 })

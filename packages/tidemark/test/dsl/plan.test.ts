@@ -54,10 +54,17 @@ test('a plan as data', () => {
     job: 'visits',
     hash: plan(fluent.topology).hash,
     tasks: 2,
-    inputs: [{ name: 'visits', partitions: 2, key: 'string', value: 'json', outOfOrderMs: 0 }],
+    inputs: [{ name: 'visits', partitions: 2, key: 'string', value: 'json', outOfOrderMs: 0, partitioner: 'murmur2' }],
     tables: [],
     intermediates: [
-      { name: 'visits.groupBy-1.repartition', partitions: 2, key: 'string', value: 'json', outOfOrderMs: 0 },
+      {
+        name: 'visits.groupBy-1.repartition',
+        partitions: 2,
+        key: 'string',
+        value: 'json',
+        outOfOrderMs: 0,
+        partitioner: 'murmur2',
+      },
     ],
     steps: [
       step('from-1', 'source', null, { stream: 'visits' }),

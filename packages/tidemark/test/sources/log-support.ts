@@ -88,6 +88,7 @@ export function jsonStream(name: string, more: Partial<StreamDef<unknown, unknow
   const key = string() as unknown as StreamDef<unknown, unknown>['key']
   return {
     kind: 'stream',
+    partitioner: 'murmur2',
     name,
     key,
     value: json(),

@@ -39,6 +39,10 @@ export function addRun(program: Command, context: CliContext): void {
   command.option('--until-end', 'end when what the streams hold at the start is processed')
   command.option('--from <savepoint>', 'start from the state and positions of a savepoint: its directory')
   command.option('--development', 'check that each key that is put into a store belongs to the task that puts it')
+  command.option(
+    '--no-wait',
+    'with --brokers: end at once if another process runs the job, rather than wait as its spare',
+  )
   command.option('--no-report', 'no tables at the end')
   examples(command, [
     'tidemark run visits.job.ts --in visits=visits.jsonl',
@@ -65,4 +69,7 @@ export function withRunFlags(command: Command): void {
 const RUN_NOTES = `
 Without --in, the job module's export "inputs" says what to read. Files may be .jsonl, .ndjson, .json or .csv, each also
 .gz or .zst. Ctrl-C or SIGTERM drains: what was processed is committed, and the next run goes on from there; a second
-Ctrl-C ends at once (exit code 130) and loses nothing that was committed.`
+Ctrl-C ends at once (exit code 130) and loses nothing that was committed.
+
+With --brokers, one process runs the job; others that are started for it wait as spares, and the next takes over when it
+ends. One that loses touch with the brokers stops its tasks and becomes a spare itself.`

@@ -51,6 +51,13 @@ export const INPUT_ERRORS = {
     exit: EXIT.usage,
     about: 'An input names something that is not a file, such as a directory.',
   },
+  ERR_PARTITIONER: {
+    domain: 'input',
+    retry: 'never',
+    exit: EXIT.data,
+    about:
+      "A record is not in the partition where the stream's partitioner puts its key, so that state by that key would be in two tasks. The message names the partitioner that fits. No error policy passes over it.",
+  },
   ERR_SOURCE_FENCED: {
     domain: 'input',
     retry: 'never',

@@ -90,6 +90,13 @@ export const KAFKA_ERRORS = {
     exit: EXIT.failed,
     about: 'A transaction was aborted because its task was stopped while it was written. Nothing of it is visible.',
   },
+  ERR_KAFKA_OUTCOME_LOST: {
+    domain: 'kafka',
+    retry: 'never',
+    exit: EXIT.data,
+    about:
+      'Brokers were killed right after a transaction had ended, and again while that was mended: nothing tells whether it was committed. Decide it by hand.',
+  },
   ERR_KAFKA_TOPIC: {
     domain: 'kafka',
     retry: 'never',
@@ -108,6 +115,13 @@ export const KAFKA_ERRORS = {
     exit: EXIT.failed,
     about:
       'The schema registry says no: a schema that is not compatible, a subject or id that it does not have, or wrong credentials. The message has its reason.',
+  },
+  ERR_LEASE_LOST: {
+    domain: 'kafka',
+    retry: 'later',
+    exit: EXIT.failed,
+    about:
+      'The process could not tell the brokers in time that it lives, so that another may run its tasks: it has stopped them. Nothing committed is lost; start it again.',
   },
   ERR_KAFKA_PACKAGE: {
     domain: 'usage',

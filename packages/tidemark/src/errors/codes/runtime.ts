@@ -12,7 +12,8 @@ export const RUNTIME_ERRORS = {
     domain: 'runtime',
     retry: 'later',
     exit: EXIT.locked,
-    about: 'The job runs somewhere, and what was asked for needs it to be ended. End it, and do it again.',
+    about:
+      'Another process runs the job, and it was not to be waited for, or what was asked for needs the job to be ended. The message says who runs it.',
   },
   ERR_COMMIT_FAILED: {
     domain: 'runtime',

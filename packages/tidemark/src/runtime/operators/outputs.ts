@@ -1,7 +1,8 @@
 import type { Mark, ProducerMark } from '../../checkpoint/marks.ts'
 import { encodeMark, MARK_HEADER } from '../../checkpoint/marks.ts'
 import { TidemarkError } from '../../errors/error.ts'
-import { murmur2, partitionOf } from '../../hash/murmur2.ts'
+import type { StreamDef } from '../../api/stream.ts'
+import { type Partitioner, type Place, placeBy } from '../../hash/partitioners.ts'
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { OutputStream } from '../output-buffer.ts'
@@ -35,18 +36,20 @@ class RowAppender {
   readonly output: OutputStream
   readonly #key: Serde<unknown>
   readonly #value: Serde<unknown>
+  readonly #place: Place
   readonly #writer = new ByteWriter(1024)
 
-  constructor(output: OutputStream, key: Serde<unknown>, value: Serde<unknown>) {
+  constructor(output: OutputStream, key: Serde<unknown>, value: Serde<unknown>, partitioner: Partitioner) {
     this.output = output
     this.#key = key
     this.#value = value
+    this.#place = placeBy(partitioner, output.info.name)
   }
 
   /** The partition of a row that has a key; its key bytes are valid afterwards. */
   partitionOfKey(row: Row): number {
     row.encodeKeyAs(this.#key)
-    return partitionOf(murmur2(row.keyBytes, row.keyStart, row.keyEnd), this.output.info.partitions)
+    return this.#place(row.keyBytes, row.keyStart, row.keyEnd, this.output.info.partitions)
   }
 
   /** Appends the row. `asIs`: the value's own bytes will do. */
@@ -81,9 +84,9 @@ export class SinkOperator extends Operator {
   readonly #value: Serde<unknown>
   #turn = 0
 
-  constructor(output: OutputStream, key: Serde<unknown>, value: Serde<unknown>) {
+  constructor(output: OutputStream, { key, value, partitioner }: StreamDef<unknown, unknown>) {
     super()
-    this.#rows = new RowAppender(output, key, value)
+    this.#rows = new RowAppender(output, key, value, partitioner)
     this.#value = value
   }
 
@@ -131,7 +134,7 @@ export class RepartitionOperator extends Operator {
   }) {
     super()
     this.#output = options.output
-    this.#rows = new RowAppender(options.output, options.key, options.value)
+    this.#rows = new RowAppender(options.output, options.key, options.value, 'murmur2')
     this.#raw = options.raw
     this.#whole = options.whole ?? false
     this.#producer = options.producer

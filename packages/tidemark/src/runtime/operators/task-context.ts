@@ -6,7 +6,7 @@ import type { Headers } from '../../api/message.ts'
 import type { SendOptions } from '../../api/context.ts'
 import { type Duration, durationMs } from '../../api/duration.ts'
 import { TidemarkError } from '../../errors/error.ts'
-import { murmur2, partitionOf } from '../../hash/murmur2.ts'
+import { type Place, placeBy } from '../../hash/partitioners.ts'
 import { ByteWriter } from '../../serde/byte-writer.ts'
 import { KeyEncoder } from '../../store/key-encoder.ts'
 import { makeStore } from '../../store/make-store.ts'
@@ -23,6 +23,7 @@ const EMPTY = new Uint8Array(0)
 class Sender {
   readonly #output: OutputStream
   readonly #stream: StreamDef<unknown, unknown>
+  readonly #place: Place
   readonly #keyWriter = new ByteWriter(128)
   readonly #valueWriter = new ByteWriter(512)
   #turn = 0
@@ -30,6 +31,7 @@ class Sender {
   constructor(output: OutputStream, stream: StreamDef<unknown, unknown>) {
     this.#output = output
     this.#stream = stream
+    this.#place = placeBy(stream.partitioner, stream.name)
   }
 
   send(
@@ -51,7 +53,7 @@ class Sender {
         )
       }
       target = partition
-    } else if (keyEnd >= 0) target = partitionOf(murmur2(this.#keyWriter.bytes, 0, keyEnd), partitions)
+    } else if (keyEnd >= 0) target = this.#place(this.#keyWriter.bytes, 0, keyEnd, partitions)
     else target = this.#turn++ % partitions
     this.#output.append(
       target,
