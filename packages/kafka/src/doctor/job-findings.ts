@@ -33,7 +33,7 @@ function topicFindings(topic: TopicFacts, facts: JobFacts): Finding[] {
   ]
   return found.length > 0
     ? found
-    : [ok('topic', subject, `is as the job needs it, with ${topic.partitions.length} partitions`)]
+    : [ok('topic', subject, `is as the job needs it, with ${counted(topic.partitions.length)}`)]
 }
 
 function missingFinding({ making, role, wanted, name }: TopicFacts, subject: string, facts: JobFacts): Finding {
@@ -41,13 +41,13 @@ function missingFinding({ making, role, wanted, name }: TopicFacts, subject: str
     const { remedy, name: code } = kafkaError(making.error)
     const text = `is not there, and may not be made: ${making.message ?? code}`
     const advice = remedy === 'denied' ? `${grant(facts, 'topic', name, ['Create'])} Or make it` : 'Make it'
-    return problem('topic.missing', subject, text, `${advice} yourself, with ${wanted ?? 'as many'} partitions.`)
+    return problem('topic.missing', subject, text, `${advice} yourself, with ${counted(wanted)}.`)
   }
   if (role !== 'user') return ok('topic.missing', subject, 'is not there; the first run makes it')
   return warning(
     'topic.missing',
     subject,
-    `is not there; a run makes it with ${wanted ?? 'some'} partitions`,
+    `is not there; a run makes it with ${counted(wanted)}`,
     'Make it first if it is to have other partitions or settings: their number stays.',
   )
 }
@@ -80,7 +80,7 @@ function partitionFindings({ partitions, wanted, role }: TopicFacts, subject: st
     found.push(problem('topic.leader', subject, text, 'Start the brokers that have them.'))
   }
   if (wanted !== null && wanted !== partitions.length) {
-    const text = `has ${partitions.length} partitions, and the job needs ${wanted}`
+    const text = `has ${counted(partitions.length)}, and the job needs ${wanted}`
     const advice =
       role === 'state'
         ? 'The number of tasks is fixed at the first start: go back to it, or start anew (tidemark reset).'
@@ -188,4 +188,9 @@ function grant(
   const flags = operations.map((each) => `--operation ${each}`).join(' ')
   const pattern = prefixed ? ' --resource-pattern-type prefixed' : ''
   return `Allow it: kafka-acls.sh --bootstrap-server ... --add --allow-principal ${principal ?? 'User:...'} ${flags} --${kind} ${name}${pattern}.`
+}
+
+/** Null: of the control topic, which has one. */
+function counted(partitions: number | null): string {
+  return partitions === null || partitions === 1 ? 'one partition' : `${partitions} partitions`
 }
