@@ -212,11 +212,11 @@ export class Claims {
 
   /** The topic is made or checked once. */
   async #place(topic: string, partitions: number, partition: number): Promise<Place> {
-    const { cluster, replicas } = this.#options
+    const { cluster, context, replicas } = this.#options
     const known = this.#places.get(topic)
     if (known !== undefined) return { ...known, partition }
     await makeTopic(cluster, topic, partitions, 'state', { retentionMs: null, replicas })
-    const configs = await checkTopic(cluster, topic, 'state')
+    const configs = (await checkTopic(cluster, topic, 'state', context.maxValueBytes)) ?? {}
     const there = await settledTopic(cluster, topic)
     if (there.partitions.length !== partitions) {
       throw new TidemarkError(

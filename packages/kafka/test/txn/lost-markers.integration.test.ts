@@ -106,6 +106,7 @@ describe('markers that a broker has lost', { skip: kafkaMissing() ?? false }, ()
         streams: ['out'],
         outputs: ['out'],
         partitions: 1,
+        maxValueBytes: 1024,
         commitTimeoutMs: TIMEOUT_MS,
         onWarning: () => {},
       }

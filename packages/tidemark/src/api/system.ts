@@ -11,6 +11,8 @@ export interface SystemContext {
   readonly outputs: readonly string[]
   /** Partitions of a stream that has to be made and declares none. */
   readonly partitions: number
+  /** Largest value of a store, encoded. */
+  readonly maxValueBytes: number
   /** A commit takes no longer than this, or fails. */
   readonly commitTimeoutMs: number
   readonly onWarning: (text: string) => void

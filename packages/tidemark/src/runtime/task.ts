@@ -130,8 +130,7 @@ export class Task {
     const { repartitions } = this.#compiled
     const { clock, state } = options
     const { changedBytes = 0 } = record ?? {}
-    const outputs = this.#outputs
-    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs, state, clock, changedBytes })
+    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs: this.#outputs, state, clock, changedBytes })
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
     this.#pressure = this.#makePressure()
@@ -290,6 +289,7 @@ export class Task {
     if (this.#failed) return false
     const { clock, pulse } = this.#options
     pulse.enter(this.index, 'commit')
+    if (this.#outputs.timed) this.#outputs.sampleTime(clock.now())
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
     if (this.#lookups.pending && this.#emitLooked(deadlineMs)) worked = true
@@ -383,7 +383,11 @@ export class Task {
     const ofRecord = this.#caller === 'message'
     // Only a record can be put aside; of a timer or hook nothing is left but the warning.
     if (policy !== 'drop' && ofRecord) {
-      this.#deadLetters?.add(this.#row, error)
+      try {
+        this.#deadLetters?.add(this.#row, error)
+      } catch (refused) {
+        return this.#fail(handlerError(refused, this.#row, this.#caller, this.name))
+      }
       this.counters.deadLettered++
     } else {
       this.counters.dropped++
