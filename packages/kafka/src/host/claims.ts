@@ -192,7 +192,7 @@ export class Claims {
     const { start, end } = await this.#bounds(place)
     const range = { from: local?.offset ?? start, end }
     return readingPartition(this.#options.cluster, place, (source) => {
-      return readHistory(where, source, range, local?.id ?? 0)
+      return readHistory(where, source, range)
     })
   }
 

@@ -245,6 +245,7 @@ export class KafkaHost implements SystemHost {
       shared: this.#registry.offsets.shared,
       sessions: producers.map((name) => this.#claims.takeSession(name)),
       commitTimeoutMs: this.#context.commitTimeoutMs,
+      sendsEarly: this.#context.delivery === 'at-least-once',
     }
   }
 

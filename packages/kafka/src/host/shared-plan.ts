@@ -43,4 +43,6 @@ export interface PortData {
   readonly shared: SharedArrayBuffer
   readonly sessions: readonly ProducerSession[]
   readonly commitTimeoutMs: number
+  /** Outputs are sent before the commit that they belong to. */
+  readonly sendsEarly: boolean
 }

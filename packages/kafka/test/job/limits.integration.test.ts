@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { kafka } from '@tidemark/kafka'
 import { defineJob, json, kv, run, type RunOptions, stream, string, type Summary } from 'tidemark'
 import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
@@ -26,7 +27,7 @@ const job = defineJob('limits', {
   stores: { kept },
   task: {
     asks({ key, value }, { stores, send }) {
-      stores.kept.put(key, 'p'.repeat(value.puts ?? 1))
+      if (value.puts !== 0) stores.kept.put(key, 'p'.repeat(value.puts ?? 1))
       send.answers(key, 's'.repeat(value.sends ?? 1))
     },
   },
@@ -95,6 +96,34 @@ describe('what a topic does not take', { skip: kafkaMissing() ?? false }, () => 
       return true
     })
     assert.equal((await runJob({ onError: 'drop' })).dropped, 1)
+  })
+
+  it('under at-least-once what fits is seen before its commit', async () => {
+    const system = kafka({ brokers: server.brokers.split(',') })
+    const commit = { intervalMs: 600_000 }
+    const delivery = 'at-least-once'
+    const app = await run(job, { system, dataDir: join(root, 'data'), maxValueBytes: 5000, commit, delivery })
+    const known = (await peer.dump('answers')).length
+    await ask('soon', { sends: 10 })
+    const untilMs = performance.now() + 20_000
+    while ((await peer.dump('answers')).length === known && performance.now() < untilMs) await sleep(20)
+    assert.equal(app.progress().checkpoints, 0)
+    assert.equal(String((await peer.dump('answers')).at(-1)?.key), 'soon')
+    await app.drain()
+    assert.equal((await runJob({})).records, 0, 'and committed when it was drained')
+    await assert.rejects(runJob({ delivery: 'at-most-once' as 'at-least-once' }), { code: 'ERR_OPTION' })
+  })
+
+  it('files that were written after commits without changes of state are gone on from', async () => {
+    // So that each commit is kept, and files are written for it.
+    const options = { checkpoint: { intervalMs: 1 }, recentMaxBytes: 1 } as const
+    await ask('changes', { puts: 10 })
+    await runJob(options)
+    await ask('does not', { puts: 0 })
+    await runJob(options)
+    await ask('changes again', { puts: 10 })
+    assert.equal((await runJob({ recentMaxBytes: 1_000_000 })).records, 1)
+    assert.equal((await runJob(options)).records, 0)
   })
 
   it('values of stores are bounded by what the state topic takes: ERR_KAFKA_TOPIC, ERR_KAFKA_OPTION', async () => {

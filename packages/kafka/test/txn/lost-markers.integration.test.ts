@@ -107,6 +107,7 @@ describe('markers that a broker has lost', { skip: kafkaMissing() ?? false }, ()
         outputs: ['out'],
         partitions: 1,
         maxValueBytes: 1024,
+        delivery: 'exactly-once' as const,
         commitTimeoutMs: TIMEOUT_MS,
         onWarning: () => {},
       }

@@ -1,3 +1,4 @@
+import type { Delivery } from './app.ts'
 import type { SystemHost } from '../log/types.ts'
 
 /** What a system is opened for: one run of one job. */
@@ -13,6 +14,7 @@ export interface SystemContext {
   readonly partitions: number
   /** Largest value of a store, encoded. */
   readonly maxValueBytes: number
+  readonly delivery: Delivery
   /** A commit takes no longer than this, or fails. */
   readonly commitTimeoutMs: number
   readonly onWarning: (text: string) => void

@@ -116,6 +116,11 @@ export interface LogPort {
   readonly directory: string
   readonly offsets: OffsetsView
   commit(transaction: Transaction, done: (result: CommitResult) => void): void
+  /**
+   * Where outputs are to be seen before the commit that they belong to (delivery `at-least-once`): sends them at once, in
+   * order. That commit of the producer waits until they are acknowledged, and fails if they cannot be.
+   */
+  send?(producer: string, appends: readonly Append[]): void
   /** State files now cover the producer's deltas up to `id`: the journal may forget them. */
   flushed(producer: string, id: number): void
   /** Called (coalesced) after end offsets have moved. */

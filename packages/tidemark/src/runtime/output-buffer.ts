@@ -90,6 +90,8 @@ export class OutputStream {
  */
 export class OutputBuffer {
   readonly streams: OutputStream[] = []
+  /** Takes what goes to streams of users as soon as it is there; null: it waits for the commit. */
+  early: ((appends: readonly Append[]) => void) | null = null
   /** A stream takes timestamps near the clock only: `sampleTime` is to be called. */
   timed = false
   #bytes = 0
@@ -121,7 +123,16 @@ export class OutputBuffer {
     return this.#records === 0
   }
 
+  /** To be called between two messages. It still counts towards the size that makes a commit due. */
+  sendEarly(): void {
+    if (this.early === null || this.#records === 0) return
+    const appends: Append[] = []
+    for (const stream of this.streams) if (stream.info.kind === 'user') stream.seal(appends)
+    if (appends.length > 0) this.early(appends)
+  }
+
   seal(): Append[] {
+    this.sendEarly()
     const appends: Append[] = []
     for (const stream of this.streams) stream.seal(appends)
     this.#bytes = 0
