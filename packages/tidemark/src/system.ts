@@ -56,6 +56,7 @@ export type {
   ReadBatches,
   StoredDelta,
   StreamInfo,
+  StreamLimits,
   StreamReader,
   PortInit,
   StreamSpec,

@@ -110,8 +110,7 @@ export class Claims {
     const key = task === null ? utf8.encode(producer) : COMMIT_KEY
     const range = task === null ? null : await this.#lacking(place, local)
     const inBulk = range !== null && range.end - range.from >= BULK_OFFSETS
-    const history =
-      range === null || inBulk ? await this.#newest(place, key, range) : await this.#history(place, local, range)
+    const history = range === null || inBulk ? await this.#newest(place, key, range) : await this.#history(place, range)
     // What is loaded in bulk and not to its end is begun again.
     if (inBulk && task !== null) this.#covered.forget(task.lineage, task.task)
     const last = history.last ?? NOTHING
@@ -239,10 +238,10 @@ export class Claims {
     return { from: local?.offset ?? start, end }
   }
 
-  async #history(place: Place, local: Covered | null, range: OffsetRange): Promise<TaskHistory> {
+  async #history(place: Place, range: OffsetRange): Promise<TaskHistory> {
     const where = `${place.topic}, partition ${place.partition}`
     return readingPartition(this.#options.cluster, place, (source) => {
-      return readHistory(where, source, range, local?.id ?? 0)
+      return readHistory(where, source, range)
     })
   }
 
@@ -269,11 +268,11 @@ export class Claims {
 
   /** The topic is made or checked once. */
   async #place(topic: string, partitions: number, partition: number): Promise<Place> {
-    const { cluster, replicas } = this.#options
+    const { cluster, context, replicas } = this.#options
     const known = this.#places.get(topic)
     if (known !== undefined) return { ...known, partition }
     await makeTopic(cluster, topic, partitions, 'state', { retentionMs: null, replicas })
-    const configs = await checkTopic(cluster, topic, 'state')
+    const configs = (await checkTopic(cluster, topic, 'state', context.maxValueBytes)) ?? {}
     const there = await settledTopic(cluster, topic)
     if (there.partitions.length !== partitions) {
       throw new TidemarkError(

@@ -27,7 +27,7 @@ import { partitionOffsets } from './partition-offsets.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { topicOf } from './topic-names.ts'
-import { checkTopic, makeTopic, settledTopic } from './topics.ts'
+import { checkTopic, limitsOf, makeTopic, MOST_VALUE_BYTES, settledTopic } from './topics.ts'
 
 const REFRESH_MS = 1000
 const TRIM_TIMEOUT_MS = 30_000
@@ -46,13 +46,21 @@ export class KafkaHost implements SystemHost {
   readonly #timer: NodeJS.Timeout
   #closed = false
   #refreshing = false
+  #assumed = false
 
   /**
    * Reaches the brokers, waits until this process is the one that runs the job, and takes the data directory.
-   * ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, and as `takeOwnership`.
+   * ERR_KAFKA_OPTION, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, and as `takeOwnership`.
    */
   static async open(options: KafkaOptions, context: SystemContext): Promise<KafkaHost> {
     registerKafkaCodecs()
+    if (context.maxValueBytes > MOST_VALUE_BYTES) {
+      throw new TidemarkError(
+        'ERR_KAFKA_OPTION',
+        `maxValueBytes is ${context.maxValueBytes}: on Kafka a value of a store is a record of the state topic, and takes ` +
+          `${MOST_VALUE_BYTES} bytes at most. Lower it, and split larger values`,
+      )
+    }
     nodeDisk.makeDirectory(context.directory)
     const cluster = await Cluster.connect(connectOptions(options))
     let possession: Possession | null = null
@@ -140,10 +148,22 @@ export class KafkaHost implements SystemHost {
         { details: { stream: spec.name, partitions: there } },
       )
     }
-    await checkTopic(this.#cluster, topic, role)
-    const { info } = this.#registry.add(spec)
+    const configs = await checkTopic(this.#cluster, topic, role)
+    if (configs === null && role === 'user') this.#assumeDefaults(topic)
+    this.#registry.add(spec)
+    const info = this.#registry.limit(spec.name, limitsOf(role, configs))
     await this.#publish([info])
     return info
+  }
+
+  #assumeDefaults(topic: string): void {
+    if (this.#assumed) return
+    this.#assumed = true
+    this.#context.onWarning(
+      `the configuration of topic ${topic}, and perhaps of others, cannot be read: it is taken to be as brokers have it by ` +
+        'default. Where a topic takes less, a message that is too large for it stops the job. To read it, give the user of ' +
+        'this client DescribeConfigs on the topic (kafka-acls.sh)',
+    )
   }
 
   async #publish(streams: readonly StreamInfo[]): Promise<void> {
@@ -235,6 +255,7 @@ export class KafkaHost implements SystemHost {
       held: this.#possession.ownership.flag,
       sessions: producers.map((name) => this.#claims.takeSession(name)),
       commitTimeoutMs: this.#context.commitTimeoutMs,
+      sendsEarly: this.#context.delivery === 'at-least-once',
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  type Append,
   batchHeader,
   type Clock,
   type CommitResult,
@@ -31,6 +32,8 @@ export class KafkaPort implements LogPort, StateSource {
   readonly #sessions = new Map<string, CommitSession>()
   readonly #fetcher: Fetcher
   readonly #advanced: (() => void)[] = []
+  /** Under delivery `at-least-once` alone. */
+  readonly send?: (producer: string, appends: readonly Append[]) => void
   #closed = false
 
   constructor(plan: PortData, cluster: Cluster, clock: Clock) {
@@ -44,6 +47,7 @@ export class KafkaPort implements LogPort, StateSource {
     for (const session of plan.sessions) {
       this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
     }
+    if (plan.sendsEarly) this.send = (producer, appends) => this.#sessions.get(producer)?.send(this.#parts(appends))
     this.#fetcher = new Fetcher({
       cluster,
       readCommitted: true,
@@ -69,7 +73,7 @@ export class KafkaPort implements LogPort, StateSource {
       const session = this.#sessions.get(producer)
       if (session === undefined) throw new TidemarkError('ERR_INVARIANT', `${producer} was not given to this thread`)
       if (Atomics.load(this.#held, 0) === 0) throw leaseLost(producer)
-      const parts = this.#parts(transaction)
+      const parts = this.#parts(transaction.appends)
       const outcome = await session.commit(transaction, parts, this.#positions(transaction))
       if (outcome.kind === 'fenced') return { producer, id, outcome: 'fenced', error: null }
       // Whoever reads these streams is not through before it has come there.
@@ -85,7 +89,7 @@ export class KafkaPort implements LogPort, StateSource {
   }
 
   /** What goes to each partition; an append may hold several batches. */
-  #parts({ appends }: Transaction): (Part & { readonly info: StreamInfo })[] {
+  #parts(appends: readonly Append[]): (Part & { readonly info: StreamInfo })[] {
     const parts: (Part & { readonly info: StreamInfo; readonly batches: Uint8Array[] })[] = []
     for (const { stream, partition, bytes } of appends) {
       const { info, topic } = this.#streams[stream] as StreamTopic
