@@ -91,6 +91,7 @@ export class Task {
   readonly inputs: readonly Input[]
   readonly state: TaskState
   readonly #options: TaskOptions
+  /** Messages that wait for the next commit. */
   readonly outputs: OutputBuffer = new OutputBuffer()
   readonly #ends = new SourceEnds()
   readonly #abort = new AbortController()
@@ -276,11 +277,6 @@ export class Task {
 
   get committedId(): number {
     return this.#committer.committedId
-  }
-
-  /** Bytes of messages that wait for the next commit. */
-  get outputBytes(): number {
-    return this.outputs.sizeBytes
   }
 
   /**

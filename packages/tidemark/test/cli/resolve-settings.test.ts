@@ -39,6 +39,7 @@ test('defaults', async () => {
     commitMaxDelayMs: null,
     commitTimeoutMs: 30_000,
     checkpointIntervalMs: 60_000,
+    delivery: 'exactly-once',
     checkpointRetain: DEFAULT_RETENTION,
     engine: 'lsm',
     storeEngines: {},
