@@ -21,7 +21,7 @@ export function containerState(tasks: readonly Task[], settings: ContainerSettin
       { what: 'recent', bytes: sum((task) => task.recentBytes), limitBytes: count * recentMaxBytes * RECENT_TIMES },
       { what: 'value cache', bytes: sum((task) => task.valueCacheBytes), limitBytes: cacheBytes / 2 },
       { what: 'block cache', bytes: blocks?.bytes ?? 0, limitBytes: cacheBytes / 2 },
-      { what: 'output buffers', bytes: sum((task) => task.outputs.sizeBytes), limitBytes: count * outputMaxBytes },
+      { what: 'output buffers', bytes: sum((task) => task.outputBytes), limitBytes: count * outputMaxBytes },
     ],
   }
 }
