@@ -30,6 +30,8 @@ import { topicOf } from './topic-names.ts'
 import { checkTopic, limitsOf, makeTopic, MOST_VALUE_BYTES, settledTopic } from './topics.ts'
 
 const REFRESH_MS = 1000
+/** How often it is looked whether topics are as they were, in refreshes. */
+const LOOK_EVERY = 5
 const TRIM_TIMEOUT_MS = 30_000
 
 /** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
@@ -47,6 +49,8 @@ export class KafkaHost implements SystemHost {
   #closed = false
   #refreshing = false
   #assumed = false
+  #refreshes = 0
+  readonly #told = new Set<string>()
 
   /**
    * Reaches the brokers, waits until this process is the one that runs the job, and takes the data directory.
@@ -187,10 +191,26 @@ export class KafkaHost implements SystemHost {
     this.#refreshing = true
     try {
       await this.#publish(this.#registry.all.map(({ info }) => info))
+      if (++this.#refreshes % LOOK_EVERY === 0) await this.#lookAtTopics()
     } catch {
       // Brokers that are away are the containers' to tell of; the next round asks again.
     } finally {
       this.#refreshing = false
+    }
+  }
+
+  /** Nobody reads partitions that were added to a topic since the start: says so, once for each topic. */
+  async #lookAtTopics(): Promise<void> {
+    const topics = this.#registry.all.map(({ topic }) => topic)
+    for (const { name, error, partitions } of await this.#cluster.metadata(topics, true)) {
+      const known = this.#registry.all.find(({ topic }) => topic === name)?.info.partitions ?? 0
+      if (error !== 0 || partitions.length <= known || this.#told.has(name)) continue
+      this.#told.add(name)
+      this.#context.onWarning(
+        `topic ${name} has ${partitions.length} partitions now, and had ${known} when the job started: what is in the others ` +
+          'is not read or written. Keys may lie in other partitions than before from here on. Stop the job, and make a topic ' +
+          'of the new size for a job of another name, or go on with a stream of the old size',
+      )
     }
   }
 

@@ -93,7 +93,7 @@ export function limitsOf(role: TopicRole, configs: Configs | null): StreamLimits
   }
 }
 
-/** Makes a topic; nothing happens if it is there. ERR_KAFKA_TOPIC. */
+/** Makes a topic; nothing happens if it is there. ERR_KAFKA_TOPIC; ERR_KAFKA_DENIED: it may neither be seen nor made. */
 export async function makeTopic(
   cluster: Cluster,
   topic: string,
@@ -105,6 +105,17 @@ export async function makeTopic(
   const asked = { topics: [{ name: topic, partitions, replicas: options.replicas, configs }], timeoutMs: TIMEOUT_MS }
   const [answer] = await cluster.request('controller', createTopics, { ...asked, validateOnly: false }, 'control')
   if (answer === undefined || answer.error === 0 || answer.error === TOPIC_ALREADY_EXISTS) return
+  if (kafkaError(answer.error).remedy === 'denied') {
+    // Whoever may not make topics is not told that there is one.
+    const [found] = await cluster.metadata([topic], true)
+    if (found?.error === 0) return
+    throw new TidemarkError(
+      'ERR_KAFKA_DENIED',
+      `topic ${topic} may neither be seen nor made by this user (${nameOf(answer.error)}). Give it the right: Read of an input, ` +
+        'Write of an output, both of a topic of the job itself, or Create if it is not there (kafka-acls.sh)',
+      { details: { topic, partitions } },
+    )
+  }
   throw new TidemarkError(
     'ERR_KAFKA_TOPIC',
     `topic ${topic} could not be made with ${partitions} partitions: ${nameOf(answer.error)}` +

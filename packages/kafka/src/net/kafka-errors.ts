@@ -145,6 +145,13 @@ export function kafkaError(code: number): KafkaError {
   return typeof entry === 'string' ? { code, name: entry, remedy: 'fatal' } : { code, name: entry[0], remedy: entry[1] }
 }
 
+/** What a user lacks, by the error that says so. */
+const RIGHTS: Readonly<Record<string, string>> = {
+  TOPIC_AUTHORIZATION_FAILED: 'Read on the topic to read it, Write to write it',
+  GROUP_AUTHORIZATION_FAILED: 'Read on the group',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'Write on the transactional id',
+}
+
 /**
  * A broker's refusal as an error of ours: ERR_KAFKA_DENIED, ERR_KAFKA_NOT_READY if the same may succeed later, else
  * ERR_KAFKA_REFUSED. `what` says what was asked and where ("Fetch of stream "a", partition 0"), `message` is the broker's.
@@ -154,7 +161,8 @@ export function refusal(what: string, code: number, message: string | null, deta
   const all = { ...details, kafka: name, kafkaCode: code }
   const said = message === null || message === '' ? name : `${name} (${message})`
   if (remedy === 'denied') {
-    const text = `${what} was denied: ${said}. Give the user of this client the right to it (kafka-acls.sh), or check its credentials.`
+    const right = RIGHTS[name] ?? 'the right to it'
+    const text = `${what} was denied: ${said}. Give the user of this client ${right} (kafka-acls.sh), or check its credentials.`
     return new TidemarkError('ERR_KAFKA_DENIED', text, { details: all })
   }
   if (remedy === 'retry' || remedy === 'metadata' || remedy === 'coordinator') {

@@ -5,7 +5,8 @@ import type { Cluster } from '../../src/net/cluster.ts'
 
 /** A cluster of which every request is answered by the same. */
 function answering(answer: unknown): Cluster {
-  return { request: () => Promise.resolve(answer) } as unknown as Cluster
+  const metadata = (): Promise<unknown> => Promise.resolve([{ error: 29 }])
+  return { request: () => Promise.resolve(answer), metadata } as unknown as Cluster
 }
 
 test('what is made is right: no fault is found in it', () => {
@@ -30,8 +31,13 @@ test('ERR_KAFKA_TOPIC: a topic that cannot serve, and one that cannot be made', 
   const options = { retentionMs: null, replicas: -1 }
   const denied = answering([{ name: 's', error: 29, message: 'no' }])
   await assert.rejects(makeTopic(denied, 's', 4, 'state', options), {
+    code: 'ERR_KAFKA_DENIED',
+    message: /topic s may neither be seen nor made by this user \(TOPIC_AUTHORIZATION_FAILED\)/,
+  })
+  const full = answering([{ name: 's', error: 38, message: 'no' }])
+  await assert.rejects(makeTopic(full, 's', 4, 'state', options), {
     code: 'ERR_KAFKA_TOPIC',
-    message: /TOPIC_AUTHORIZATION_FAILED \(no\)/,
+    message: /INVALID_REPLICATION_FACTOR \(no\)/,
   })
   await makeTopic(answering([{ name: 's', error: 36, message: null }]), 's', 4, 'state', options)
 })

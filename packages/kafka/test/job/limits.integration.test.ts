@@ -33,7 +33,7 @@ const job = defineJob('limits', {
   },
 })
 
-describe('what a topic does not take', { skip: kafkaMissing() ?? false }, () => {
+describe('topics that do not take everything, or change', { skip: kafkaMissing() ?? false }, () => {
   const root = mkdtempSync(join(tmpdir(), 'tidemark-limits-'))
   let server: KafkaServer
   let peer: JavaPeer
@@ -133,5 +133,20 @@ describe('what a topic does not take', { skip: kafkaMissing() ?? false }, () => 
       code: 'ERR_KAFKA_TOPIC',
       message: /max\.message\.bytes of limits\.1\.state is 1048588: set it to 1098576/,
     })
+  })
+
+  it('partitions that are added to an input are told of, and what to do', async () => {
+    const warnings: string[] = []
+    const system = kafka({ brokers: server.brokers.split(',') })
+    const onWarning = (line: string): void => void warnings.push(line)
+    await peer.setTopicConfig('limits.1.state', { 'max.message.bytes': '67108864' })
+    const app = await run(job, { system, dataDir: join(root, 'data'), maxValueBytes: 5000, onWarning })
+    await peer.addPartitions('asks', 2)
+    const untilMs = performance.now() + 30_000
+    while (warnings.length === 0 && performance.now() < untilMs) await sleep(50)
+    assert.match(warnings.join(), /topic asks has 2 partitions now, and had 1 when the job started: .*Stop the job/)
+    await app.drain()
+    // At the next start the plan has as many tasks as partitions, and the state has other ones.
+    await assert.rejects(runJob({}), { code: 'ERR_KAFKA_TOPIC', message: /has 1 partitions, and the job has 2 tasks/ })
   })
 })
