@@ -39,6 +39,7 @@ export type {
   ReadBatches,
   StoredDelta,
   StreamInfo,
+  StreamLimits,
   StreamReader,
   PortInit,
   StreamSpec,

@@ -229,7 +229,7 @@ export class Claims {
     const { start, end } = await this.#bounds(place)
     const range = { from: local?.offset ?? start, end }
     return readingPartition(this.#options.cluster, place, (source) => {
-      return readHistory(where, source, range, local?.id ?? 0)
+      return readHistory(where, source, range)
     })
   }
 
@@ -249,11 +249,11 @@ export class Claims {
 
   /** The topic is made or checked once. */
   async #place(topic: string, partitions: number, partition: number): Promise<Place> {
-    const { cluster, replicas } = this.#options
+    const { cluster, context, replicas } = this.#options
     const known = this.#places.get(topic)
     if (known !== undefined) return { ...known, partition }
     await makeTopic(cluster, topic, partitions, 'state', { retentionMs: null, replicas })
-    const configs = await checkTopic(cluster, topic, 'state')
+    const configs = (await checkTopic(cluster, topic, 'state', context.maxValueBytes)) ?? {}
     const there = await settledTopic(cluster, topic)
     if (there.partitions.length !== partitions) {
       throw new TidemarkError(

@@ -27,9 +27,11 @@ import { partitionOffsets } from './partition-offsets.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { topicOf } from './topic-names.ts'
-import { checkTopic, makeTopic, settledTopic } from './topics.ts'
+import { checkTopic, limitsOf, makeTopic, MOST_VALUE_BYTES, settledTopic } from './topics.ts'
 
 const REFRESH_MS = 1000
+/** How often it is looked whether topics are as they were, in refreshes. */
+const LOOK_EVERY = 5
 const TRIM_TIMEOUT_MS = 30_000
 
 /** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
@@ -46,13 +48,23 @@ export class KafkaHost implements SystemHost {
   readonly #timer: NodeJS.Timeout
   #closed = false
   #refreshing = false
+  #assumed = false
+  #refreshes = 0
+  readonly #told = new Set<string>()
 
   /**
    * Reaches the brokers, waits until this process is the one that runs the job, and takes the data directory.
-   * ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, and as `takeOwnership`.
+   * ERR_KAFKA_OPTION, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, and as `takeOwnership`.
    */
   static async open(options: KafkaOptions, context: SystemContext): Promise<KafkaHost> {
     registerKafkaCodecs()
+    if (context.maxValueBytes > MOST_VALUE_BYTES) {
+      throw new TidemarkError(
+        'ERR_KAFKA_OPTION',
+        `maxValueBytes is ${context.maxValueBytes}: on Kafka a value of a store is a record of the state topic, and takes ` +
+          `${MOST_VALUE_BYTES} bytes at most. Lower it, and split larger values`,
+      )
+    }
     nodeDisk.makeDirectory(context.directory)
     const cluster = await Cluster.connect(connectOptions(options))
     let possession: Possession | null = null
@@ -140,10 +152,22 @@ export class KafkaHost implements SystemHost {
         { details: { stream: spec.name, partitions: there } },
       )
     }
-    await checkTopic(this.#cluster, topic, role)
-    const { info } = this.#registry.add(spec)
+    const configs = await checkTopic(this.#cluster, topic, role)
+    if (configs === null && role === 'user') this.#assumeDefaults(topic)
+    this.#registry.add(spec)
+    const info = this.#registry.limit(spec.name, limitsOf(role, configs))
     await this.#publish([info])
     return info
+  }
+
+  #assumeDefaults(topic: string): void {
+    if (this.#assumed) return
+    this.#assumed = true
+    this.#context.onWarning(
+      `the configuration of topic ${topic}, and perhaps of others, cannot be read: it is taken to be as brokers have it by ` +
+        'default. Where a topic takes less, a message that is too large for it stops the job. To read it, give the user of ' +
+        'this client DescribeConfigs on the topic (kafka-acls.sh)',
+    )
   }
 
   async #publish(streams: readonly StreamInfo[]): Promise<void> {
@@ -167,10 +191,26 @@ export class KafkaHost implements SystemHost {
     this.#refreshing = true
     try {
       await this.#publish(this.#registry.all.map(({ info }) => info))
+      if (++this.#refreshes % LOOK_EVERY === 0) await this.#lookAtTopics()
     } catch {
       // Brokers that are away are the containers' to tell of; the next round asks again.
     } finally {
       this.#refreshing = false
+    }
+  }
+
+  /** Nobody reads partitions that were added to a topic since the start: says so, once for each topic. */
+  async #lookAtTopics(): Promise<void> {
+    const topics = this.#registry.all.map(({ topic }) => topic)
+    for (const { name, error, partitions } of await this.#cluster.metadata(topics, true)) {
+      const known = this.#registry.all.find(({ topic }) => topic === name)?.info.partitions ?? 0
+      if (error !== 0 || partitions.length <= known || this.#told.has(name)) continue
+      this.#told.add(name)
+      this.#context.onWarning(
+        `topic ${name} has ${partitions.length} partitions now, and had ${known} when the job started: what is in the others ` +
+          'is not read or written. Keys may lie in other partitions than before from here on. Stop the job, and make a topic ' +
+          'of the new size for a job of another name, or go on with a stream of the old size',
+      )
     }
   }
 
@@ -235,6 +275,7 @@ export class KafkaHost implements SystemHost {
       held: this.#possession.ownership.flag,
       sessions: producers.map((name) => this.#claims.takeSession(name)),
       commitTimeoutMs: this.#context.commitTimeoutMs,
+      sendsEarly: this.#context.delivery === 'at-least-once',
     }
   }
 

@@ -45,4 +45,6 @@ export interface PortData {
   readonly held: SharedArrayBuffer
   readonly sessions: readonly ProducerSession[]
   readonly commitTimeoutMs: number
+  /** Outputs are sent before the commit that they belong to. */
+  readonly sendsEarly: boolean
 }

@@ -49,16 +49,10 @@ async function eachRecord(
 }
 
 /**
- * Reads a state partition from `from` up to `end` (its last stable offset), read committed. `previous`: what the reader's
- * state has. ERR_STATE_CORRUPT when something else is in it, or a commit is incomplete.
+ * Reads a state partition from `from` up to `end` (its last stable offset), read committed. ERR_STATE_CORRUPT when something else is in it, or a commit is incomplete.
  */
-export async function readHistory(
-  where: string,
-  source: PartitionSource,
-  range: OffsetRange,
-  previous: number,
-): Promise<TaskHistory> {
-  const collector = new DeltaCollector(where, previous)
+export async function readHistory(where: string, source: PartitionSource, range: OffsetRange): Promise<TaskHistory> {
+  const collector = new DeltaCollector(where)
   const deltas: StoredDelta[] = []
   let last: CommitRecord | null = null
   await eachRecord(source, range, (cursor) => {

@@ -1,4 +1,4 @@
-import { invariant, SharedOffsets, type StreamInfo, type StreamSpec } from 'tidemark/system'
+import { invariant, SharedOffsets, type StreamInfo, type StreamLimits, type StreamSpec } from 'tidemark/system'
 import type { StreamTopic } from './shared-plan.ts'
 import { topicOf } from './topic-names.ts'
 
@@ -36,6 +36,15 @@ export class StreamRegistry {
     const stream = { info, topic: topicOf(this.#job, spec) }
     this.#streams.push(stream)
     return stream
+  }
+
+  /** What is known of a stream's limits from now on. */
+  limit(name: string, limits: StreamLimits): StreamInfo {
+    const at = this.#streams.findIndex(({ info }) => info.name === name)
+    const known = this.byId(at)
+    const info = { ...known.info, limits }
+    this.#streams[at] = { ...known, info }
+    return info
   }
 
   publish(stream: StreamInfo, partition: number, start: number, end: number): void {

@@ -1,4 +1,4 @@
-import { type StreamSpec, TidemarkError } from 'tidemark/system'
+import { type StreamLimits, type StreamSpec, TidemarkError } from 'tidemark/system'
 import type { Cluster } from '../net/cluster.ts'
 import { kafkaError } from '../net/kafka-errors.ts'
 import { describeConfigs } from '../wire/describe.ts'
@@ -13,7 +13,14 @@ const SETTLE_PAUSE_MS = 100
 const DELETE_RETENTION_MS = 7 * 86_400_000
 /** Of own topics: a commit may have a large value, and what it has is not refused by the topic. */
 const OWN_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+/** Of a batch in the state topic, beside the value that closes it: half a MiB of other entries, the key, the frames. */
+const BESIDE_VALUE_BYTES = 1024 * 1024
+/** The largest value of a store: a broker takes requests of 100 MiB (socket.request.max.bytes). */
+export const MOST_VALUE_BYTES: number = OWN_MAX_MESSAGE_BYTES - BESIDE_VALUE_BYTES
 const NO_BOUND = '9223372036854775807'
+/** What brokers of Kafka 4 have by default. */
+const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
+const DEFAULT_AFTER_MS = 3_600_000
 
 /** What a topic is for, which decides how it has to be configured. */
 export type TopicRole = 'user' | 'intermediate' | 'state'
@@ -35,13 +42,26 @@ export function configsFor(role: TopicRole, retentionMs: number | null): Configs
  * What is wrong with the configuration of a topic that was there before, as sentences that say what to change; none: all
  * is well. Pure.
  */
-export function configFaults(role: TopicRole, topic: string, configs: Configs): string[] {
+export function configFaults(role: TopicRole, topic: string, configs: Configs, maxValueBytes = 0): string[] {
   const faults: string[] = []
   const must = (name: string, value: string, why: string): void => {
     const has = configs[name]
     if (has !== undefined && has !== value) faults.push(`${name} of ${topic} is ${has}: set it to ${value}, ${why}`)
   }
+  if (role !== 'user') {
+    const why = 'since records carry the time of events'
+    must('message.timestamp.type', 'CreateTime', why)
+    must('message.timestamp.before.max.ms', NO_BOUND, why)
+    must('message.timestamp.after.max.ms', NO_BOUND, why)
+  }
   if (role === 'state') {
+    const takes = Number(configs['max.message.bytes'] ?? OWN_MAX_MESSAGE_BYTES)
+    if (takes < maxValueBytes + BESIDE_VALUE_BYTES) {
+      faults.push(
+        `max.message.bytes of ${topic} is ${takes}: set it to ${maxValueBytes + BESIDE_VALUE_BYTES} or more, or lower the ` +
+          'option maxValueBytes, or a large value of a store stops the job',
+      )
+    }
     must('cleanup.policy', 'compact', 'or the state is deleted')
     const kept = Number(configs['delete.retention.ms'] ?? DELETE_RETENTION_MS)
     if (kept < 3_600_000) {
@@ -56,6 +76,21 @@ export function configFaults(role: TopicRole, topic: string, configs: Configs): 
     must('retention.bytes', '-1', 'or records go that a stopped job has not read')
   }
   return faults
+}
+
+/** What a topic takes; `configs` null: they may not be read, and brokers' defaults are assumed. Pure. */
+export function limitsOf(role: TopicRole, configs: Configs | null): StreamLimits {
+  const bytes = configs?.['max.message.bytes']
+  // Own topics take any time, or are not accepted.
+  const isFree = role !== 'user' || configs?.['message.timestamp.type'] === 'LogAppendTime'
+  const before = configs?.['message.timestamp.before.max.ms'] ?? NO_BOUND
+  const after = configs?.['message.timestamp.after.max.ms'] ?? String(DEFAULT_AFTER_MS)
+  return {
+    maxBatchBytes: Number(bytes ?? (role === 'user' ? DEFAULT_MAX_MESSAGE_BYTES : OWN_MAX_MESSAGE_BYTES)),
+    beforeMs: isFree || before === NO_BOUND ? Number.POSITIVE_INFINITY : Number(before),
+    afterMs: isFree || after === NO_BOUND ? Number.POSITIVE_INFINITY : Number(after),
+    setBy: 'max.message.bytes, message.timestamp.before.max.ms and message.timestamp.after.max.ms of its topic',
+  }
 }
 
 /** Makes a topic; nothing happens if it is there. ERR_KAFKA_TOPIC. */
@@ -88,17 +123,25 @@ export async function settledTopic(cluster: Cluster, topic: string): Promise<Top
   throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
 }
 
-/** ERR_KAFKA_TOPIC when a topic that is there cannot serve. */
-export async function checkTopic(cluster: Cluster, topic: string, role: TopicRole): Promise<Configs> {
+/**
+ * The configuration of a topic that is there; null: this client may not read it. ERR_KAFKA_TOPIC when the topic cannot serve.
+ * `maxValueBytes`: what a state topic must take.
+ */
+export async function checkTopic(
+  cluster: Cluster,
+  topic: string,
+  role: TopicRole,
+  maxValueBytes = 0,
+): Promise<Configs | null> {
   const [answer] = await cluster.request(
     'any',
     describeConfigs,
     [{ kind: 'topic', name: topic, keys: null }],
     'control',
   )
-  if (answer === undefined || answer.error !== 0) return {}
+  if (answer === undefined || answer.error !== 0) return null
   const configs = Object.fromEntries(answer.configs.map(({ name, value }) => [name, value ?? '']))
-  const faults = configFaults(role, topic, configs)
+  const faults = configFaults(role, topic, configs, maxValueBytes)
   if (faults.length === 0) return configs
   throw new TidemarkError('ERR_KAFKA_TOPIC', faults.join('; '), { details: { topic } })
 }

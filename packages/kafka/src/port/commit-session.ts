@@ -9,6 +9,7 @@ import { COMMIT_KEY } from '../state/commit-record.ts'
 import { StateBatches } from '../state/state-batches.ts'
 import { StoreTable } from '../state/store-table.ts'
 import { TransactionalProducer } from '../txn/transactional-producer.ts'
+import { EarlyOutputs } from './early-outputs.ts'
 
 export interface CommitSessionOptions {
   readonly session: ProducerSession
@@ -45,6 +46,7 @@ export class CommitSession {
   readonly #txn: TransactionalProducer
   readonly #table: StoreTable
   readonly #key: Uint8Array
+  readonly #early: EarlyOutputs
   /** The commit before: they are made one after the other, in the order of the calls. */
   #before: Promise<unknown> = Promise.resolve()
   /** What ended the session: a commit behind one that came to nothing must not be made. */
@@ -69,6 +71,8 @@ export class CommitSession {
       },
       onState: () => writeIdentity(session.identity, this.#txn.identity),
     })
+    const { compression: codec = 'none' } = plan.options
+    this.#early = new EarlyOutputs({ cluster, clock, timeoutMs: Math.ceil(plan.commitTimeoutMs / 2), codec })
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }
 
@@ -93,6 +97,11 @@ export class CommitSession {
     return outcome
   }
 
+  /** Sends outputs of the commit to come; it waits for them. */
+  send(parts: readonly Part[]): void {
+    this.#early.send(parts)
+  }
+
   async #commit(
     transaction: Transaction,
     parts: readonly Part[],
@@ -108,6 +117,8 @@ export class CommitSession {
     const own = { topic: session.topic, partition: session.partition, batches }
     const sent = [...parts, own].map((part) => ({ ...part, codec }))
     const group = positionsGroup(plan.job)
+    // Outputs first: a state that is ahead of them would lose them.
+    await this.#early.acknowledged()
     const outcome = await this.#txn.commit(sent, positions.length === 0 ? null : { group, positions })
     switch (outcome.kind) {
       case 'committed':

@@ -1,4 +1,5 @@
 import {
+  type Append,
   batchHeader,
   type Clock,
   type CommitResult,
@@ -29,6 +30,8 @@ export class KafkaPort implements LogPort {
   readonly #sessions = new Map<string, CommitSession>()
   readonly #fetcher: Fetcher
   readonly #advanced: (() => void)[] = []
+  /** Under delivery `at-least-once` alone. */
+  readonly send?: (producer: string, appends: readonly Append[]) => void
   #closed = false
 
   constructor(plan: PortData, cluster: Cluster, clock: Clock) {
@@ -41,6 +44,12 @@ export class KafkaPort implements LogPort {
     const covered = new CoveredFiles(plan.directory)
     for (const session of plan.sessions) {
       this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
+    }
+    if (plan.sendsEarly) {
+      // Without the right to run the job nothing is sent: the commit that it belongs to fails.
+      this.send = (producer, appends) => {
+        if (Atomics.load(this.#held, 0) !== 0) this.#sessions.get(producer)?.send(this.#parts(appends))
+      }
     }
     this.#fetcher = new Fetcher({
       cluster,
@@ -67,7 +76,7 @@ export class KafkaPort implements LogPort {
       const session = this.#sessions.get(producer)
       if (session === undefined) throw new TidemarkError('ERR_INVARIANT', `${producer} was not given to this thread`)
       if (Atomics.load(this.#held, 0) === 0) throw leaseLost(producer)
-      const parts = this.#parts(transaction)
+      const parts = this.#parts(transaction.appends)
       const outcome = await session.commit(transaction, parts, this.#positions(transaction))
       if (outcome.kind === 'fenced') return { producer, id, outcome: 'fenced', error: null }
       // Whoever reads these streams is not through before it has come there.
@@ -83,7 +92,7 @@ export class KafkaPort implements LogPort {
   }
 
   /** What goes to each partition; an append may hold several batches. */
-  #parts({ appends }: Transaction): (Part & { readonly info: StreamInfo })[] {
+  #parts(appends: readonly Append[]): (Part & { readonly info: StreamInfo })[] {
     const parts: (Part & { readonly info: StreamInfo; readonly batches: Uint8Array[] })[] = []
     for (const { stream, partition, bytes } of appends) {
       const { info, topic } = this.#streams[stream] as StreamTopic

@@ -28,15 +28,17 @@ export interface CollectedCommit {
 export class DeltaCollector {
   readonly #where: string
   readonly #body = new ByteWriter(64 * 1024)
-  #previous: number
+  /**
+   * The first delta says that it follows none. What the files had last is not known here (they may have come to a commit
+   * without changes), and need not be: that nothing lies between is known by the offset where reading begins.
+   */
+  #previous = 0
   #store = 0
   #most = 0
   #entries = 0
 
-  /** `previous`: id of the newest delta before what is collected. */
-  constructor(where: string, previous: number) {
+  constructor(where: string) {
     this.#where = where
-    this.#previous = previous
   }
 
   /** Entries that no commit record has followed yet. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkTopic, configFaults, configsFor, makeTopic } from '../../src/host/topics.ts'
+import { checkTopic, configFaults, configsFor, limitsOf, makeTopic, MOST_VALUE_BYTES } from '../../src/host/topics.ts'
 import type { Cluster } from '../../src/net/cluster.ts'
 
 /** A cluster of which every request is answered by the same. */
@@ -34,4 +34,26 @@ test('ERR_KAFKA_TOPIC: a topic that cannot serve, and one that cannot be made', 
     message: /TOPIC_AUTHORIZATION_FAILED \(no\)/,
   })
   await makeTopic(answering([{ name: 's', error: 36, message: null }]), 's', 4, 'state', options)
+})
+
+test('what a topic takes: as it says, or as brokers have it by default where that may not be read', () => {
+  const own = { 'max.message.bytes': '2000', 'message.timestamp.after.max.ms': '60000' }
+  const { setBy: _, ...limits } = limitsOf('user', own)
+  const infinity = Number.POSITIVE_INFINITY
+  assert.deepEqual(limits, { maxBatchBytes: 2000, beforeMs: infinity, afterMs: 60_000 })
+  const denied = limitsOf('user', null)
+  assert.deepEqual([denied.maxBatchBytes, denied.beforeMs, denied.afterMs], [1_048_588, infinity, 3_600_000])
+  const stamped = limitsOf('user', { ...own, 'message.timestamp.type': 'LogAppendTime' })
+  assert.equal(stamped.afterMs, infinity)
+  assert.equal(limitsOf('user', configsFor('user', null)).afterMs, infinity)
+  assert.equal(limitsOf('intermediate', null).maxBatchBytes, 64 * 1024 * 1024)
+})
+
+test('own topics must take any time, and a state topic the largest value of a store', () => {
+  const narrow = { 'message.timestamp.after.max.ms': '3600000', 'max.message.bytes': '1048588' }
+  const [time, size] = configFaults('state', 's', narrow, 16_777_216)
+  assert.match(time ?? '', /message\.timestamp\.after\.max\.ms of s is 3600000: set it to 9223372036854775807/)
+  assert.match(size ?? '', /max\.message\.bytes of s is 1048588: set it to 17825792 or more, or lower .* maxValueBytes/)
+  assert.deepEqual(configFaults('state', 's', configsFor('state', null), MOST_VALUE_BYTES), [])
+  assert.equal(configFaults('intermediate', 't', { 'message.timestamp.type': 'LogAppendTime' }).length, 1)
 })

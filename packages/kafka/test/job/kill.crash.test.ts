@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { COMMIT_FAILPOINTS } from '../../../tidemark/src/runtime/committer.ts'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { type Addition, checkSums } from './sums-check.ts'
-import { readTotals, runJob, sendPayments, SUMS, summaryOf, SumsBroker } from './support.ts'
+import { readTotals, runJob, sendPayments, SUMS, SUMS_EARLY, summaryOf, SumsBroker } from './support.ts'
 
 /** Each commit step so many times, at another passing each time; TIDEMARK_KILL_ROUNDS makes it more. */
 const ROUNDS = Number(process.env['TIDEMARK_KILL_ROUNDS'] ?? 1)
@@ -57,6 +57,27 @@ describe('a job on Kafka that is killed', { skip: kafkaMissing() ?? false }, () 
     sent.push(...(await sendPayments(broker.peer, 400, USERS, sent.length)))
     summaryOf(await runJob(SUMS, broker.server.brokers, options))
     checkSums(sent, await readTotals(broker.peer))
+  })
+
+  it('C6 C8: killed under at-least-once: no payment is lost, totals may come twice, the state is exact', async () => {
+    await broker.peer.createTopic('totals-early', 4)
+    const early = { ...options, dataDir: join(broker.root, 'early'), delivery: 'at-least-once' } as const
+    let killed = 0
+    for (const point of ['commit-before-decide:4', 'commit-after-decide:2']) {
+      const end = await runJob(SUMS_EARLY, broker.server.brokers, early, { failpoint: point })
+      if (end.signal === 'SIGKILL') killed++
+      else summaryOf(end)
+    }
+    assert.ok(killed >= 1, `${killed} runs were killed`)
+    assert.equal(summaryOf(await runJob(SUMS_EARLY, broker.server.brokers, early)).state?.entries, USERS)
+    const totals = await readTotals(broker.peer, 'totals-early')
+    const seen = new Set<string>()
+    const once = totals.filter(({ key, total }) => {
+      const name = `${key} ${total}`
+      return !seen.has(name) && seen.add(name) !== null
+    })
+    checkSums(sent, once)
+    assert.ok(once.length < totals.length, 'what was sent before a commit that came to nothing was sent again')
   })
 
   it('lag monitors find where the job stands', async () => {

@@ -13,6 +13,7 @@ import type { Addition, Total } from '../check/count-check.ts'
 import { JavaPeer } from '../java/java-peer.ts'
 
 export const SCRIPT: string = fileURLToPath(new URL('./fixtures/run-on-kafka.ts', import.meta.url))
+export const SUMS_EARLY: URL = new URL('./fixtures/sums-early.job.ts', import.meta.url)
 export const SUMS: URL = new URL('./fixtures/sums.job.ts', import.meta.url)
 
 /** Runs a job against brokers to the end of its input, or until it is killed: after a time, or at a failpoint. */
@@ -99,8 +100,8 @@ export async function sendPayments(peer: JavaPeer, count: number, users: number,
 }
 
 /** What the job has written, as a Java consumer sees it, read committed. */
-export async function readTotals(peer: JavaPeer): Promise<Total[]> {
-  const records = await peer.dump('totals')
+export async function readTotals(peer: JavaPeer, topic = 'totals'): Promise<Total[]> {
+  const records = await peer.dump(topic)
   return records.map(({ key, value, partition }) => {
     const total = value === null ? Number.NaN : uint().read(value, 0, value.length)
     return { key: key?.toString() ?? '', total, partition }

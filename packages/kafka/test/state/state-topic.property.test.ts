@@ -50,11 +50,8 @@ class Topic {
     )
   }
 
-  collect(
-    from: number,
-    previous: number,
-  ): { deltas: StoredDelta[]; last: CommitRecord | null; ends: Map<number, number> } {
-    const collector = new DeltaCollector('state, partition 0', previous)
+  collect(from: number): { deltas: StoredDelta[]; last: CommitRecord | null; ends: Map<number, number> } {
+    const collector = new DeltaCollector('state, partition 0')
     const cursor = new RecordCursor()
     const deltas: StoredDelta[] = []
     const ends = new Map<number, number>()
@@ -132,7 +129,7 @@ test('C1 C6: what a state topic gives back after any commits and compactions is 
         else apply(harness, one)
       }
       commit()
-      const { deltas, last } = topic.collect(0, 0)
+      const { deltas, last } = topic.collect(0)
       assert.equal(last?.id, harness.committed)
       assert.deepEqual(last.checkpoint, new Uint8Array([7]))
       const restored = openTaskState({ task: 'job-0', specs: SPECS, base: new MapBase(), deltas, id: last.id })
@@ -161,12 +158,12 @@ test('a state that is behind takes the commits that it lacks, compacted or not',
         }
       }
       run(before)
-      const local = topic.collect(0, 0)
+      const local = topic.collect(0)
       const base = new MapBase()
       const behind = openTaskState({ task: 't', specs: SPECS, base, deltas: local.deltas, id: local.last?.id ?? 0 })
       drain(behind.flush())
       run(after.filter((one) => one !== 'purge'))
-      const rest = topic.collect(local.ends.get(local.last?.id as number) as number, base.id)
+      const rest = topic.collect(local.ends.get(local.last?.id as number) as number)
       const caught = openTaskState({ task: 't', specs: SPECS, base, deltas: rest.deltas, id: rest.last?.id as number })
       assert.deepEqual(entriesOf(caught), entriesOf(harness.state))
     }),

@@ -109,6 +109,8 @@ describe('markers that a broker has lost', { skip: kafkaMissing() ?? false }, ()
           streams: ['out'],
           outputs: ['out'],
           partitions: 1,
+          maxValueBytes: 1024,
+          delivery: 'exactly-once' as const,
           commitTimeoutMs: TIMEOUT_MS,
           onWarning: () => {},
           signal: null,

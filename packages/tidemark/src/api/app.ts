@@ -10,6 +10,9 @@ import type { TableFigures } from './table-figures.ts'
 /** What to do with a record that cannot be read, or whose handler throws. */
 export type ErrorPolicy = 'fail' | 'drop' | { readonly deadLetter: string }
 
+/** How often a reader may see an output: RunOptions.delivery. */
+export type Delivery = 'exactly-once' | 'at-least-once'
+
 /** Where a stream's records come from when it is not only the log: `--in stream=PATH`. */
 export interface InputSpec {
   /** A file's path, or `-` for standard input. */
@@ -80,6 +83,12 @@ export interface RunOptions {
   readonly partitions?: number
   /** The streams' end offsets at the start count as the end, even without finite inputs. */
   readonly untilEnd?: boolean
+  /**
+   * `exactly-once` (default): outputs are seen once, with the commit that they belong to. `at-least-once`: they are sent at
+   * once, and those since the last commit are sent again after a crash; the state and streams between steps stay exact. The
+   * embedded system is exactly-once either way.
+   */
+  readonly delivery?: Delivery
   readonly commit?: CommitOptions
   readonly checkpoint?: CheckpointOptions
   /**

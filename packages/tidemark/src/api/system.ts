@@ -1,3 +1,4 @@
+import type { Delivery } from './app.ts'
 import type { SystemHost } from '../log/types.ts'
 
 /** What a system is opened for: one run of one job. */
@@ -11,6 +12,9 @@ export interface SystemContext {
   readonly outputs: readonly string[]
   /** Partitions of a stream that has to be made and declares none. */
   readonly partitions: number
+  /** Largest value of a store, encoded. */
+  readonly maxValueBytes: number
+  readonly delivery: Delivery
   /** A commit takes no longer than this, or fails. */
   readonly commitTimeoutMs: number
   readonly onWarning: (text: string) => void

@@ -29,6 +29,7 @@ export function runOptions(settings: Settings): RunOptions {
     recentMaxBytes: settings.stateFlushBytes,
     maxValueBytes: settings.stateMaxValueBytes,
     compactionBytesPerSecond: settings.stateMergeBytesPerSecond,
+    delivery: settings.delivery,
     onError: settings.onError,
     maxRestarts: settings.maxRestarts,
     drainTimeoutMs: settings.drainTimeoutMs,

@@ -1,4 +1,4 @@
-import type { CheckpointTier, ErrorPolicy } from '../api/app.ts'
+import type { CheckpointTier, Delivery, ErrorPolicy } from '../api/app.ts'
 import { type Duration, durationMs, showDuration } from '../api/duration.ts'
 import { DEFAULT_INTERVAL_MS, DEFAULT_RETENTION } from '../checkpoint/retention.ts'
 import { ENGINES } from '../engines/registry.ts'
@@ -22,6 +22,7 @@ export interface Settings extends StateSettings {
   readonly engine: string
   /** By store: wins over what the store says. */
   readonly storeEngines: Readonly<Record<string, string>>
+  readonly delivery: Delivery
   readonly onError: ErrorPolicy
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
@@ -198,6 +199,18 @@ export const SETTINGS: readonly SettingSpec[] = [
     takes: 'store=engine, more of them after commas (in the configuration file: an object)',
     read: readStoreEngines,
     show: (value) => showStoreEngines(value as Readonly<Record<string, string>>),
+  },
+  {
+    key: 'delivery',
+    name: 'delivery',
+    variable: 'TIDEMARK_DELIVERY',
+    flag: '--delivery',
+    argument: '<guarantee>',
+    about: 'how often a reader may see an output on Kafka: exactly-once, or at-least-once and sooner',
+    fallback: 'exactly-once',
+    takes: 'exactly-once or at-least-once',
+    read: (raw) => (raw === 'exactly-once' || raw === 'at-least-once' ? raw : undefined),
+    show: showSimple,
   },
   {
     key: 'onError',

@@ -52,6 +52,11 @@ export class BatchEncoder {
     return this.recordAt < 0 ? this.writer.position : this.recordAt
   }
 
+  /** Bytes of the record that was begun and not ended, so far, and the most that ending it without headers may add. */
+  get begunBytes(): number {
+    return this.recordAt < 0 ? 0 : this.writer.position - this.recordAt + 10
+  }
+
   reset(): void {
     this.writer.position = header.HEADER_BYTES
     this.count = 0

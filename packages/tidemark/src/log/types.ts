@@ -14,10 +14,23 @@ export interface StreamSpec {
   readonly meta: string
 }
 
+/** What a system takes into a stream. */
+export interface StreamLimits {
+  /** Of a batch, before it is compressed. */
+  readonly maxBatchBytes: number
+  /** How far a message's timestamp may be behind the clock, and ahead of it, ms; Infinity: however far. */
+  readonly beforeMs: number
+  readonly afterMs: number
+  /** What sets them, for messages to people. */
+  readonly setBy: string
+}
+
 /** A stream as the log has it. Partition p has slot `slot + p` in the shared offsets. */
 export interface StreamInfo extends StreamSpec {
   readonly id: number
   readonly slot: number
+  /** Without them everything is taken. */
+  readonly limits?: StreamLimits
 }
 
 /** Record batches (format v2, back to back) for the end of one partition. Base offsets are set by the log. */
@@ -103,6 +116,11 @@ export interface LogPort {
   readonly directory: string
   readonly offsets: OffsetsView
   commit(transaction: Transaction, done: (result: CommitResult) => void): void
+  /**
+   * Where outputs are to be seen before the commit that they belong to (delivery `at-least-once`): sends them at once, in
+   * order. That commit of the producer waits until they are acknowledged, and fails if they cannot be.
+   */
+  send?(producer: string, appends: readonly Append[]): void
   /** State files now cover the producer's deltas up to `id`: the journal may forget them. */
   flushed(producer: string, id: number): void
   /** Called (coalesced) after end offsets have moved. */

@@ -65,6 +65,9 @@ export class Container {
     this.#options = options
     options.port.onAdvanced(() => this.wake())
     options.port.onFlushWanted((producers) => this.#flushWanted(producers))
+    const { port, tasks } = options
+    if (port.send === undefined) return
+    for (const { outputs, producer } of tasks) outputs.early = (appends) => port.send?.(producer, appends)
   }
 
   /** A commit of one of the tasks was decided. */
@@ -114,6 +117,7 @@ export class Container {
     for (let i = 0; i < tasks.length; i++) {
       const task = tasks[this.#next % tasks.length] as Task
       if (task.step(deadlineMs)) worked = true
+      if (!task.failed && task.waiting === null) task.outputs.sendEarly()
       this.#next++
       if (worked && clock.monotonicMs() >= deadlineMs) break
     }

@@ -23,13 +23,14 @@ export class DeadLetters {
     return new DeadLetters(outputs.stream(info))
   }
 
+  /** ERR_MESSAGE_TOO_LARGE: the stream does not take it, with the cause beside it. A timestamp that it does not take is that of now. */
   add(row: Row, error: unknown): void {
     const { stream, partition, offset } = row.at
     const record = row.record
     const cause = error instanceof Error ? error.message : String(error)
     this.#output.append(
       partition % this.#output.info.partitions,
-      row.timestamp,
+      this.#output.limits.taken(row.timestamp),
       record.bytes,
       record.keyStart,
       record.keyEnd,

@@ -2,6 +2,8 @@ import type { Headers } from '../api/message.ts'
 import type { StreamDef } from '../api/stream.ts'
 import { type Place, placeBy } from '../hash/partitioners.ts'
 import { BatchEncoder } from '../log/batch-encoder.ts'
+import { HEADER_BYTES } from '../log/batch-header.ts'
+import { LimitChecks } from '../log/limit-checks.ts'
 import type { Append, StreamInfo } from '../log/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 
@@ -21,16 +23,21 @@ export class MessageEncoder {
   readonly #encoder = new BatchEncoder()
   readonly #key = new ByteWriter(128)
   readonly #value = new ByteWriter(512)
+  readonly #limits: LimitChecks
   #turn = 0
 
   constructor(stream: StreamDef<unknown, unknown>, info: StreamInfo) {
     this.#stream = stream
     this.#info = info
     this.#place = placeBy(stream.partitioner, stream.name)
+    this.#limits = new LimitChecks(info)
   }
 
-  encode(message: OutsideMessage): Append {
+  /** ERR_MESSAGE_TOO_LARGE, ERR_MESSAGE_TIMESTAMP: the stream does not take it. `nowMs`: the clock. */
+  encode(message: OutsideMessage, nowMs: number): Append {
     const { key, value, timestamp, headers } = message
+    this.#limits.sampleTime(nowMs)
+    this.#limits.checkTime(timestamp)
     this.#key.reset()
     this.#value.reset()
     const hasKey = key !== null && key !== undefined
@@ -52,6 +59,7 @@ export class MessageEncoder {
       this.#value.position,
       headers === undefined || headers.length === 0 ? null : headers,
     )
+    this.#limits.checkAlone(this.#encoder.sizeBytes - HEADER_BYTES)
     return { stream: this.#info.id, partition, bytes: this.#encoder.finish() }
   }
 }

@@ -21,6 +21,8 @@ export function openSystem(system: System, job: Job, run: RunOptions, settings: 
     streams: [...new Set([...inputs.map(({ name }) => name), ...all])],
     outputs: [...new Set(all)],
     partitions: settings.partitions,
+    delivery: settings.delivery,
+    maxValueBytes: settings.container.maxValueBytes,
     commitTimeoutMs: settings.container.timing.timeoutMs,
     onWarning: (text) => run.onWarning?.(text),
     signal: run.signal ?? null,

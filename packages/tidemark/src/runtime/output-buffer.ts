@@ -1,8 +1,6 @@
 import { BatchEncoder, type RecordHeaders } from '../log/batch-encoder.ts'
+import { LimitChecks, recordBytesAtMost } from '../log/limit-checks.ts'
 import type { Append, StreamInfo } from '../log/types.ts'
-
-/** A batch is closed when it has grown to this. */
-const BATCH_BYTES = 256 * 1024
 
 /** One output partition's share of a commit: closed batches and the one that is being filled. */
 class OutputPartition {
@@ -29,16 +27,21 @@ class OutputPartition {
 /** All partitions of one output stream. */
 export class OutputStream {
   readonly info: StreamInfo
+  readonly limits: LimitChecks
   readonly #buffer: OutputBuffer
   readonly #partitions: OutputPartition[] = []
 
   constructor(info: StreamInfo, buffer: OutputBuffer) {
     this.info = info
+    this.limits = new LimitChecks(info)
     this.#buffer = buffer
     for (let p = 0; p < info.partitions; p++) this.#partitions.push(new OutputPartition(info.id, p))
   }
 
-  /** Adds one record. A null key or value has end -1. The bytes are copied. */
+  /**
+   * Adds one record. A null key or value has end -1. The bytes are copied. Throws ERR_MESSAGE_TOO_LARGE and
+   * ERR_MESSAGE_TIMESTAMP for what the stream does not take, so that it fails where it was sent.
+   */
   append(
     partition: number,
     timestamp: number,
@@ -51,6 +54,13 @@ export class OutputStream {
     headers: RecordHeaders | null,
   ): void {
     const target = this.#partitions[partition] as OutputPartition
+    const { limits } = this
+    if (timestamp < limits.earliestMs || timestamp > limits.latestMs) throw limits.untimely(timestamp)
+    const mostBytes = recordBytesAtMost(keyEnd - keyStart, valueEnd - valueStart, headers)
+    if (target.encoder.sizeBytes + mostBytes > limits.maxBatchBytes) {
+      limits.checkAlone(mostBytes)
+      target.close()
+    }
     target.encoder.append(
       timestamp,
       keyEnd < 0 ? null : keyBytes,
@@ -62,7 +72,7 @@ export class OutputStream {
       headers,
     )
     this.#buffer.added(keyEnd - keyStart + (valueEnd - valueStart) + 10)
-    if (target.encoder.sizeBytes >= BATCH_BYTES) target.close()
+    if (target.encoder.sizeBytes >= limits.closeBytes) target.close()
   }
 
   seal(into: Append[]): void {
@@ -80,6 +90,10 @@ export class OutputStream {
  */
 export class OutputBuffer {
   readonly streams: OutputStream[] = []
+  /** Takes what goes to streams of users as soon as it is there; null: it waits for the commit. */
+  early: ((appends: readonly Append[]) => void) | null = null
+  /** A stream takes timestamps near the clock only: `sampleTime` is to be called. */
+  timed = false
   #bytes = 0
   #records = 0
 
@@ -88,7 +102,12 @@ export class OutputBuffer {
     if (known !== undefined) return known
     const made = new OutputStream(info, this)
     this.streams.push(made)
+    if (made.limits.timed) this.timed = true
     return made
+  }
+
+  sampleTime(nowMs: number): void {
+    for (const { limits } of this.streams) limits.sampleTime(nowMs)
   }
 
   added(bytes: number): void {
@@ -104,7 +123,16 @@ export class OutputBuffer {
     return this.#records === 0
   }
 
+  /** To be called between two messages. It still counts towards the size that makes a commit due. */
+  sendEarly(): void {
+    if (this.early === null || this.#records === 0) return
+    const appends: Append[] = []
+    for (const stream of this.streams) if (stream.info.kind === 'user') stream.seal(appends)
+    if (appends.length > 0) this.early(appends)
+  }
+
   seal(): Append[] {
+    this.sendEarly()
     const appends: Append[] = []
     for (const stream of this.streams) stream.seal(appends)
     this.#bytes = 0

@@ -247,7 +247,7 @@ class AppSender {
       encoder = new MessageEncoder(stream, infoOf(this.#streams, stream.name))
       this.#encoders.set(stream.name, encoder)
     }
-    const append = encoder.encode(message)
+    const append = encoder.encode(message, systemClock.now())
     const result = await new Promise<CommitResult>((resolve) => {
       this.#port.commit(
         {

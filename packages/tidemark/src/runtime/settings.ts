@@ -1,5 +1,5 @@
 import type { StateCompression } from '../api/state-compression.ts'
-import type { RunOptions } from '../api/app.ts'
+import type { Delivery, RunOptions } from '../api/app.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
 import type { RetentionSettings } from '../checkpoint/retainer.ts'
 import { DEFAULT_INTERVAL_MS, DEFAULT_RETENTION } from '../checkpoint/retention.ts'
@@ -18,6 +18,7 @@ export interface RunSettings {
   readonly containers: number
   readonly partitions: number
   readonly untilEnd: boolean
+  readonly delivery: Delivery
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
   /** Bytes that merges of state files may write per second; 0: no limit. */
@@ -35,6 +36,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
     containers: whole('containers', options.containers ?? defaults.containers, 0, 256),
     partitions: whole('partitions', options.partitions ?? 4, 1, 4096),
     untilEnd: options.untilEnd ?? false,
+    delivery: deliveryOf(options),
     maxRestarts: whole('maxRestarts', options.maxRestarts ?? 5, 0, 1_000_000),
     drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? 30_000, 1, 86_400_000),
     compactionBytesPerSecond: whole('compactionBytesPerSecond', options.compactionBytesPerSecond ?? 128 * MIB, 0, 1e12),
@@ -63,6 +65,11 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       lineage: 1,
     },
   }
+}
+
+function deliveryOf({ delivery = 'exactly-once' }: RunOptions): Delivery {
+  if (delivery === 'exactly-once' || delivery === 'at-least-once') return delivery
+  throw new TidemarkError('ERR_OPTION', `delivery is ${String(delivery)}: it must be exactly-once or at-least-once`)
 }
 
 function commitTiming(options: RunOptions): CommitTiming {

@@ -91,7 +91,7 @@ export class Task {
   readonly inputs: readonly Input[]
   readonly state: TaskState
   readonly #options: TaskOptions
-  readonly #outputs = new OutputBuffer()
+  readonly outputs: OutputBuffer = new OutputBuffer()
   readonly #ends = new SourceEnds()
   readonly #abort = new AbortController()
   readonly #compiled: Compiled
@@ -122,7 +122,7 @@ export class Task {
     this.#timed = storeSpecs(options.nodes).some(({ ttl }) => ttl !== undefined && ttl !== null)
     const record =
       options.producer.id === 0 ? null : decodeCheckpoint(options.producer.checkpoint, options.producer.producer)
-    this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.#outputs)
+    this.#deadLetters = DeadLetters.of(options.onError, options.streams, this.outputs)
     this.#tables = this.#makeTables()
     this.#compiled = this.#compile(record)
     this.#lookups = new Lookups(this.#compiled.lookups)
@@ -132,8 +132,7 @@ export class Task {
     const { repartitions } = this.#compiled
     const { clock, state } = options
     const { changedBytes = 0 } = record ?? {}
-    const outputs = this.#outputs
-    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs, state, clock, changedBytes })
+    this.#cut = new TaskCut({ inputs: this.inputs, repartitions, outputs: this.outputs, state, clock, changedBytes })
     this.#row = new Row(this.inputs[0]?.origin ?? NO_ORIGIN)
     this.#committer = this.#makeCommitter(record)
     this.#pressure = this.#makePressure()
@@ -156,7 +155,7 @@ export class Task {
       tasks: options.tasks,
       clock: options.clock,
       random: options.random,
-      outputs: this.#outputs,
+      outputs: this.outputs,
       counters: this.counters,
       signal: this.#abort.signal,
       ends: this.#ends,
@@ -212,7 +211,7 @@ export class Task {
   #makePressure(): BackPressure {
     const { state, outputMaxBytes, memtableMaxBytes } = this.#options
     const log = (level: string, text: string): void => this.#options.log(level, `${this.name} ${text}`)
-    const own = { committer: this.#committer, outputs: this.#outputs, lookups: this.#lookups, counters: this.counters }
+    const own = { committer: this.#committer, outputs: this.outputs, lookups: this.#lookups, counters: this.counters }
     return new BackPressure({ ...own, state, outputMaxBytes, memtableMaxBytes, log })
   }
 
@@ -281,7 +280,7 @@ export class Task {
 
   /** Bytes of messages that wait for the next commit. */
   get outputBytes(): number {
-    return this.#outputs.sizeBytes
+    return this.outputs.sizeBytes
   }
 
   /**
@@ -292,6 +291,7 @@ export class Task {
     if (this.#failed) return false
     const { clock, pulse } = this.#options
     pulse.enter(this.index, 'commit')
+    if (this.outputs.timed) this.outputs.sampleTime(clock.now())
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
     if (this.#lookups.pending && this.#emitLooked(deadlineMs)) worked = true
@@ -354,7 +354,7 @@ export class Task {
     this.#waiting !== null ||
     this.#failed ||
     this.#lookups.full ||
-    this.#outputs.sizeBytes >= this.#options.outputMaxBytes
+    this.outputs.sizeBytes >= this.#options.outputMaxBytes
 
   /** An input that has had nothing for a while holds no watermark back, however busy the others are. */
   #idle(nowMs: number): void {
@@ -385,7 +385,11 @@ export class Task {
     const ofRecord = this.#caller === 'message'
     // Only a record can be put aside; of a timer or hook nothing is left but the warning.
     if (policy !== 'drop' && ofRecord) {
-      this.#deadLetters?.add(this.#row, error)
+      try {
+        this.#deadLetters?.add(this.#row, error)
+      } catch (refused) {
+        return this.#fail(handlerError(refused, this.#row, this.#caller, this.name))
+      }
       this.counters.deadLettered++
     } else {
       this.counters.dropped++

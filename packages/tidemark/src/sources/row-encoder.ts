@@ -2,7 +2,8 @@ import type { StreamDef } from '../api/stream.ts'
 import type { Clock } from '../clock/clock.ts'
 import { isTidemarkError } from '../errors/error.ts'
 import { type Place, placeBy } from '../hash/partitioners.ts'
-import { BatchEncoder } from '../log/batch-encoder.ts'
+import { BatchEncoder, type RecordHeaders } from '../log/batch-encoder.ts'
+import { LimitChecks, recordBytesAtMost } from '../log/limit-checks.ts'
 import type { Append, StreamInfo } from '../log/types.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import { json } from '../serde/json.ts'
@@ -14,11 +15,40 @@ const JSON_SERDE: Serde<unknown> = json()
 const MAX_TIME_MS = 8.64e15
 const utf8 = new TextEncoder()
 
-/** One partition's open batch. */
-interface Target {
+/** A batch that has come to this share of the most is closed: what does not fit beside others has to be encoded twice. */
+const ROOM = 0.5
+
+/** One partition's open batch, and those before it that have no room for more. */
+class Target {
   readonly info: StreamInfo
   readonly partition: number
-  readonly encoder: BatchEncoder
+  readonly encoder = new BatchEncoder()
+  #closed: Uint8Array[] = []
+
+  constructor(info: StreamInfo, partition: number) {
+    this.info = info
+    this.partition = partition
+  }
+
+  /** Before a record: closes a batch of more than this. */
+  close(overBytes: number): void {
+    if (this.encoder.count === 0 || this.encoder.sizeBytes <= overBytes) return
+    this.#closed.push(this.encoder.finish())
+    this.encoder.reset()
+  }
+
+  get sizeBytes(): number {
+    let sizeBytes = this.encoder.sizeBytes
+    for (const batch of this.#closed) sizeBytes += batch.length
+    return sizeBytes
+  }
+
+  take(): readonly Uint8Array[] {
+    this.close(0)
+    const batches = this.#closed
+    this.#closed = []
+    return batches
+  }
 }
 
 export interface RowEncoderOptions {
@@ -41,6 +71,8 @@ export class RowEncoder {
   #nowMs: number
   readonly #targets: readonly Target[]
   readonly #deadTargets: readonly Target[]
+  readonly #limits: LimitChecks
+  readonly #deadLimits: LimitChecks | null
   /** The schema of the value's serde must see the row as JSON first. */
   readonly #hasSchema: boolean
   readonly #value = new ByteWriter()
@@ -54,20 +86,25 @@ export class RowEncoder {
     this.#nowMs = options.clock.now()
     this.#targets = targetsOf(options.info)
     this.#deadTargets = options.deadLetters === null ? [] : targetsOf(options.deadLetters)
+    this.#limits = new LimitChecks(options.info)
+    this.#deadLimits = options.deadLetters === null ? null : new LimitChecks(options.deadLetters)
+    this.sampleTime()
     this.#hasSchema = options.stream.value.name === 'json' && options.stream.value !== JSON_SERDE
   }
 
   /** Bytes of the records that are encoded and not sealed yet. */
   get sizeBytes(): number {
     let sizeBytes = 0
-    for (const target of this.#targets) sizeBytes += target.encoder.sizeBytes
-    for (const target of this.#deadTargets) sizeBytes += target.encoder.sizeBytes
+    for (const target of this.#targets) sizeBytes += target.sizeBytes
+    for (const target of this.#deadTargets) sizeBytes += target.sizeBytes
     return sizeBytes
   }
 
   /** Looks at the clock, for rows without a time of their own. Once for each piece of input. */
   sampleTime(): void {
     this.#nowMs = this.#clock.now()
+    this.#limits.sampleTime(this.#nowMs)
+    this.#deadLimits?.sampleTime(this.#nowMs)
   }
 
   /** Adds row i of a batch, which has the number `row` in its source; returns what is wrong with it, or null. */
@@ -92,21 +129,39 @@ export class RowEncoder {
     const partitions = this.#info.partitions
     const partition =
       keyBytes === null ? placeOf(row, partitions) : this.#place(keyBytes, 0, keyOut.position, partitions)
-    const { encoder } = this.#targets[partition] as Target
+    const target = this.#targets[partition] as Target
+    const limits = this.#limits
+    target.close(limits.maxBatchBytes * ROOM)
+    const { encoder } = target
     if (this.#hasSchema) {
       const out = this.#value
       out.reset()
       JSON_SERDE.write(value, out)
       const time = this.#time(stream.value.read(out.bytes, 0, out.position), timestamp)
-      encoder.append(time, keyBytes, 0, keyOut.position, out.bytes, 0, out.position, null)
+      const begun = encoder.begin(time, keyBytes, 0, keyOut.position)
+      begun.raw(out.bytes, 0, out.position)
+    } else {
+      const time = this.#time(value, timestamp)
+      stream.value.write(value, encoder.begin(time, keyBytes, 0, keyOut.position))
+    }
+    if (encoder.begunBytes + encoder.sizeBytes > limits.maxBatchBytes) {
+      limits.checkAlone(encoder.begunBytes)
+      // It fits alone. What was begun is dropped by closing what was before it.
+      target.close(0)
+      this.#add(value, key, timestamp, row)
       return
     }
-    const out = encoder.begin(this.#time(value, timestamp), keyBytes, 0, keyOut.position)
-    stream.value.write(value, out)
     encoder.end(null)
   }
 
+  /** ERR_MESSAGE_TIMESTAMP: the stream does not take it. */
   #time(value: unknown, timestamp: number | null): number {
+    const ms = this.#eventTime(value, timestamp)
+    this.#limits.checkTime(ms)
+    return ms
+  }
+
+  #eventTime(value: unknown, timestamp: number | null): number {
     const { time } = this.#stream
     if (time === null) return timestamp === null ? this.#nowMs : Math.trunc(timestamp)
     const ms: unknown = time(value)
@@ -114,34 +169,40 @@ export class RowEncoder {
     throw new TypeError(`the event time of stream ${this.#stream.name} must be ms since 1970, but is ${shown(ms)}`)
   }
 
-  /** Puts a row that cannot be read into the dead-letter stream: its text, with the cause in headers. */
+  /**
+   * Puts a row that cannot be read into the dead-letter stream: its text, with the cause in headers. ERR_MESSAGE_TOO_LARGE:
+   * that stream does not take it.
+   */
   addDeadLetter(bad: MalformedRow, source: string, row: number): void {
-    const { encoder } = this.#deadTargets[placeOf(row, this.#deadTargets.length)] as Target
+    const target = this.#deadTargets[placeOf(row, this.#deadTargets.length)] as Target
+    const limits = this.#deadLimits as LimitChecks
     const text = utf8.encode(bad.text)
-    encoder.append(this.#nowMs, null, 0, 0, text, 0, text.length, [
+    const headers: RecordHeaders = [
       ['tm-error', utf8.encode(bad.error)],
       ['tm-stream', utf8.encode(this.#stream.name)],
       ['tm-file', utf8.encode(source)],
       ['tm-line', utf8.encode(String(bad.line))],
       ['tm-column', utf8.encode(String(bad.column))],
-    ])
+    ]
+    const mostBytes = recordBytesAtMost(0, text.length, headers)
+    limits.checkAlone(mostBytes)
+    target.close(limits.maxBatchBytes - mostBytes)
+    target.encoder.append(this.#nowMs, null, 0, 0, text, 0, text.length, headers)
   }
 
   /** Takes what was encoded as appends, and starts anew. */
   seal(): Append[] {
     const appends: Append[] = []
     for (const target of [...this.#targets, ...this.#deadTargets]) {
-      const { encoder, info, partition } = target
-      if (encoder.count === 0) continue
-      appends.push({ stream: info.id, partition, bytes: encoder.finish() })
-      encoder.reset()
+      const { info, partition } = target
+      for (const bytes of target.take()) appends.push({ stream: info.id, partition, bytes })
     }
     return appends
   }
 }
 
 function targetsOf(info: StreamInfo): Target[] {
-  return Array.from({ length: info.partitions }, (_, partition) => ({ info, partition, encoder: new BatchEncoder() }))
+  return Array.from({ length: info.partitions }, (_, partition) => new Target(info, partition))
 }
 
 function shown(value: unknown): string {

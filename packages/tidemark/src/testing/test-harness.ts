@@ -172,12 +172,13 @@ export class TestHarness {
       this.#encoders.set(stream.name, encoder)
     }
     const own = value === null || stream.time === null ? this.#clock.now() : stream.time(value)
-    const append = encoder.encode({
+    const message = {
       key,
       value,
       timestamp: options.timestamp ?? own,
       ...(options.headers === undefined ? {} : { headers: options.headers }),
-    })
+    }
+    const append = encoder.encode(message, this.#clock.now())
     const { epoch, id } = this.#sender
     this.#sender = { epoch, id: id + 1 }
     const [result] = this.#log.commit([

@@ -16,6 +16,7 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'checkpointRetain',
   'engine',
   'storeEngines',
+  'delivery',
   'onError',
   'maxRestarts',
   'drainTimeoutMs',

@@ -90,13 +90,6 @@ export const KAFKA_ERRORS = {
     exit: EXIT.failed,
     about: 'A transaction was aborted because its task was stopped while it was written. Nothing of it is visible.',
   },
-  ERR_KAFKA_OUTCOME_LOST: {
-    domain: 'kafka',
-    retry: 'never',
-    exit: EXIT.data,
-    about:
-      'Brokers were killed right after a transaction had ended, and again while that was mended: nothing tells whether it was committed. Decide it by hand.',
-  },
   ERR_KAFKA_TOPIC: {
     domain: 'kafka',
     retry: 'never',

@@ -27,6 +27,20 @@ export const RUNTIME_ERRORS = {
     about:
       'A handler or a step of the job threw. The message names stream, partition, offset and key; nothing after the last checkpoint counts.',
   },
+  ERR_MESSAGE_TOO_LARGE: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'A message is larger than its stream takes: on Kafka, with its record and batch around it, than max.message.bytes of the topic. It is refused where it is sent, so the error policy of the input applies.',
+  },
+  ERR_MESSAGE_TIMESTAMP: {
+    domain: 'runtime',
+    retry: 'never',
+    exit: EXIT.failed,
+    about:
+      'The timestamp of a message is further from the clock than its stream takes: on Kafka, than message.timestamp.before.max.ms or message.timestamp.after.max.ms of the topic. It is refused where it is sent, so the error policy of the input applies.',
+  },
   ERR_HANDLER_TIMEOUT: {
     domain: 'runtime',
     retry: 'restart',
