@@ -47,7 +47,12 @@ export class KafkaPort implements LogPort, StateSource {
     for (const session of plan.sessions) {
       this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
     }
-    if (plan.sendsEarly) this.send = (producer, appends) => this.#sessions.get(producer)?.send(this.#parts(appends))
+    if (plan.sendsEarly) {
+      // Without the right to run the job nothing is sent: the commit that it belongs to fails.
+      this.send = (producer, appends) => {
+        if (Atomics.load(this.#held, 0) !== 0) this.#sessions.get(producer)?.send(this.#parts(appends))
+      }
+    }
     this.#fetcher = new Fetcher({
       cluster,
       readCommitted: true,

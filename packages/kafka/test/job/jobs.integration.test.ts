@@ -161,7 +161,6 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
       .split('\n')
       .slice(0, ROWS + 1)
     writeFileSync(csv, `${rows.join('\n')}\n`)
-    await broker.peer.createTopic('flights', 1, { 'max.message.bytes': '8000000' })
     const found: string[][] = []
     for (const system of BOTH) {
       const inputs = { flights: [{ path: csv }] }
