@@ -45,7 +45,6 @@ test('defaults', async () => {
     storeEngines: {},
     onError: 'fail',
     maxRestarts: 5,
-    delivery: 'exactly-once',
     drainTimeoutMs: 30_000,
     checkpointTo: null,
     checkpointUploadIntervalMs: 10_000,
