@@ -6,7 +6,7 @@ import type { Keyed } from '../dsl/repartition-sources.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import type { StreamInfo, StreamSpec } from '../log/types.ts'
 import type { StreamDef } from '../api/stream.ts'
-import type { InputSpecOfTask } from './task.ts'
+import type { InputSpecOfTask } from './task-inputs.ts'
 
 /** A job's plan with the numbers that hold in this data directory. */
 export function jobPlan(

@@ -1,10 +1,23 @@
+import type { StreamDef } from '../api/stream.ts'
 import type { CheckpointRecord } from '../checkpoint/record.ts'
+import type { StreamInfo } from '../log/types.ts'
 import type { Compiled } from './compile.ts'
 import { connectEventTimes } from './event-time.ts'
 import { Input } from './input.ts'
 import { KeyCheck } from './key-check.ts'
 import type { Origin } from './message.ts'
 import type { TaskOptions } from './task.ts'
+
+/** One input stream of the job, as the plan and the log have it. */
+export interface InputSpecOfTask {
+  readonly stream: StreamDef<unknown, unknown>
+  readonly info: StreamInfo
+  readonly kind: 'source' | 'intermediate'
+  /** Tasks that write it, if it is intermediate. */
+  readonly producers: number
+  /** State by its keys is in the task that reads it: its records must be where its partitioner puts them. */
+  readonly placed: boolean
+}
 
 /**
  * The inputs of a task, one for each stream that has its partition, later stages first: what is in flight is finished

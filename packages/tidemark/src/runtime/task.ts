@@ -1,5 +1,4 @@
 import type { ErrorPolicy } from '../api/app.ts'
-import type { StreamDef } from '../api/stream.ts'
 import type { TableFigures } from '../api/table-figures.ts'
 import { type CheckpointRecord, decodeCheckpoint } from '../checkpoint/record.ts'
 import type { CommitTiming } from '../checkpoint/protocol.ts'
@@ -21,7 +20,7 @@ import { type Caller, handlerError, messageOf, mustStop } from './handler-error.
 import { HandlerLimit } from './handler-limit.ts'
 import type { Input } from './input.ts'
 import { Lookups } from './lookups.ts'
-import { makeInputs } from './task-inputs.ts'
+import { type InputSpecOfTask, makeInputs } from './task-inputs.ts'
 import type { Origin } from './message.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import type { Pulse } from './pulse.ts'
@@ -31,17 +30,6 @@ import { feedsOf, TaskBarrier } from './task-barrier.ts'
 import { TaskCut } from './task-cut.ts'
 import { type OpenTable, Tables } from './tables.ts'
 import type { TaskCheckpoint } from './thread-messages.ts'
-
-/** One input stream of the job, as the plan and the log have it. */
-export interface InputSpecOfTask {
-  readonly stream: StreamDef<unknown, unknown>
-  readonly info: StreamInfo
-  readonly kind: 'source' | 'intermediate'
-  /** Tasks that write it, if it is intermediate. */
-  readonly producers: number
-  /** State by its keys is in the task that reads it: its records must be where its partitioner puts them. */
-  readonly placed: boolean
-}
 
 /** Entries that have ended are removed so many at a time. */
 const EXPIRE_STEP = 256
