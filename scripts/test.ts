@@ -4,14 +4,15 @@ import { PARTS, findTests, partOf, type Part } from './lib/test-files.ts'
 import { warmCompileCache } from './lib/test-process.ts'
 import { runTests } from './lib/test-run.ts'
 
-const HELP = `usage: npm test -- [--part unit|property|integration]... [--except TEXT]... [FILTER]...
+const HELP = `usage: npm test -- [--part unit|property|integration]... [--except TEXT]... [--thorough] [FILTER]...
 
 Runs the tests whose path contains a FILTER (all without one) and no TEXT: unit first, then property, then integration
-and crash. The last line is "N passed, N failed, N skipped". Exit code 1 if a test fails, is skipped without a reason, or none match.
+and crash (with --thorough: every kill that crash tests know of). The last line is "N passed, N failed, N skipped". Exit code 1 if a test fails, is skipped without a reason, or none match.
 `
 
 const MOST_PROCESSES = 4
 const FILE_TIMEOUT_MS = 420_000
+const THOROUGH_TIMEOUT_MS = 3_600_000
 /** For fewer files it is not worth its second. */
 const WORTH_WARMING_FILES = 20
 
@@ -27,10 +28,12 @@ function readOptions(): Options | null {
     options: {
       part: { type: 'string', multiple: true },
       except: { type: 'string', multiple: true },
+      thorough: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
   })
   if (values.help === true) return null
+  if (values.thorough) process.env['TIDEMARK_THOROUGH'] = '1'
   const wanted = values.part ?? PARTS
   for (const part of wanted) if (!PARTS.some((p) => p === part)) throw new Error(`no part ${part}: ${PARTS.join(', ')}`)
   return { parts: PARTS.filter((part) => wanted.includes(part)), filters: positionals, except: values.except ?? [] }
@@ -60,7 +63,8 @@ async function main(): Promise<number> {
     console.log(`\n${part}: ${mine.length} files`)
     // Integration tests wait a lot: for disks, brokers and clocks. One more at a time keeps two cores busy.
     const concurrency = part === 'integration' ? Math.max(3, cores >> 1) : cores
-    const limits = { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS, countsKills: part === 'integration' }
+    const fileTimeoutMs = process.env['TIDEMARK_THOROUGH'] === '1' ? THOROUGH_TIMEOUT_MS : FILE_TIMEOUT_MS
+    const limits = { concurrency, fileTimeoutMs, countsKills: part === 'integration' }
     const result = await runTests(mine, limits, (line) => console.log(line))
     total.passed += result.passed
     total.failed += result.failed

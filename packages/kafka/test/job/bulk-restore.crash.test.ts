@@ -9,7 +9,7 @@ import { type Addition, checkSums } from './sums-check.ts'
 import { readTotals, runJob, sendPayments, SUMS, summaryOf, SumsBroker } from './support.ts'
 
 /** So many that each task's state comes in bulk. */
-const USERS = 60_000
+const USERS = 44_000
 
 /** All users are in the files; those that were written again are there more than once until files are merged. */
 function assertWhole({ records, state }: Summary, expected: number): void {

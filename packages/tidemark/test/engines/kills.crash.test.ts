@@ -10,13 +10,14 @@ import { BlockCache } from '../../src/lsm/block-cache.ts'
 import { LSM_FAILPOINTS } from '../../src/lsm/failpoints.ts'
 import { BaseModel } from '../../src/testing/base-model.ts'
 import { assertSame } from '../../src/testing/conformance-bench.ts'
+import { THOROUGH } from '../thorough.ts'
 import { changesOf } from './fixtures/changes.ts'
 import { type Death, runUntilDeath, type Said } from './fixtures/run-until-death.ts'
 import { Places } from './places.ts'
 
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url))
-/** Of each engine, at the least; TIDEMARK_KILLS makes it more. */
-const KILLS = Number(process.env['TIDEMARK_KILLS'] ?? 12)
+/** Of each engine, at the least. */
+const KILLS = THOROUGH ? 40 : 10
 
 /** `memory` writes by the code of `lsm`, into the same files. */
 const KILLED = ENGINES.filter((engine) => engine !== 'memory')

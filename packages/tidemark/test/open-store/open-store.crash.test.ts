@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { json, openStore, string } from '../../src/index.ts'
 import { seededRandom } from '../../src/hash/seeded-random.ts'
+import { THOROUGH } from '../thorough.ts'
 import { modelOf, ROUND, type Value } from './fixtures/rounds.ts'
 
-const KILLS = 4
+const KILLS = THOROUGH ? 10 : 3
 const ENGINES = ['lsm', 'memory', 'rocksdb', 'leveldb', 'lmdb']
 const CHILD = join(import.meta.dirname, 'fixtures/write-rounds.ts')
 const root = mkdtempSync(join(tmpdir(), 'tidemark-open-store-'))

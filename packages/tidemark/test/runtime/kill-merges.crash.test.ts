@@ -17,5 +17,5 @@ describe('kill -9 at each step of a merge (C5, C6)', () => {
   })
 
   const points = LSM_FAILPOINTS.filter(isOfMerges)
-  it(`killed at each of ${points.join(', ')}, early and late`, () => killAtEach(points, file, expected))
+  it(`killed at each of ${points.join(', ')}, early or late`, () => killAtEach(points, file, expected))
 })

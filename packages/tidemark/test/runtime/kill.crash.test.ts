@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { seededRandom } from '../../src/hash/seeded-random.ts'
+import { THOROUGH } from '../thorough.ts'
 import { readResults, type Results, runChild } from './fixtures/crash-harness.ts'
 import {
   assertSame,
@@ -16,8 +17,7 @@ import {
   summaryOf,
 } from './fixtures/flights-crash.ts'
 
-/** TIDEMARK_KILLS makes it more. */
-const KILLS = Number(process.env['TIDEMARK_KILLS'] ?? 12)
+const KILLS = THOROUGH ? 40 : 8
 const FLIGHTS = firstFlights(120_000)
 
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -29,8 +29,15 @@ export const CODE: readonly string[] = [
 
 export const DOCS: readonly string[] = ['*.md', 'docs/**/*.md', 'examples/**/*.md', 'packages/*/*.md']
 
+const read = new Map<string, Source>()
+
+/** Each file is read once, and so parsed once, for all rules of a process. */
 export function readSources(patterns: readonly string[]): Source[] {
-  return findFiles(patterns).map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }))
+  return findFiles(patterns).map((path) => {
+    const source = read.get(path) ?? { path, text: readFileSync(join(ROOT, path), 'utf8') }
+    read.set(path, source)
+    return source
+  })
 }
 
 const parsed = new WeakMap<Source, ts.SourceFile>()
