@@ -30,7 +30,9 @@ export const lz4: CodecFunctions = { compress, decompress }
 function compress(bytes: Uint8Array): Uint8Array {
   const blocks: Uint8Array[] = []
   const source = asBuffer(bytes)
-  for (let at = 0; at < source.length || at === 0; at += OUR_BLOCK_BYTES) {
+  // Nothing is not given to the package (see snappy.ts): its frame is the header of any other, and the end.
+  if (source.length === 0) blocks.push(lz4Compress(Buffer.of(0)).subarray(0, HEADER_BYTES))
+  for (let at = 0; at < source.length; at += OUR_BLOCK_BYTES) {
     // The package makes a frame of one block of these sizes; of the first one the header is kept, and no end.
     const frame = lz4Compress(source.subarray(at, at + OUR_BLOCK_BYTES))
     blocks.push(frame.subarray(at === 0 ? 0 : HEADER_BYTES, frame.length - END_BYTES))

@@ -13,8 +13,13 @@ const XERIAL_HEADER_BYTES = 16
 /** The most that an element of a block stands for: a copy of 64 bytes in two bytes of its own and one more. */
 const MOST_RATIO = 32
 
+/** A size of 0 and no elements. */
+const EMPTY = Uint8Array.of(0)
+
 export const snappy: CodecFunctions = {
-  compress: (bytes) => snappyCompress(asBuffer(bytes)),
+  // Nothing is not given to the package: it writes to a view of its memory, which is gone whenever that has grown, and is made
+  // anew only for more bytes than it has.
+  compress: (bytes) => (bytes.length === 0 ? EMPTY : snappyCompress(asBuffer(bytes))),
   decompress: (bytes, maxBytes) => (isXerial(bytes) ? unpackBlocks(bytes, maxBytes) : unpackBlock(bytes, maxBytes)),
 }
 

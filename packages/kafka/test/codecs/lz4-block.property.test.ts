@@ -26,6 +26,16 @@ test('what is packed unpacks to the same bytes', () => {
   )
 })
 
+test('nothing is packed too, also when the memory of the package has just grown', () => {
+  for (const codec of [lz4, snappy]) {
+    for (let sizeBytes = 1 << 16; sizeBytes <= 1 << 24; sizeBytes <<= 2) {
+      codec.compress(Buffer.alloc(sizeBytes, 7))
+      const packed = codec.compress(new Uint8Array(0))
+      assert.equal(codec.decompress(packed, 0).length, 0)
+    }
+  }
+})
+
 test('damaged blocks of LZ4 give an error or bytes, and never touch anything outside their place', () => {
   const writes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 6 })
   fc.assert(
