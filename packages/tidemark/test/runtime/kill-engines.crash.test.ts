@@ -25,8 +25,7 @@ const POINTS = [
 ]
 const DEATHS: readonly Death[] = [
   ...POINTS.map((point, i) => ({ failpoint: `${point}:${2 + (i % 3)}` })),
-  { killAfterMs: 700 },
-  { killAfterMs: 1000 },
+  { killAfterMs: 900 },
 ]
 
 after(() => rmSync(root, { recursive: true, force: true }))

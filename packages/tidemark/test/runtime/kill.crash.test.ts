@@ -18,7 +18,7 @@ import {
 } from './fixtures/flights-crash.ts'
 
 const KILLS = THOROUGH ? 40 : 8
-const FLIGHTS = firstFlights(120_000)
+const FLIGHTS = firstFlights(80_000)
 
 after(() => rmSync(root, { recursive: true, force: true }))
 

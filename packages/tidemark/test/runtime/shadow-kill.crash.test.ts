@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { THOROUGH } from '../thorough.ts'
 import { runChild } from './fixtures/crash-harness.ts'
 import { JOB, root } from './fixtures-savepoint/sales.ts'
 import { checkShadowed, finishHere, kindName, shadowedSettings } from './fixtures-savepoint/shadowed.ts'
@@ -30,6 +31,8 @@ describe('kill -9 of a job on engines with a shadow, as it writes, keeps and upl
       assert.equal(killed.signal, 'SIGKILL', `${point} was not passed: ${killed.stderr}`)
       await finishHere(settings)
       await checkShadowed(point, point)
+      // What comes from elsewhere is the same on each kind; a third of the points looks at it.
+      if (!THOROUGH && i % 3 !== 0) return
       rmSync(join(root, point, 'state'), { recursive: true })
       await finishHere(settings)
       await checkShadowed(point, `${point}, from elsewhere`)

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { INSTALL_STEPS } from '../../src/checkpoint/state-restore.ts'
+import { THOROUGH } from '../thorough.ts'
 import { runChild } from './fixtures/crash-harness.ts'
 import { JOB, root } from './fixtures-savepoint/sales.ts'
 import { checkShadowed, finishHere, kindName, shadowedSettings } from './fixtures-savepoint/shadowed.ts'
@@ -10,7 +11,9 @@ import { checkShadowed, finishHere, kindName, shadowedSettings } from './fixture
 after(() => rmSync(root, { recursive: true, force: true }))
 
 const IMPORT_STEPS = ['shadow-after-import-batch', 'shadow-before-import-end']
-const POINTS = [...IMPORT_STEPS, ...INSTALL_STEPS, 'load-after-file', 'load-before-mark', ...IMPORT_STEPS]
+/** Those that a job without shadows has too are all passed through in uploads-kill.crash.test.ts. */
+const SHARED = [...INSTALL_STEPS, 'load-after-file', 'load-before-mark']
+const POINTS = [...IMPORT_STEPS, ...SHARED.filter((_, i) => THOROUGH || i % 2 === 0), ...IMPORT_STEPS]
 
 describe('kill -9 while a task on engines with a shadow is restored (C6, C8, K6)', () => {
   for (const [i, point] of POINTS.entries()) {

@@ -7,9 +7,10 @@ import { nodeDisk } from '../../src/disk/node-disk.ts'
 import { defineJob, json, kv, openCheckpoints, run, stream, string, uint } from '../../src/index.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { NO_S3, s3Url, startS3 } from '../checkpoint/s3-support.ts'
+import { THOROUGH } from '../thorough.ts'
 import { until } from '../until.ts'
 import { assertBatch, root } from './fixtures-savepoint/sales.ts'
-import { grow, KINDS, SALES, settingsOf, shadowOf, withHalf } from './fixtures-savepoint/shadowed.ts'
+import { grow, KINDS, MAIN_KINDS, SALES, settingsOf, shadowOf, withHalf } from './fixtures-savepoint/shadowed.ts'
 import job from './fixtures-savepoint/stages.job.ts'
 
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -47,7 +48,7 @@ function suite(kind: string, placeOf: (name: string) => string, kinds: typeof KI
 }
 
 describe('their checkpoints in a directory', () => {
-  suite('files', (name) => pathToFileURL(join(root, `place-${name}`)).href, KINDS)
+  suite('files', (name) => pathToFileURL(join(root, `place-${name}`)).href, MAIN_KINDS)
 
   for (const place of ['rocksdb', 'shadow']) {
     it(`damage in ${place}: an error; the next start restores it, if it may`, async () => {
@@ -74,7 +75,7 @@ describe('their checkpoints in a directory', () => {
 
 describe('their checkpoints in S3', { skip: NO_S3 }, async () => {
   const server = NO_S3 === false ? await startS3() : null
-  suite('s3', (name) => s3Url(server?.endpoint ?? '', name), KINDS.slice(2))
+  suite('s3', (name) => s3Url(server?.endpoint ?? '', name), THOROUGH ? KINDS.slice(2) : KINDS.slice(2, 3))
 })
 
 interface Setting {
@@ -126,7 +127,7 @@ async function isUploaded(place: string, data: string, records: number): Promise
 
 describe('what is uploaded follows what has changed, not what there is', () => {
   for (const [name, engines] of [
-    ...KINDS.slice(0, 3),
+    ...KINDS.slice(THOROUGH ? 0 : 1, THOROUGH ? 3 : 2),
     ['several', { engine: 'rocksdb', storeEngines: { times: 'lsm' } }] as const,
   ]) {
     it(`${name}: bytes of each upload after a first one of all`, async (t) => {

@@ -12,7 +12,16 @@ import { StoppedJob } from '../../src/ops/stopped-job.ts'
 import { verifyData } from '../../src/ops/verify-data.ts'
 import { until } from '../until.ts'
 import { assertBatch, batchResults, root } from './fixtures-savepoint/sales.ts'
-import { grow, HALF, KINDS, processed, SALES, settingsOf, shadowOf, withHalf } from './fixtures-savepoint/shadowed.ts'
+import {
+  grow,
+  HALF,
+  MAIN_KINDS,
+  processed,
+  SALES,
+  settingsOf,
+  shadowOf,
+  withHalf,
+} from './fixtures-savepoint/shadowed.ts'
 import job from './fixtures-savepoint/stages.job.ts'
 
 const TASKS = [0, 1, 2, 3]
@@ -38,7 +47,7 @@ function assertPast(name: string, checkpoint: string, count: number): void {
 }
 
 describe('checkpoints of engines that keep the newest state only', () => {
-  for (const [name, engines] of KINDS) {
+  for (const [name, engines] of MAIN_KINDS) {
     it(`${name}: by default nothing is kept and nothing is written twice; one that is asked for is there (C5, K1)`, async () => {
       const { app, file } = await withHalf(name, engines)
       for (const task of TASKS) assert.ok(!existsSync(shadowOf(name, task)))
