@@ -8,7 +8,8 @@
  *   epoch tells whether the commit before it was carried out.
  * - After the coordinator's own timeout batches are refused by INVALID_PRODUCER_EPOCH as after a fence, but an EndTxn(abort)
  *   is answered by "done". After a fence by InitProducerId(-1,-1) it is PRODUCER_FENCED. So the coordinator is asked.
- * - InitProducerId with own values is answered by the epoch after an EndTxn whose answer was lost.
+ * - InitProducerId with own values is answered by the epoch after an EndTxn whose answer was lost, unless the coordinator has
+ *   started anew since: then it is PRODUCER_FENCED, though nobody else came. The same EndTxn is answered in both cases.
  * - A broker that is killed right after an EndTxn may write the markers never. The next one of the producer ends both, as the
  *   later was decided: so none is begun before the markers are there, and if they do not come, a transaction without records is
  *   ended in the same way (docs/internals/kafka-transactions.md).
@@ -27,6 +28,8 @@ export type Phase =
   /** Nobody knows whether the last commit was carried out. */
   | 'unsure'
   | 'checking'
+  /** It was: the same EndTxn once more gives the epoch. InitProducerId would too, but not after the coordinator has started anew. */
+  | 'confirming'
   /** The last commit was carried out; gets the epoch. */
   | 'rejoining'
   /** That could not be had in time. It is not to be asked for by an EndTxn: after InitProducerId that is PRODUCER_FENCED. */
@@ -269,6 +272,18 @@ export const TABLE: Readonly<Record<Phase, Row>> = {
     again: to('checking', 'end-abort'),
     fenced: FENCED,
     gone: to('rejoining', 'rejoin'),
+    state: to('confirming', 'end-commit'),
+    abortable: to('unsure', 'report-failed'),
+    refused: to('unsure', 'report-failed'),
+    deadline: to('unsure', 'report-failed'),
+  },
+  confirming: {
+    ...busy('confirming'),
+    ok: to('ready', 'report-owner'),
+    again: to('confirming', 'end-commit'),
+    fenced: FENCED,
+    gone: to('rejoining', 'rejoin'),
+    // Neither a commit nor an abort ends anything: there was nothing.
     state: to('rejoining', 'rejoin'),
     abortable: to('unsure', 'report-failed'),
     refused: to('unsure', 'report-failed'),

@@ -73,6 +73,23 @@ describe('a broker that is killed under a transaction', { skip: missing ?? false
     }
   }
 
+  test('a commit of which nobody knew, and a broker that starts again before it is asked: still the owner', async () => {
+    const options = { cluster, transactionalId: 'job.1.1', timeoutMs: 5000, clock: systemClock }
+    const own = new TransactionalProducer(options)
+    await own.init()
+    await broker.createTopic('unknown', 1)
+    cluster.fault = { after: (name) => (name === 'EndTxn' ? 'lose' : undefined) }
+    const outcome = await own.commit([part('unknown', 0, ['a'])], null)
+    cluster.fault = {}
+    assert.equal(outcome.kind, 'unknown')
+    await broker.server.restart()
+    assert.equal(await own.resolve(), 'owner')
+    assert.equal(own.settled, 'committed')
+    assert.equal((await own.commit([part('unknown', 0, ['b'])], null)).kind, 'committed')
+    assert.deepEqual(await broker.values('unknown', 0), ['a', 'b'])
+    own.close()
+  })
+
   test('a thousand transactions with lost requests and lost answers: exactly what was committed is there', async () => {
     await broker.createTopic('many', 1)
     let requests = 0
