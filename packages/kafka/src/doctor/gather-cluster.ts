@@ -1,5 +1,6 @@
 import { isTidemarkError } from 'tidemark/system'
-import { BrokerConnection, type ConnectionOptions } from '../net/broker-connection.ts'
+import { BrokerConnection } from '../net/broker-connection.ts'
+import type { ConnectionOptions } from '../net/link.ts'
 import { parseBroker } from '../net/broker-list.ts'
 import type { Cluster } from '../net/cluster.ts'
 import { apiVersionsAndFeatures } from '../wire/api-versions.ts'

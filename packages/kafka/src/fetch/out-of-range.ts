@@ -14,23 +14,36 @@ export interface OffsetRange {
   readonly end: number
 }
 
-/** Start and end (by isolation) of a partition, from its leader. Rejects with ERR_KAFKA_NOT_READY and others. */
+/**
+ * The offset of a partition's first record of a time or later, EARLIEST or LATEST, from its leader; -1: there is none. Rejects
+ * with ERR_KAFKA_NOT_READY and others.
+ */
+export async function findOffset(
+  cluster: Cluster,
+  node: number,
+  { topic, partition, leaderEpoch }: Place,
+  readCommitted: boolean,
+  timestamp: number,
+): Promise<number> {
+  const topics = [{ topic, partitions: [{ partition, leaderEpoch, timestamp }] }]
+  const answer = await cluster.request(node, listOffsets, { readCommitted, topics }, 'control')
+  const found = answer[0]?.partitions[0]
+  if (found !== undefined && found.error === 0) return found.offset
+  const what = `ListOffsets of stream "${topic}", partition ${partition},`
+  throw refusal(what, found?.error ?? -1, null, { stream: topic, partition })
+}
+
+/** Start and end (by isolation) of a partition, from its leader. Rejects as `findOffset`. */
 export async function findRange(
   cluster: Cluster,
   node: number,
   place: Place,
   readCommitted: boolean,
 ): Promise<OffsetRange> {
-  const ask = async (timestamp: number): Promise<number> => {
-    const { topic, partition, leaderEpoch } = place
-    const topics = [{ topic, partitions: [{ partition, leaderEpoch, timestamp }] }]
-    const answer = await cluster.request(node, listOffsets, { readCommitted, topics }, 'control')
-    const found = answer[0]?.partitions[0]
-    if (found !== undefined && found.error === 0) return found.offset
-    const what = `ListOffsets of stream "${topic}", partition ${partition},`
-    throw refusal(what, found?.error ?? -1, null, { stream: topic, partition })
-  }
-  const [start, end] = await Promise.all([ask(EARLIEST), ask(LATEST)])
+  const [start, end] = await Promise.all([
+    findOffset(cluster, node, place, readCommitted, EARLIEST),
+    findOffset(cluster, node, place, readCommitted, LATEST),
+  ])
   return { start, end }
 }
 

@@ -23,7 +23,7 @@ import { type PartitionOffsets, partitionOffsets } from './partition-offsets.ts'
 import { readingPartition } from './partition-watch.ts'
 import type { ProducerSession } from './shared-plan.ts'
 import { readLast } from './read-last.ts'
-import { type OffsetRange, readHistory, type TaskHistory } from './state-partition.ts'
+import { type OffsetRange, readHistory, readLastCommit, type TaskHistory } from './state-partition.ts'
 import { controlTopic, stateTopic, transactionalId } from './topic-names.ts'
 import { checkTopic, makeTopic, settledTopic } from './topics.ts'
 
@@ -106,11 +106,13 @@ export class Claims {
     const id = transactionalId(context.job, producer)
     const own = { topic: place.topic, partition: place.partition }
     const txn = await this.#takeOver(producer, id, { own, outputs: this.#options.outputsOf(producer) })
-    const local = task === null ? null : await this.#local(task.lineage, task.task, place)
+    const bounds = task === null ? null : await this.#bounds(place)
+    const local = task === null || bounds === null ? null : this.#local(task.lineage, task.task, place, bounds.start)
     const key = task === null ? utf8.encode(producer) : COMMIT_KEY
-    const range = task === null ? null : await this.#lacking(place, local)
+    // What the files of a task lack.
+    const range = bounds === null ? null : { from: local?.offset ?? bounds.start, end: bounds.end }
     const inBulk = range !== null && range.end - range.from >= BULK_OFFSETS
-    const history = range === null || inBulk ? await this.#newest(place, key, range) : await this.#history(place, range)
+    const history = range === null ? await this.#ofControl(place, key) : await this.#history(place, range, inBulk)
     // What is loaded in bulk and not to its end is begun again.
     if (inBulk && task !== null) this.#covered.forget(task.lineage, task.task)
     const last = history.last ?? NOTHING
@@ -207,13 +209,12 @@ export class Claims {
   }
 
   /** What of the task's local files may be used; the rest is removed, and said so. */
-  async #local(lineage: number, task: number, place: Place): Promise<Covered | null> {
+  #local(lineage: number, task: number, place: Place, startOffset: number): Covered | null {
     const { context } = this.#options
     const hasFiles = this.#covered.hasFiles(context.directory, lineage, task)
-    const { start } = await this.#bounds(place)
     const verdict = judge(this.#covered.read(lineage, task), hasFiles, {
       topicId: place.topicId,
-      startOffset: start,
+      startOffset,
       deleteRetentionMs: place.deleteRetentionMs,
       nowMs: systemClock.now(),
     })
@@ -232,28 +233,21 @@ export class Claims {
     return bounds
   }
 
-  /** Offsets of what the files of a task lack. */
-  async #lacking(place: Place, local: Covered | null): Promise<OffsetRange> {
-    const { start, end } = await this.#bounds(place)
-    return { from: local?.offset ?? start, end }
-  }
-
-  async #history(place: Place, range: OffsetRange): Promise<TaskHistory> {
+  /** Of a task: the commits of a range, or only the last of them, which is at its very end. Nobody else writes there. */
+  async #history(place: Place, range: OffsetRange, onlyLast: boolean): Promise<TaskHistory> {
     const where = `${place.topic}, partition ${place.partition}`
-    return readingPartition(this.#options.cluster, place, (source) => {
-      return readHistory(where, source, range)
+    return readingPartition(this.#options.cluster, place, async (source) => {
+      if (!onlyLast) return readHistory(where, source, range)
+      for (let back = TAIL_OFFSETS; ; back *= 8) {
+        const from = Math.max(range.from, range.end - back)
+        const last = await readLastCommit(where, source, { from, end: range.end }, COMMIT_KEY)
+        if (last !== null || from === range.from) return { last: last?.record ?? null, deltas: [] }
+      }
     })
   }
 
-  /** The newest commit record alone. Of a task it is at the very end: nobody else writes to its partition. */
-  async #newest(place: Place, key: Uint8Array, range: OffsetRange | null): Promise<TaskHistory> {
-    const { cluster } = this.#options
-    const { from = 0, end = 0 } = range ?? {}
-    for (let back = TAIL_OFFSETS; end - back > from; back *= 8) {
-      const last = await readLast(cluster, systemClock, place, key, end - back)
-      if (last !== null) return { last: last.record, deltas: [] }
-    }
-    const last = await readLast(cluster, systemClock, place, key, range?.from ?? null)
+  async #ofControl(place: Place, key: Uint8Array): Promise<TaskHistory> {
+    const last = await readLast(this.#options.cluster, systemClock, place, key, null)
     return { last: last?.record ?? null, deltas: [] }
   }
 

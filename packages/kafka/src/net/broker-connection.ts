@@ -6,11 +6,7 @@ import { WireWriter } from '../wire/wire-writer.ts'
 import { lostError } from './connect-errors.ts'
 import { Frames } from './frames.ts'
 import { kafkaError } from './kafka-errors.ts'
-import { type Link, type LinkOptions, openLink } from './link.ts'
-
-export interface ConnectionOptions extends LinkOptions {
-  readonly requestTimeoutMs: number
-}
+import { type ConnectionOptions, type Link, openLink } from './link.ts'
 
 interface Waiting {
   readonly api: Api<unknown, unknown>

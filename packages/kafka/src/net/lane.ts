@@ -1,5 +1,6 @@
 import type { Api } from '../wire/api.ts'
-import { BrokerConnection, type ConnectionOptions } from './broker-connection.ts'
+import { BrokerConnection } from './broker-connection.ts'
+import type { ConnectionOptions } from './link.ts'
 import { lostError } from './connect-errors.ts'
 
 /**

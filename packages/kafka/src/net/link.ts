@@ -6,7 +6,7 @@ import { connectError } from './connect-errors.ts'
 
 export type SaslOptions = Pick<SASLOptions, 'mechanism' | 'username' | 'password' | 'token' | 'oauthBearerExtensions'>
 
-export interface LinkOptions {
+export interface ConnectionOptions {
   readonly clientId: string
   readonly tls?: TlsOptions
   readonly sasl?: SaslOptions
@@ -28,7 +28,7 @@ export interface Link {
 }
 
 /** Opens a link. Rejects with ERR_KAFKA_CONNECTION (`sent: false`) or ERR_KAFKA_AUTHENTICATION. */
-export async function openLink(host: string, port: number, options: LinkOptions): Promise<Link> {
+export async function openLink(host: string, port: number, options: ConnectionOptions): Promise<Link> {
   try {
     return options.sasl === undefined ? await openBare(host, port, options) : await openWithSasl(host, port, options)
   } catch (error) {
@@ -42,7 +42,7 @@ function serverName(host: string, tls: TlsOptions): string | undefined {
 }
 
 /** Without authentication a link is a socket of Node. */
-async function openBare(host: string, port: number, options: LinkOptions): Promise<Link> {
+async function openBare(host: string, port: number, options: ConnectionOptions): Promise<Link> {
   const { tls } = options
   const name = tls === undefined ? undefined : serverName(host, tls)
   const socket =
@@ -63,7 +63,7 @@ async function openBare(host: string, port: number, options: LinkOptions): Promi
 }
 
 /** Settles when the event has come; gives the socket up after `connectTimeoutMs`, or when it fails. */
-async function connected(socket: Socket, event: string, { clock, connectTimeoutMs }: LinkOptions): Promise<void> {
+async function connected(socket: Socket, event: string, { clock, connectTimeoutMs }: ConnectionOptions): Promise<void> {
   const over = new AbortController()
   const limit = clock.sleep(connectTimeoutMs, over.signal).then(
     () => socket.destroy(new Error(`it took more than ${connectTimeoutMs} ms`)),
@@ -86,7 +86,7 @@ async function connected(socket: Socket, event: string, { clock, connectTimeoutM
  * SASL is the work of @platformatic/kafka's Connection, which authenticates again by itself when a session ends. It is
  * loaded here only: loading all of that package takes a second of CPU in each thread.
  */
-async function openWithSasl(host: string, port: number, options: LinkOptions): Promise<Link> {
+async function openWithSasl(host: string, port: number, options: ConnectionOptions): Promise<Link> {
   const { clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = options
   const { Connection } = await import('@platformatic/kafka')
   const connection = new Connection(clientId, {

@@ -1,10 +1,10 @@
 import type { PartitionBatches, StreamPosition, StreamRange } from 'tidemark/system'
 import { Fetcher } from '../fetch/fetcher.ts'
+import { findOffset, findRange } from '../fetch/out-of-range.ts'
 import { PartitionWatch } from '../host/partition-watch.ts'
 import type { PartitionSource } from '../host/state-partition.ts'
 import { type Cluster, topicMissing } from '../net/cluster.ts'
 import { refusal } from '../net/kafka-errors.ts'
-import { EARLIEST, LATEST, listOffsets } from '../wire/list-offsets.ts'
 
 const READ_BYTES = 1024 * 1024
 /** The brokers hold a request for data no longer: the next partition waits for its answer. */
@@ -102,18 +102,11 @@ async function boundsOf(
   readCommitted: boolean,
 ): Promise<{ readonly from: number; readonly to: number }> {
   const { node } = await cluster.leader(topic, partition)
-  const ask = async (timestamp: number): Promise<number> => {
-    const topics = [{ topic, partitions: [{ partition, leaderEpoch: -1, timestamp }] }]
-    const answer = await cluster.request(node, listOffsets, { readCommitted, topics }, 'control')
-    const found = answer[0]?.partitions[0]
-    if (found !== undefined && found.error === 0) return found.offset
-    const what = `ListOffsets of stream "${topic}", partition ${partition},`
-    throw refusal(what, found?.error ?? -1, null, { stream: topic, partition })
-  }
-  const [start, end] = await Promise.all([ask(EARLIEST), ask(LATEST)])
-  const at = async (place: StreamPosition): Promise<number> => {
-    if ('offset' in place) return place.offset
-    const found = await ask(place.timestampMs)
+  const place = { topic, partition, leaderEpoch: -1 }
+  const { start, end } = await findRange(cluster, node, place, readCommitted)
+  const at = async (position: StreamPosition): Promise<number> => {
+    if ('offset' in position) return position.offset
+    const found = await findOffset(cluster, node, place, readCommitted, position.timestampMs)
     return found < 0 ? end : found
   }
   const first = range.from === undefined ? start : range.from === 'end' ? end : await at(range.from)

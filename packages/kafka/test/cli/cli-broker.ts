@@ -1,53 +1,27 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before } from 'node:test'
-import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import { KAFKA_KEYS } from '../../../../scripts/lib/services/kafka-programs.ts'
 import { KAFKA_USERS } from '../../../../scripts/lib/services/kafka-settings.ts'
 import { runCli } from '../../../tidemark/src/cli/program.ts'
 import { FakeTerminal, fakeContext } from '../../../tidemark/test/cli/fake-terminal.ts'
 import type { Outcome } from '../../../tidemark/test/cli/spawn.ts'
-import { JavaPeer } from '../java/java-peer.ts'
+import { SuiteBroker } from '../suite-broker.ts'
 
 /**
  * A broker for the command line's tests: the plain listener is for those who may do anything, the one with TLS and SASL
  * knows `tidemark`, who may too, and `guest`, who needs each right.
  */
-class CliBroker {
-  readonly root: string = mkdtempSync(join(tmpdir(), 'tidemark-kafka-cli-'))
-  #server: KafkaServer | null = null
-  #peer: JavaPeer | null = null
+class CliBroker extends SuiteBroker {
   #inputs = 0
 
-  /** Hooks of the whole file start and stop it. */
   constructor() {
-    if (kafkaMissing() !== null) return
-    before(async () => {
-      this.#server = await KafkaServer.start(join(this.root, 'kafka'), {
-        listeners: ['SASL_SSL'],
-        config: {
-          'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-          'super.users': 'User:ANONYMOUS;User:tidemark',
-        },
-      })
-      this.#peer = await JavaPeer.start(this.#server.brokers)
+    super('cli', {
+      listeners: ['SASL_SSL'],
+      config: {
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': 'User:ANONYMOUS;User:tidemark',
+      },
     })
-    after(async () => {
-      await this.#peer?.kill()
-      await this.#server?.stop()
-      rmSync(this.root, { recursive: true, force: true })
-    })
-  }
-
-  get server(): KafkaServer {
-    if (this.#server === null) throw new Error('the broker was not started')
-    return this.#server
-  }
-
-  get peer(): JavaPeer {
-    if (this.#peer === null) throw new Error('the peer was not started')
-    return this.#peer
   }
 
   /** Flags and variables of a user who logs in over TLS. */

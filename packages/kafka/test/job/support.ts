@@ -1,16 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { KafkaOptions } from '@tidemark/kafka'
 import { type RunOptions, type Summary, uint } from 'tidemark'
-import { KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import { type ChildEnd, runScript } from '../../../tidemark/test/runtime/fixtures/crash-harness.ts'
 import type { Addition, Total } from '../check/count-check.ts'
-import { JavaPeer } from '../java/java-peer.ts'
+import type { JavaPeer } from '../java/java-peer.ts'
+import { SuiteBroker } from '../suite-broker.ts'
 
 export const SCRIPT: string = fileURLToPath(new URL('./fixtures/run-on-kafka.ts', import.meta.url))
 export const SUMS_EARLY: URL = new URL('./fixtures/sums-early.job.ts', import.meta.url)
@@ -108,35 +104,12 @@ export async function readTotals(peer: JavaPeer, topic = 'totals'): Promise<Tota
   })
 }
 
-/** A broker and a Java peer for the tests of one suite, with the topics of the sums job; all goes when the suite is over. */
-export class SumsBroker {
-  /** For what the tests write. */
-  readonly root: string = mkdtempSync(join(tmpdir(), 'tidemark-kafka-job-'))
-  #server: KafkaServer | null = null
-  #peer: JavaPeer | null = null
-
-  /** To be called in a suite: its hooks start and stop the broker. */
+/** The broker of a suite, with the topics of the sums job. */
+export class SumsBroker extends SuiteBroker {
   constructor() {
-    before(async () => {
-      this.#server = await KafkaServer.start(join(this.root, 'kafka'))
-      this.#peer = await JavaPeer.start(this.#server.brokers)
-      await this.#peer.createTopic('payments', 4)
-      await this.#peer.createTopic('totals', 4)
+    super('job', {}, async (peer) => {
+      await peer.createTopic('payments', 4)
+      await peer.createTopic('totals', 4)
     })
-    after(async () => {
-      await this.#peer?.kill()
-      await this.#server?.stop()
-      rmSync(this.root, { recursive: true, force: true })
-    })
-  }
-
-  get server(): KafkaServer {
-    if (this.#server === null) throw new Error('the broker was not started')
-    return this.#server
-  }
-
-  get peer(): JavaPeer {
-    if (this.#peer === null) throw new Error('the peer was not started')
-    return this.#peer
   }
 }

@@ -151,25 +151,26 @@ describe('markers that a broker has lost', { skip: kafkaMissing() ?? false }, ()
       const jobOf = (what: string): string => `${what}-${who === 'a new owner' ? 'new' : 'same'}`
 
       for (const isCommit of [true, false]) {
+        const settled = isCommit ? 1 : 0
+
+        /** The next owner finds what became of the one before, and so does the owner after it. */
+        async function settles(job: string, death: Death): Promise<Claims> {
+          const next = await die(job, isCommit, death)
+          const { state } = await claim(job, next)
+          assert.equal(state.id, settled)
+          assert.deepEqual(await mine(job), isCommit ? [`${job} result`] : [])
+          assert.equal((await claim(job, claimsOf(job))).state.id, settled)
+          return next
+        }
+
         test(`C3 C6: settles the ${isCommit ? 'commit' : 'abort'} of the one before it before it reads`, async () => {
           const job = jobOf(isCommit ? 'committing' : 'aborting')
-          const next = await die(job, isCommit, 'at once')
-          const { state } = await claim(job, next)
-          assert.equal(state.id, isCommit ? 1 : 0)
-          assert.deepEqual(await mine(job), isCommit ? [`${job} result`] : [])
-          assert.equal((await claim(job, claimsOf(job))).state.id, isCommit ? 1 : 0)
+          const next = await settles(job, 'at once')
           await assert.rejects(claim(job, next), { code: 'ERR_FENCED' }, 'another has come since')
         })
-      }
 
-      for (const isCommit of [true, false]) {
         test(`C3 C6: goes on with what the one before was mending: ${isCommit ? 'a commit' : 'an abort'}`, async () => {
-          const job = jobOf(isCommit ? 'recommitting' : 'reaborting')
-          const next = await die(job, isCommit, 'while it mends')
-          const { state } = await claim(job, next)
-          assert.equal(state.id, isCommit ? 1 : 0)
-          assert.deepEqual(await mine(job), isCommit ? [`${job} result`] : [])
-          assert.equal((await claim(job, claimsOf(job))).state.id, isCommit ? 1 : 0)
+          await settles(jobOf(isCommit ? 'recommitting' : 'reaborting'), 'while it mends')
         })
       }
     })

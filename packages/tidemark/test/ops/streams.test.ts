@@ -4,7 +4,7 @@ import { ManualClock } from '../../src/clock/clock.ts'
 import type { StreamInfo } from '../../src/log/types.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { StreamRead, type ReadStreamOptions } from '../../src/ops/read-stream.ts'
-import { StreamWriter } from '../../src/ops/write-stream.ts'
+import { StreamWriter } from './stream-writer.ts'
 import { batch, DIRECTORY, JobData } from './job-data.ts'
 
 const META = JSON.stringify({ key: 'string', keyVersion: 1, value: 'json', valueVersion: 1 })
