@@ -1,62 +1,106 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bundle, type BuiltPackage, PACKAGES, TIDEMARK } from './lib/bundle.ts'
 import { publishedManifest, type PackageManifest, type WorkspaceManifest } from './lib/package-manifest.ts'
 import { ROOT } from './lib/paths.ts'
 
 const HELP = `usage: npm run build -- [--stage DIR | --prepack | --postpack]
 
-Compiles packages/tidemark to packages/tidemark/dist: JavaScript and declarations.
+Makes the dist of each package: JavaScript in few files (see scripts/lib/bundle.ts), and declarations of each module.
 
-  --stage DIR   puts the package as it is published into DIR instead, ready for npm pack
-  --prepack     compiles, and gives the package the package.json to publish; npm pack calls it
+  --stage DIR   puts the packages as they are published into DIR/NAME instead, ready for npm pack
+  --prepack     makes them, and gives the package of this directory the package.json to publish; npm pack calls it
   --postpack    puts the package.json of the repository back; npm pack calls it
 `
 
-const PACKAGE = join(ROOT, 'packages', 'tidemark')
-const MANIFEST = join(PACKAGE, 'package.json')
 /** Ignored by git. Here while npm packs. */
-const KEPT = join(PACKAGE, 'package.json.kept')
-/** From the package's directory; package.json, README and LICENSE aside, this is all that is published. */
+const KEPT = 'package.json.kept'
+/** From the package's directory, where they are there; with package.json and dist this is all that is published. */
 const PUBLISHED = ['bin', 'README.md', 'LICENSE']
 
-function compile(outDir: string): boolean {
-  rmSync(outDir, { recursive: true, force: true })
-  const args = ['-p', join(PACKAGE, 'tsconfig.build.json'), '--outDir', outDir]
-  const child = spawnSync('tsc', args, { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
+/** Makes the dist of a package; `tidemark` is that of the core package, whose declarations the others' name. */
+async function compile(pack: BuiltPackage, dist: string, tidemark: string): Promise<boolean> {
+  rmSync(dist, { recursive: true, force: true })
+  await bundle(pack, dist)
+  const config = join(dist, 'tsconfig.json')
+  writeFileSync(config, JSON.stringify(declarations(pack, dist, tidemark)))
+  const child = spawnSync('tsc', ['-p', config], { cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32' })
+  rmSync(config)
   if (child.error !== undefined) console.error(child.error.message)
   return child.status === 0
 }
 
-function published(): string {
-  const source = JSON.parse(readFileSync(MANIFEST, 'utf8')) as PackageManifest
+/** A configuration of `tsc` that makes declarations of a package alone: by others' declarations, not by their sources. */
+function declarations(pack: BuiltPackage, dist: string, tidemark: string): object {
+  const source = join(pack.directory, 'src')
+  const paths = { tidemark: [join(tidemark, 'index.d.ts')], 'tidemark/*': [join(tidemark, '*.d.ts')] }
+  return {
+    extends: join(ROOT, 'tsconfig.json'),
+    compilerOptions: {
+      noEmit: false,
+      rootDir: source,
+      outDir: dist,
+      declaration: true,
+      emitDeclarationOnly: true,
+      typeRoots: [join(ROOT, 'node_modules', '@types')],
+      ...(pack === TIDEMARK ? {} : { paths }),
+    },
+    include: [source],
+  }
+}
+
+function published({ directory }: BuiltPackage): string {
+  const source = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as PackageManifest
   const workspace = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as WorkspaceManifest
   return `${JSON.stringify(publishedManifest(source, workspace), null, 2)}\n`
 }
 
-function stage(directory: string): boolean {
-  mkdirSync(directory, { recursive: true })
-  if (!compile(join(directory, 'dist'))) return false
-  for (const name of PUBLISHED) cpSync(join(PACKAGE, name), join(directory, name), { recursive: true })
-  writeFileSync(join(directory, 'package.json'), published())
+async function stage(directory: string): Promise<boolean> {
+  for (const pack of PACKAGES) {
+    const into = join(directory, pack.name)
+    mkdirSync(into, { recursive: true })
+    if (!(await compile(pack, join(into, 'dist'), join(directory, TIDEMARK.name, 'dist')))) return false
+    for (const name of PUBLISHED) {
+      const from = join(pack.directory, name)
+      if (existsSync(from)) cpSync(from, join(into, name), { recursive: true })
+    }
+    writeFileSync(join(into, 'package.json'), published(pack))
+  }
   return true
 }
 
-function restore(): void {
-  if (existsSync(KEPT)) renameSync(KEPT, MANIFEST)
+function restore({ directory }: BuiltPackage): void {
+  const kept = join(directory, KEPT)
+  if (existsSync(kept)) renameSync(kept, join(directory, 'package.json'))
 }
 
-function prepack(): boolean {
-  restore()
-  if (!compile(join(PACKAGE, 'dist'))) return false
-  const text = published()
-  cpSync(MANIFEST, KEPT)
-  writeFileSync(MANIFEST, text)
+async function compileAll(): Promise<boolean> {
+  for (const pack of PACKAGES) {
+    if (!(await compile(pack, join(pack.directory, 'dist'), join(TIDEMARK.directory, 'dist')))) return false
+  }
   return true
 }
 
-function main(): number {
+async function prepack(pack: BuiltPackage): Promise<boolean> {
+  restore(pack)
+  if (!(await compileAll())) return false
+  const manifest = join(pack.directory, 'package.json')
+  const text = published(pack)
+  cpSync(manifest, join(pack.directory, KEPT))
+  writeFileSync(manifest, text)
+  return true
+}
+
+/** The package whose directory this is. */
+function here(): BuiltPackage {
+  const found = PACKAGES.find(({ directory }) => relative(directory, process.cwd()) === '')
+  if (found === undefined) throw new Error(`${process.cwd()} is not the directory of a package`)
+  return found
+}
+
+async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       stage: { type: 'string' },
@@ -70,12 +114,12 @@ function main(): number {
     return 0
   }
   if (values.postpack === true) {
-    restore()
+    restore(here())
     return 0
   }
-  if (values.prepack === true) return prepack() ? 0 : 1
-  if (values.stage !== undefined) return stage(resolve(values.stage)) ? 0 : 1
-  return compile(join(PACKAGE, 'dist')) ? 0 : 1
+  if (values.prepack === true) return (await prepack(here())) ? 0 : 1
+  if (values.stage !== undefined) return (await stage(resolve(values.stage))) ? 0 : 1
+  return (await compileAll()) ? 0 : 1
 }
 
-process.exitCode = main()
+process.exitCode = await main()

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { builtEnvironment, builtPackages } from './lib/built-packages.ts'
 import { PARTS, findTests, partOf, type Part } from './lib/test-files.ts'
 import { warmCompileCache } from './lib/test-process.ts'
 import { runTests } from './lib/test-run.ts'
@@ -33,7 +34,7 @@ function readOptions(): Options | null {
     },
   })
   if (values.help === true) return null
-  if (values.thorough) process.env['TIDEMARK_THOROUGH'] = '1'
+  if (values.thorough) process.env['THOROUGH_TESTS'] = '1'
   const wanted = values.part ?? PARTS
   for (const part of wanted) if (!PARTS.some((p) => p === part)) throw new Error(`no part ${part}: ${PARTS.join(', ')}`)
   return { parts: PARTS.filter((part) => wanted.includes(part)), filters: positionals, except: values.except ?? [] }
@@ -52,6 +53,7 @@ async function main(): Promise<number> {
     console.log(`no test file matches ${options.filters.join(' ') || options.parts.join(', ')}`)
     return 1
   }
+  const built = files.some((path) => partOf(path) === 'integration') ? builtEnvironment(await builtPackages()) : {}
   if (files.length >= WORTH_WARMING_FILES) warmCompileCache()
   const cores = Math.max(1, Math.min(MOST_PROCESSES, availableParallelism()))
   const total = { passed: 0, failed: 0, skipped: 0, kills: 0 }
@@ -63,8 +65,9 @@ async function main(): Promise<number> {
     console.log(`\n${part}: ${mine.length} files`)
     // Integration tests wait a lot: for disks, brokers and clocks. One more at a time keeps two cores busy.
     const concurrency = part === 'integration' ? Math.max(3, cores >> 1) : cores
-    const fileTimeoutMs = process.env['TIDEMARK_THOROUGH'] === '1' ? THOROUGH_TIMEOUT_MS : FILE_TIMEOUT_MS
-    const limits = { concurrency, fileTimeoutMs, countsKills: part === 'integration' }
+    const fileTimeoutMs = process.env['THOROUGH_TESTS'] === '1' ? THOROUGH_TIMEOUT_MS : FILE_TIMEOUT_MS
+    const runs = part === 'integration'
+    const limits = { concurrency, fileTimeoutMs, countsKills: runs, environment: runs ? built : {} }
     const result = await runTests(mine, limits, (line) => console.log(line))
     total.passed += result.passed
     total.failed += result.failed

@@ -48,23 +48,31 @@ function kill(child: ChildProcess): void {
   }
 }
 
-/**
- * Runs one test file in a process of its own; `reportPath` is a temporary file for its events. With `countsKills` also how
- * many of the processes that it starts are killed (see count-kills.ts).
- */
-export async function runFile(
-  file: string,
-  reportPath: string,
-  timeoutMs: number,
-  countsKills: boolean,
-): Promise<FileRun> {
+/** How a test file is run. */
+export interface FileLimits {
+  /** A file that takes longer is killed, and fails. */
+  readonly fileTimeoutMs: number
+  /** Whether killed processes are counted (see count-kills.ts). */
+  readonly countsKills: boolean
+  /** More variables of its environment. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Runs one test file in a process of its own; `reportPath` is a temporary file for its events. */
+export async function runFile(file: string, reportPath: string, limits: FileLimits): Promise<FileRun> {
+  const { countsKills, environment, fileTimeoutMs } = limits
   const start = performance.now()
   const flags = ['--test-reporter', REPORTER, '--test-reporter-destination', reportPath]
   const killsPath = `${reportPath}.kills`
   const counting = countsKills ? ['--import', COUNT_KILLS] : []
   const child = spawn(process.execPath, [...flags, ...counting, file], {
     cwd: ROOT,
-    env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, ...(countsKills ? { TIDEMARK_KILLS_FILE: killsPath } : {}) },
+    env: {
+      NODE_COMPILE_CACHE: COMPILED,
+      ...process.env,
+      ...environment,
+      ...(countsKills ? { TIDEMARK_KILLS_FILE: killsPath } : {}),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
   })
@@ -79,7 +87,7 @@ export async function runFile(
   const timer = setTimeout(() => {
     timedOut = true
     kill(child)
-  }, timeoutMs)
+  }, fileTimeoutMs)
   const ending = await endOf(child)
   clearTimeout(timer)
   // What it started and left behind must not hold its pipes, or outlive the run.

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ROOT, fromRoot } from './paths.ts'
-import { killAll, runFile, type FileRun } from './test-process.ts'
+import { type FileLimits, killAll, runFile, type FileRun } from './test-process.ts'
 import type { ReportedEvent } from './events.reporter.ts'
 
 /** What a part of the suite did. `faults` are reasons to fail that are not failed tests. */
@@ -25,13 +25,9 @@ interface Tally {
 
 type Say = (line: string) => void
 
-export interface RunLimits {
+export interface RunLimits extends FileLimits {
   /** Files at a time. */
   readonly concurrency: number
-  /** A file that takes longer is killed, and fails. */
-  readonly fileTimeoutMs: number
-  /** Whether killed processes are counted. */
-  readonly countsKills: boolean
 }
 
 /** Runs test files in processes of their own and tells one line per file, more where one fails. */
@@ -48,7 +44,7 @@ export async function runTests(files: readonly string[], limits: RunLimits, say:
   const lane = async (): Promise<void> => {
     for (let at = next++; at < files.length; at = next++) {
       const file = resolve(ROOT, files[at] ?? '')
-      const run = await runFile(file, join(directory, `${at}.jsonl`), limits.fileTimeoutMs, limits.countsKills)
+      const run = await runFile(file, join(directory, `${at}.jsonl`), limits)
       judge(fromRoot(file), run, limits, total, say)
     }
   }

@@ -39,6 +39,7 @@ import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
@@ -194,8 +195,14 @@ public final class JavaPeer {
     var topic = new NewTopic(text(command, "topic"), partitions, Optional.empty());
     Map<String, String> config = new HashMap<>();
     command.get("config").fields().forEachRemaining(each -> config.put(each.getKey(), each.getValue().asText()));
-    admin.createTopics(List.of(topic.configs(config))).all().get();
-    return awaitLeaders(text(command, "topic"), partitions.get());
+    boolean known = admin.listTopics().names().get().contains(topic.name());
+    try {
+      admin.createTopics(List.of(topic.configs(config))).all().get();
+    } catch (ExecutionException failed) {
+      // The client asks again when it got no answer: what it is told then may be of the topic that its first request made.
+      if (known || !(failed.getCause() instanceof TopicExistsException)) throw failed;
+    }
+    return awaitLeaders(topic.name(), partitions.get());
   }
 
   /** The controller answers before each broker knows the topic. */
@@ -218,7 +225,15 @@ public final class JavaPeer {
     command.get("config").fields().forEachRemaining(each -> ops.add(
         new AlterConfigOp(new ConfigEntry(each.getKey(), each.getValue().asText()), AlterConfigOp.OpType.SET)));
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, text(command, "topic"));
-    return nothing(admin.incrementalAlterConfigs(Map.of(resource, ops)).all().get());
+    admin.incrementalAlterConfigs(Map.of(resource, ops)).all().get();
+    // The controller answers before the broker goes by it.
+    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (true) {
+      var seen = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+      if (ops.stream().allMatch(op -> op.configEntry().value().equals(seen.get(op.configEntry().name()).value()))) return null;
+      if (System.nanoTime() > deadline) throw new IllegalStateException(resource + " is not changed");
+      Thread.sleep(10);
+    }
   }
 
   private JsonNode getConfig(JsonNode command) throws Exception {

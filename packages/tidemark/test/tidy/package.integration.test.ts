@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import {
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { entriesOf, PACKAGES, TIDEMARK } from '../../../../scripts/lib/bundle.ts'
 import { publishedManifest } from '../../../../scripts/lib/package-manifest.ts'
 import { ROOT, findFiles } from '../../../../scripts/lib/paths.ts'
 
@@ -43,30 +45,37 @@ before(() => {
   const stage = join(directory, 'stage')
   const built = run(process.execPath, [join(ROOT, 'scripts', 'run.mjs'), 'build', '--stage', stage], directory)
   assert.equal(built.status, 0, built.stdout + built.stderr)
-  const pack = ['pack', '--ignore-scripts', '--offline', '--json', '--pack-destination', directory, stage]
-  execFileSync('npm', pack, { cwd: directory, stdio: 'pipe', shell: process.platform === 'win32' })
-  const archive = readdirSync(directory).find((name) => name.endsWith('.tgz'))
-  execFileSync('tar', ['xzf', archive ?? ''], { cwd: directory })
-  mkdirSync(modules)
-  renameSync(join(directory, 'package'), installed)
-  mkdirSync(join(modules, '@types'))
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>
+  for (const { name } of PACKAGES) {
+    const pack = ['pack', '--ignore-scripts', '--offline', '--json', '--pack-destination', directory, join(stage, name)]
+    execFileSync('npm', pack, { cwd: directory, stdio: 'pipe', shell: process.platform === 'win32' })
+    const archive = readdirSync(directory).find((file) => file.endsWith('.tgz')) ?? ''
+    execFileSync('tar', ['xzf', archive], { cwd: directory })
+    rmSync(join(directory, archive))
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    renameSync(join(directory, 'package'), join(modules, name))
   }
-  for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
+  const needed = PACKAGES.flatMap(({ name }) => {
+    const manifest = readFileSync(join(modules, name, 'package.json'), 'utf8')
+    return Object.keys((JSON.parse(manifest) as { dependencies: Record<string, string> }).dependencies)
+  })
+  for (const name of [...needed, '@types/node', 'undici-types']) {
+    if (existsSync(join(modules, name))) continue
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
   }
   mkdirSync(project)
 })
 
-test('the package holds compiled JavaScript and declarations, and no sources', () => {
+test('the package holds JavaScript in few files and declarations, and no sources', () => {
   const found = new Set(findFiles(['packages/tidemark/src/**/*.ts']))
   assert.ok(found.size > 200)
   for (const source of found) {
-    const compiled = join(installed, 'dist', source.slice('packages/tidemark/src/'.length, -'.ts'.length))
-    assert.ok(existsSync(`${compiled}.js`), compiled)
-    assert.ok(existsSync(`${compiled}.d.ts`), compiled)
+    const declared = join(installed, 'dist', source.slice('packages/tidemark/src/'.length, -'.ts'.length))
+    assert.ok(existsSync(`${declared}.d.ts`), declared)
   }
+  for (const entry of entriesOf(TIDEMARK)) assert.ok(existsSync(join(installed, 'dist', `${entry}.js`)), entry)
+  const code = globSync('dist/**/*.js', { cwd: installed })
+  assert.ok(code.length < 100, `${code.length} files of JavaScript`)
   assert.ok(!existsSync(join(installed, 'src')))
   assert.ok(!existsSync(join(installed, 'test')))
   for (const name of ['README.md', 'LICENSE']) assert.ok(existsSync(join(installed, name)), name)
@@ -93,6 +102,21 @@ test('what it writes for a new user runs, is tested, and runs in threads', () =>
   assert.equal(threads.stdout, '6\n')
 })
 
+test('a system of another package is told to run, loads in threads, and says what it does not reach', () => {
+  const program = `
+    import { kafka } from '@tidemark/kafka'
+    import { run } from 'tidemark'
+    const system = kafka({ brokers: ['127.0.0.1:1'] })
+    const job = new URL('./visits.job.ts', import.meta.url)
+    await run(job, { system, dataDir: './on-kafka' }).then(
+      () => console.log('runs'),
+      (error) => console.log(error.code),
+    )`
+  writeFileSync(join(project, 'on-kafka.mjs'), program)
+  const child = run(process.execPath, ['on-kafka.mjs'], project)
+  assert.equal(child.stdout, 'ERR_KAFKA_UNREACHABLE\n', child.stderr)
+})
+
 test('its declarations stand alone, for both compilers, and refuse a wrong type', () => {
   const compilerOptions = {
     target: 'es2024',
@@ -109,6 +133,9 @@ test('its declarations stand alone, for both compilers, and refuse a wrong type'
   mkdirSync(user)
   const job = readFileSync(join(project, 'visits.job.ts'), 'utf8')
   writeFileSync(join(user, 'visits.job.ts'), job)
+  const system =
+    "import { kafka } from '@tidemark/kafka'\nexport const system = kafka({ brokers: ['localhost:9092'] })\n"
+  writeFileSync(join(user, 'system.ts'), system)
   writeFileSync(join(user, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
   const compilers = [() => run(TSC, ['-p', '.'], user), () => run(process.execPath, [TSC_5, '-p', '.'], user)]
   for (const compile of compilers) {
