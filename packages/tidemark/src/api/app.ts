@@ -129,6 +129,11 @@ export interface RunOptions {
   readonly maxRestarts?: number
   readonly drainTimeoutMs?: number
   /**
+   * After how long without a record a partition of a stream that is not finite counts as idle, ms (default 5000): it
+   * holds no window open then, and a record that it gets later may be late.
+   */
+  readonly idleMs?: number
+  /**
    * Checks that each key put into a store belongs to the task that puts it (ERR_STORE_PARTITION). It costs about as much
    * as the put. And warns of iterators that were dropped without being closed, which makes each several times as costly.
    * Default false; `tidemark dev` and `testJob` do it.

@@ -33,6 +33,7 @@ export function runOptions(settings: Settings): RunOptions {
     onError: settings.onError,
     maxRestarts: settings.maxRestarts,
     drainTimeoutMs: settings.drainTimeoutMs,
+    idleMs: settings.idleMs,
     ...(settings.containers === null ? {} : { containers: settings.containers }),
   }
 }

@@ -27,6 +27,7 @@ export interface Settings extends StateSettings, KafkaSettings {
   readonly onError: ErrorPolicy
   readonly maxRestarts: number
   readonly drainTimeoutMs: number
+  readonly idleMs: number
   /** Null: checkpoints are kept in the data directory only. */
   readonly checkpointTo: string | null
   readonly checkpointUploadIntervalMs: number
@@ -244,6 +245,16 @@ export const SETTINGS: readonly SettingSpec[] = [
     argument: '<duration>',
     about: 'how long a drain (Ctrl-C, SIGTERM) may take',
     fallback: 30_000,
+    ...span,
+  },
+  {
+    key: 'idleMs',
+    name: 'idleAfter',
+    variable: 'TIDEMARK_IDLE_AFTER',
+    flag: '--idle-after',
+    argument: '<duration>',
+    about: 'how long a partition without records holds windows open',
+    fallback: 5000,
     ...span,
   },
   {

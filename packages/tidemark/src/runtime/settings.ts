@@ -54,7 +54,7 @@ export function runSettings(options: RunOptions, defaults: { readonly containers
       memtableMaxBytes: 64 * MIB,
       cacheBytes: whole('cacheBytes', options.cacheBytes ?? 128 * MIB, MIB, 1024 * 1024 * MIB),
       ...blockBytesOf(options),
-      idleMs: 5000,
+      idleMs: whole('idleMs', options.idleMs ?? 5000, 1, 86_400_000),
       handlerTimeoutMs: Math.max(1, Math.floor(timing.timeoutMs * 0.9)),
       development: options.development ?? false,
       statusIntervalMs: 100,

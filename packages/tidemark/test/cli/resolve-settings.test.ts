@@ -46,6 +46,7 @@ test('defaults', async () => {
     onError: 'fail',
     maxRestarts: 5,
     drainTimeoutMs: 30_000,
+    idleMs: 5000,
     checkpointTo: null,
     checkpointUploadIntervalMs: 10_000,
     checkpointRepair: false,

@@ -201,6 +201,7 @@ describe('runSettings', () => {
     assert.throws(of({ partitions: 1.5 }), refused(/partitions is 1.5/))
     assert.throws(of({ maxRestarts: Number.NaN }), refused(/maxRestarts is NaN/))
     assert.throws(of({ drainTimeoutMs: 0 }), refused(/drainTimeoutMs is 0/))
+    assert.throws(of({ idleMs: 0 }), refused(/idleMs is 0/))
     assert.throws(of({ commit: { intervalMs: 0 } }), refused(/commit.intervalMs is 0/))
     assert.throws(
       of({ commit: { maxDelayMs: 900, timeoutMs: 800 } }),

@@ -10,7 +10,7 @@ import { inGroups, isOfMerges, killAtEach, runWhole } from './fixtures/kill-at.t
 after(() => rmSync(root, { recursive: true, force: true }))
 
 describe('kill -9 at each step of a commit and a flush (C5, C6)', () => {
-  const file = firstFlights(12_000)
+  const file = firstFlights(6_000)
   let expected: Results
 
   before(async () => {

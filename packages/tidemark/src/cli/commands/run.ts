@@ -21,6 +21,7 @@ export const RUN_SETTINGS: readonly (keyof Settings)[] = [
   'onError',
   'maxRestarts',
   'drainTimeoutMs',
+  'idleMs',
   'checkpointTo',
   'checkpointUploadIntervalMs',
   'checkpointRepair',

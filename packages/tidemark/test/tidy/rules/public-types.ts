@@ -1,41 +1,31 @@
 import ts from 'typescript-5.9'
-import { walk, type Problem } from '../sources.ts'
+import { walk, type Problem, type Source } from '../sources.ts'
 
 const OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2024,
-  lib: ['lib.es2024.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.iterator.d.ts'],
   module: ts.ModuleKind.NodeNext,
   moduleResolution: ts.ModuleResolutionKind.NodeNext,
-  types: ['node'],
   strict: true,
-  skipLibCheck: true,
   verbatimModuleSyntax: true,
-  allowImportingTsExtensions: true,
   declaration: true,
   isolatedDeclarations: true,
-  emitDeclarationOnly: true,
 }
 
 /**
- * What users and other modules see of the sources, as declarations: an `any` in them, written or inferred, and exports
- * whose type is not written down (isolatedDeclarations).
+ * What users and other modules see of a source, as declarations: an `any` in them, and exports whose type is not written down
+ * (isolatedDeclarations). Since every type is written down, no file needs another to be judged.
  */
-export function checkPublicTypes(files: readonly string[], root: string): Problem[] {
-  const program = ts.createProgram({ rootNames: files, options: OPTIONS })
-  const own = new Set(files)
-  const relative = (path: string): string => path.replace(`${root}/`, '')
-  const problems: Problem[] = []
-  const emitted = program.emit(undefined, (name, text, _mark, _error, from) => {
-    const source = from?.[0]
-    if (source === undefined || !own.has(source.fileName)) return
-    for (const line of anyIn(name, text))
-      problems.push({ path: relative(source.fileName), line: 1, what: `any: ${line}` })
+export function checkPublicTypes({ path, text }: Source): Problem[] {
+  const { outputText, diagnostics = [] } = ts.transpileDeclaration(text, {
+    compilerOptions: OPTIONS,
+    fileName: path,
+    reportDiagnostics: true,
   })
-  for (const { file, start, messageText } of emitted.diagnostics) {
-    if (file === undefined || !own.has(file.fileName) || isLiteralTable(file, start ?? 0)) continue
-    const line = file.getLineAndCharacterOfPosition(start ?? 0).line + 1
-    const what = ts.flattenDiagnosticMessageText(messageText, ' ')
-    problems.push({ path: relative(file.fileName), line, what })
+  const problems: Problem[] = anyIn(path, outputText).map((line) => ({ path, line: 1, what: `any: ${line}` }))
+  for (const { file, start, messageText } of diagnostics) {
+    if (file !== undefined && isLiteralTable(file, start ?? 0)) continue
+    const line = file === undefined ? 1 : file.getLineAndCharacterOfPosition(start ?? 0).line + 1
+    problems.push({ path, line, what: ts.flattenDiagnosticMessageText(messageText, ' ') })
   }
   return problems
 }
