@@ -83,6 +83,11 @@ export class Ownership {
     return this.#member.member
   }
 
+  /** It has been had, and not been lost or given back. */
+  get isHeld(): boolean {
+    return Atomics.load(this.#cell, 0) !== 0
+  }
+
   /** ERR_LEASE_LOST. To be called right before whatever would fence a rightful owner. */
   assertHeld(): void {
     if (this.#loss !== null) throw this.#loss

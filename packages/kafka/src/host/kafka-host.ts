@@ -28,6 +28,7 @@ import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { topicOf } from './topic-names.ts'
 import { checkTopic, limitsOf, makeTopic, MOST_VALUE_BYTES, settledTopic } from './topics.ts'
+import { TroubleNotice } from './trouble-notice.ts'
 
 const REFRESH_MS = 1000
 /** How often it is looked whether topics are as they were, in refreshes. */
@@ -46,6 +47,7 @@ export class KafkaHost implements SystemHost {
   readonly #registry: StreamRegistry
   readonly #claims: Claims
   readonly #timer: NodeJS.Timeout
+  readonly #trouble: TroubleNotice
   #closed = false
   #refreshing = false
   #assumed = false
@@ -67,15 +69,19 @@ export class KafkaHost implements SystemHost {
     }
     nodeDisk.makeDirectory(context.directory)
     const cluster = await Cluster.connect(connectOptions(options))
-    let possession: Possession | null = null
+    let possession: Possession
     try {
       possession = await takeOwnership(options, context, cluster)
-      const host = new KafkaHost(options, context, cluster, possession)
-      await host.#findStreams()
+    } catch (error) {
+      cluster.close()
+      throw error
+    }
+    const host = new KafkaHost(options, context, cluster, possession)
+    try {
+      await host.#patiently(() => host.#findStreams())
       return host
     } catch (error) {
-      await possession?.release()
-      cluster.close()
+      await host.close()
       throw error
     }
   }
@@ -87,6 +93,7 @@ export class KafkaHost implements SystemHost {
     this.#cluster = cluster
     this.#possession = possession
     this.failure = possession.ownership.lost
+    this.#trouble = new TroubleNotice(systemClock, context.onWarning)
     this.#registry = new StreamRegistry(context.job)
     this.#claims = new Claims({
       context,
@@ -135,8 +142,26 @@ export class KafkaHost implements SystemHost {
     return Promise.resolve(this.#registry.all.map(({ info }) => info))
   }
 
+  /** What the brokers keep this process from now is done later, as `patience` says. ERR_LEASE_LOST: it comes too late. */
+  async #patiently<T>(call: () => Promise<T>): Promise<T> {
+    const { ownership } = this.#possession
+    try {
+      return await retrying(
+        patience(this.#cluster, () => ownership.isHeld),
+        call,
+      )
+    } catch (error) {
+      if (mayRetry(error)) ownership.assertHeld()
+      throw error
+    }
+  }
+
   /** ERR_KAFKA_TOPIC: it cannot be made, or is not as it must be. ERR_STREAM_MISMATCH: it has other partitions. */
-  async createStream(spec: StreamSpec): Promise<StreamInfo> {
+  createStream(spec: StreamSpec): Promise<StreamInfo> {
+    return this.#patiently(() => this.#createStream(spec))
+  }
+
+  async #createStream(spec: StreamSpec): Promise<StreamInfo> {
     const known = this.#registry.byName(spec.name)
     const topic = topicOf(this.#context.job, spec)
     const role = spec.kind === 'user' ? 'user' : 'intermediate'
@@ -192,8 +217,10 @@ export class KafkaHost implements SystemHost {
     try {
       await this.#publish(this.#registry.all.map(({ info }) => info))
       if (++this.#refreshes % LOOK_EVERY === 0) await this.#lookAtTopics()
-    } catch {
-      // Brokers that are away are the containers' to tell of; the next round asks again.
+      this.#trouble.well()
+    } catch (error) {
+      // The next round asks again.
+      if (!this.#closed) this.#trouble.failed(error)
     } finally {
       this.#refreshing = false
     }
@@ -216,7 +243,7 @@ export class KafkaHost implements SystemHost {
 
   /** A broker that is away for a while is waited for: its tasks start again when it is back. */
   claim(producer: string, meta: string): Promise<ProducerState> {
-    return retrying(patience(this.#cluster), () => this.#claims.claim(producer, meta))
+    return this.#patiently(() => this.#claims.claim(producer, meta))
   }
 
   producer(name: string): Promise<ProducerState | undefined> {
