@@ -8,6 +8,7 @@ import { defineJob, json, kv, run, type RunOptions, stream, string, type Summary
 import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import { until } from '../../../tidemark/test/until.ts'
 import { JavaPeer, type PeerRecord } from '../java/java-peer.ts'
+import { deletedTopics } from './deleted-topics-suite.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -133,6 +134,8 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
       message: /max\.message\.bytes of limits\.1\.state is 1048588: set it to 1098576/,
     })
   })
+
+  deletedTopics({ root, brokers: () => server.brokers, peer: () => peer })
 
   it('partitions that are added to an input are told of, and what to do', async () => {
     const warnings: string[] = []

@@ -109,10 +109,16 @@ export async function readTotals(peer: JavaPeer, topic = 'totals'): Promise<Tota
 }
 
 /** Settles when there is a total for every payment; they are exact. */
-export async function untilSummed(peer: JavaPeer, sent: readonly Addition[], by: Watched): Promise<void> {
+export async function untilSummed(
+  peer: JavaPeer,
+  sent: readonly Addition[],
+  by: Watched,
+  mostMs?: number,
+): Promise<void> {
   let totals = 0
+  const are = async (): Promise<boolean> => (totals = (await readTotals(peer)).length) >= sent.length
   try {
-    await untilOf(by, `${sent.length} totals`, async () => (totals = (await readTotals(peer)).length) >= sent.length)
+    await untilOf(by, `${sent.length} totals`, are, mostMs)
   } catch (error) {
     throw new Error(`there are ${totals} totals`, { cause: error })
   }
