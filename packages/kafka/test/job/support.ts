@@ -86,7 +86,9 @@ export function summaryOf({ code, signal, stdout, stderr }: ChildEnd): Summary {
 
 /** Has a Java producer send payments: `count` of so many users, amounts 1 to 9. */
 export async function sendPayments(peer: JavaPeer, count: number, users: number, from = 0): Promise<Addition[]> {
-  const producer = await peer.producer({ 'batch.size': '32768', 'linger.ms': '5' })
+  // It waits for a broker that is away longer than it would by default: a busy machine takes its time to start one.
+  const patience = { 'max.block.ms': '300000', 'delivery.timeout.ms': '300000' }
+  const producer = await peer.producer({ 'batch.size': '32768', 'linger.ms': '5', ...patience })
   const sent: Addition[] = []
   for (let start = from; start < from + count; start += 2000) {
     const records = Array.from({ length: Math.min(2000, from + count - start) }, (_, i) => {
