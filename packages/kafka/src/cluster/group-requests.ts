@@ -81,7 +81,8 @@ export class GroupRequests implements GroupPort {
     const cluster = this.#cluster
     let node: number | null = null
     try {
-      node = await cluster.coordinator('group', this.#group)
+      // Not behind what the run asks of a broker: that may take long, and a lease is short.
+      node = await cluster.coordinator('group', this.#group, 'heartbeat')
       const answer = await cluster.request(node, api, q, lane, withinMs)
       return { answer, ...this.#verdict(name, answer.error) }
     } catch (cause) {

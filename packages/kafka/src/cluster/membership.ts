@@ -79,6 +79,14 @@ export interface MembershipTiming {
   readonly marginMs: number
 }
 
+/** A member that has died is dropped after its lease; one that lives and does not join again, after this at the least. */
+const REBALANCE_MS = 60_000
+
+/** Of a lease. The time for a rebalance is no shorter: an owner that hears nothing works no longer than either. */
+export function timingOf(leaseMs: number): MembershipTiming {
+  return { leaseMs, rebalanceMs: Math.max(REBALANCE_MS, leaseMs), marginMs: leaseMs / 12 }
+}
+
 export const OUTSIDE: Membership = {
   phase: 'joining',
   member: '',

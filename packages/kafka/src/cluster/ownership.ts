@@ -3,7 +3,7 @@ import type { Cluster } from '../net/cluster.ts'
 import { type Owner, ownerText } from './assignment.ts'
 import { GroupMember } from './group-member.ts'
 import { GroupRequests } from './group-requests.ts'
-import type { Loss, MembershipTiming } from './membership.ts'
+import { type Loss, timingOf } from './membership.ts'
 
 export interface OwnershipOptions {
   readonly cluster: Cluster
@@ -24,8 +24,6 @@ export interface OwnershipOptions {
 const BEAT_MS = 500
 const LEAVE_MS = 2000
 const PATIENCE_MS = 60_000
-/** A member that has died is dropped after its lease; one that lives and does not join again, after this. */
-const REBALANCE_MS = 60_000
 
 /** The right to run a job's tasks: had by one process of those that ask for it, until it gives it back or loses it. */
 export class Ownership {
@@ -57,7 +55,7 @@ export class Ownership {
   private constructor(options: OwnershipOptions) {
     this.#options = options
     const { cluster, group, leaseMs, host, pid } = options
-    const timing: MembershipTiming = { leaseMs, rebalanceMs: REBALANCE_MS, marginMs: leaseMs / 12 }
+    const timing = timingOf(leaseMs)
     this.#refused.promise.catch(() => {})
     this.#member = GroupMember.start({
       port: new GroupRequests(cluster, group, timing),
@@ -81,6 +79,11 @@ export class Ownership {
   /** Its name in the group. */
   get member(): string {
     return this.#member.member
+  }
+
+  /** It has been had, and not been lost or given back. */
+  get isHeld(): boolean {
+    return Atomics.load(this.#cell, 0) !== 0
   }
 
   /** ERR_LEASE_LOST. To be called right before whatever would fence a rightful owner. */

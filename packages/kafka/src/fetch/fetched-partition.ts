@@ -1,4 +1,5 @@
 import { batchHeader, type AbortedTransaction, type ReadBatches, type StreamReader } from 'tidemark/system'
+import type { OutOfRangePolicy } from './fetch-options.ts'
 import { visibleRuns } from './visible-runs.ts'
 
 /** What a reader at the end of its partition, or one whose partition is being looked for, waits in. */
@@ -28,6 +29,7 @@ const KEEP_FACTOR = 8
 export class FetchedPartition implements StreamReader {
   readonly topic: string
   readonly partition: number
+  readonly outOfRange: OutOfRangePolicy
   state: PartitionState = 'idle'
   topicId: string | null = null
   node = -1
@@ -50,9 +52,10 @@ export class FetchedPartition implements StreamReader {
   #position = 0
   #error: Error | null = null
 
-  constructor(topic: string, partition: number, events: PartitionEvents) {
+  constructor(topic: string, partition: number, events: PartitionEvents, outOfRange: OutOfRangePolicy) {
     this.topic = topic
     this.partition = partition
+    this.outOfRange = outOfRange
     this.#events = events
   }
 

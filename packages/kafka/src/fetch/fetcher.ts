@@ -5,7 +5,7 @@ import { Backoff, mayRetry } from '../net/retry.ts'
 import type { FetchedPartition as Answer } from '../wire/fetch.ts'
 import type { TopicMetadata } from '../wire/metadata.ts'
 import { BrokerFetch, type BrokerEvents } from './broker-fetch.ts'
-import { limitsOf, type FetcherOptions, type Limits } from './fetch-options.ts'
+import { limitsOf, type FetcherOptions, type Limits, type OutOfRangePolicy } from './fetch-options.ts'
 import { FetchedPartition, type PartitionEvents } from './fetched-partition.ts'
 import { findRange, outOfRange, truncated } from './out-of-range.ts'
 
@@ -55,12 +55,13 @@ export class Fetcher {
     return sum
   }
 
-  /** Reads one partition, from the first `seek` on. */
+  /** Reads one partition, from the first `seek` on. `policy`: by default that of the fetcher. */
   reader(
     topic: string,
     partition: number,
+    policy: OutOfRangePolicy = this.#options.outOfRange,
   ): StreamReader & { readonly position: number; readonly bufferedBytes: number } {
-    const reader = new FetchedPartition(topic, partition, this.#partitionEvents)
+    const reader = new FetchedPartition(topic, partition, this.#partitionEvents, policy)
     this.#partitions.add(reader)
     return reader
   }
@@ -233,8 +234,8 @@ export class Fetcher {
 
   /** Asks what is there, then goes by the policy. Nothing else is fetched of the partition meanwhile. */
   async #reset(partition: FetchedPartition): Promise<void> {
-    const { cluster, outOfRange: policy, readCommitted } = this.#options
-    const { node } = partition
+    const { cluster, readCommitted } = this.#options
+    const { node, outOfRange: policy } = partition
     const from = partition.fetchOffset
     this.#leaveBroker(partition)
     partition.state = 'resetting'
@@ -254,8 +255,8 @@ export class Fetcher {
 
   /** The log was cut at `endOffset`, below what came of it. What was not read yet is fetched again: no reader missed it. */
   #onDiverging(partition: FetchedPartition, endOffset: number): void {
-    const { position } = partition
-    if (position > endOffset && this.#options.outOfRange !== 'fail') return this.#move(partition, endOffset)
+    const { position, outOfRange: policy } = partition
+    if (position > endOffset && policy !== 'fail') return this.#move(partition, endOffset)
     partition.goTo(position)
     if (position > endOffset) this.#fail(partition, truncated(partition, endOffset))
     else this.#recover(partition)

@@ -25,6 +25,7 @@ import type { ProducerSession } from './shared-plan.ts'
 import { readLast } from './read-last.ts'
 import { type OffsetRange, readHistory, readLastCommit, type TaskHistory } from './state-partition.ts'
 import { controlTopic, stateTopic, transactionalId } from './topic-names.ts'
+import type { WatchedTopic } from './topic-watch.ts'
 import { checkTopic, makeTopic, settledTopic } from './topics.ts'
 
 export interface ClaimsOptions {
@@ -42,6 +43,8 @@ interface Place {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
+  /** Of the topic. */
+  readonly partitions: number
   readonly deleteRetentionMs: number
 }
 
@@ -76,6 +79,19 @@ export class Claims {
 
   get known(): ProducerState[] {
     return [...this.#claimed.values()].map(({ state }) => state)
+  }
+
+  /** It was claimed before, in this run. */
+  isKnown(producer: string): boolean {
+    return this.#claimed.has(producer)
+  }
+
+  /** Topics with commits that claims have come to. */
+  get topics(): WatchedTopic[] {
+    const control = controlTopic(this.#options.context.job)
+    return [...this.#places.values()].map(({ topic, partitions }) => {
+      return { topic, partitions, use: topic === control ? 'control' : 'state' }
+    })
   }
 
   /** What was committed for a producer, without claiming it. */
@@ -276,7 +292,7 @@ export class Claims {
       )
     }
     const deleteRetentionMs = Number(configs['delete.retention.ms'] ?? DEFAULT_DELETE_RETENTION_MS)
-    const place = { topic, topicId: there.id, partition, deleteRetentionMs }
+    const place = { topic, topicId: there.id, partition, partitions, deleteRetentionMs }
     this.#places.set(topic, place)
     return place
   }

@@ -17,7 +17,13 @@ export function connectOptions(options: KafkaOptions): ClusterOptions {
 
 const PATIENCE_MS = 60_000
 
-/** How long a run that has begun waits for brokers that are away. */
-export function patience({ clock, random }: Pick<ClusterOptions, 'clock' | 'random'>): RetryOptions {
-  return { clock, random, withinMs: PATIENCE_MS }
+/**
+ * How long a run that has begun waits: for brokers that are away as long as it holds the right to run the job, which ends with the
+ * lease (`leaseMs`); for those that answer, and say "not now", a minute.
+ */
+export function patience(
+  { clock, random }: Pick<ClusterOptions, 'clock' | 'random'>,
+  isHeld: () => boolean,
+): RetryOptions {
+  return { clock, random, withinMs: PATIENCE_MS, isHeld }
 }

@@ -24,10 +24,14 @@ import { connectOptions, patience } from './connect-options.ts'
 import { Claims } from './claims.ts'
 import { type Possession, takeOwnership } from './possession.ts'
 import { partitionOffsets } from './partition-offsets.ts'
+import { assertNothingLost } from './nothing-lost.ts'
+import { assertMayCommitPositions } from './positions-right.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { topicOf } from './topic-names.ts'
+import { isTopicMissing, TopicWatch, type WatchedTopic } from './topic-watch.ts'
 import { checkTopic, limitsOf, makeTopic, MOST_VALUE_BYTES, settledTopic } from './topics.ts'
+import { TroubleNotice } from './trouble-notice.ts'
 
 const REFRESH_MS = 1000
 /** How often it is looked whether topics are as they were, in refreshes. */
@@ -37,7 +41,7 @@ const TRIM_TIMEOUT_MS = 30_000
 /** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
 export class KafkaHost implements SystemHost {
   readonly directory: string
-  /** ERR_LEASE_LOST. Brokers may go and come back within the lease. */
+  /** ERR_LEASE_LOST, ERR_KAFKA_TOPIC_MISSING. Brokers may go and come back within the lease. */
   readonly failure: Promise<Error>
   readonly #options: KafkaOptions
   readonly #context: SystemContext
@@ -46,15 +50,19 @@ export class KafkaHost implements SystemHost {
   readonly #registry: StreamRegistry
   readonly #claims: Claims
   readonly #timer: NodeJS.Timeout
+  readonly #trouble: TroubleNotice
   #closed = false
   #refreshing = false
   #assumed = false
   #refreshes = 0
-  readonly #told = new Set<string>()
+  readonly #topics: TopicWatch
+  /** Of streams between steps, before anything is written in this run. */
+  readonly #endsAtStart = new Map<string, readonly number[]>()
+  readonly #gone = Promise.withResolvers<Error>()
 
   /**
    * Reaches the brokers, waits until this process is the one that runs the job, and takes the data directory.
-   * ERR_KAFKA_OPTION, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, and as `takeOwnership`.
+   * ERR_KAFKA_OPTION, ERR_KAFKA_UNREACHABLE, ERR_KAFKA_VERSION, ERR_KAFKA_DENIED, and as `takeOwnership`.
    */
   static async open(options: KafkaOptions, context: SystemContext): Promise<KafkaHost> {
     registerKafkaCodecs()
@@ -67,15 +75,22 @@ export class KafkaHost implements SystemHost {
     }
     nodeDisk.makeDirectory(context.directory)
     const cluster = await Cluster.connect(connectOptions(options))
-    let possession: Possession | null = null
+    let possession: Possession
     try {
       possession = await takeOwnership(options, context, cluster)
-      const host = new KafkaHost(options, context, cluster, possession)
-      await host.#findStreams()
+    } catch (error) {
+      cluster.close()
+      throw error
+    }
+    const host = new KafkaHost(options, context, cluster, possession)
+    try {
+      await host.#patiently(async () => {
+        await assertMayCommitPositions(cluster, context.job)
+        await host.#findStreams()
+      })
       return host
     } catch (error) {
-      await possession?.release()
-      cluster.close()
+      await host.close()
       throw error
     }
   }
@@ -86,7 +101,8 @@ export class KafkaHost implements SystemHost {
     this.#context = context
     this.#cluster = cluster
     this.#possession = possession
-    this.failure = possession.ownership.lost
+    this.failure = Promise.race([possession.ownership.lost, this.#gone.promise])
+    this.#trouble = new TroubleNotice(systemClock, context.onWarning)
     this.#registry = new StreamRegistry(context.job)
     this.#claims = new Claims({
       context,
@@ -94,6 +110,12 @@ export class KafkaHost implements SystemHost {
       ownership: possession.ownership,
       replicas: this.#replicas,
       outputsOf: (producer) => this.#outputsOf(producer),
+    })
+    this.#topics = new TopicWatch({
+      cluster,
+      job: context.job,
+      topics: () => this.#watched(),
+      onWarning: context.onWarning,
     })
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
   }
@@ -135,8 +157,26 @@ export class KafkaHost implements SystemHost {
     return Promise.resolve(this.#registry.all.map(({ info }) => info))
   }
 
+  /** What the brokers keep this process from now is done later, as `patience` says. ERR_LEASE_LOST: it comes too late. */
+  async #patiently<T>(call: () => Promise<T>): Promise<T> {
+    const { ownership } = this.#possession
+    try {
+      return await retrying(
+        patience(this.#cluster, () => ownership.isHeld),
+        call,
+      )
+    } catch (error) {
+      if (mayRetry(error)) ownership.assertHeld()
+      throw error
+    }
+  }
+
   /** ERR_KAFKA_TOPIC: it cannot be made, or is not as it must be. ERR_STREAM_MISMATCH: it has other partitions. */
-  async createStream(spec: StreamSpec): Promise<StreamInfo> {
+  createStream(spec: StreamSpec): Promise<StreamInfo> {
+    return this.#patiently(() => this.#createStream(spec))
+  }
+
+  async #createStream(spec: StreamSpec): Promise<StreamInfo> {
     const known = this.#registry.byName(spec.name)
     const topic = topicOf(this.#context.job, spec)
     const role = spec.kind === 'user' ? 'user' : 'intermediate'
@@ -157,6 +197,10 @@ export class KafkaHost implements SystemHost {
     this.#registry.add(spec)
     const info = this.#registry.limit(spec.name, limitsOf(role, configs))
     await this.#publish([info])
+    if (spec.kind === 'intermediate') {
+      const ends = Array.from({ length: spec.partitions }, (_, p) => this.offsets.end(info.slot + p))
+      this.#endsAtStart.set(spec.name, ends)
+    }
     return info
   }
 
@@ -191,32 +235,46 @@ export class KafkaHost implements SystemHost {
     this.#refreshing = true
     try {
       await this.#publish(this.#registry.all.map(({ info }) => info))
-      if (++this.#refreshes % LOOK_EVERY === 0) await this.#lookAtTopics()
-    } catch {
-      // Brokers that are away are the containers' to tell of; the next round asks again.
+      if (this.#refreshes++ % LOOK_EVERY === 0) await this.#topics.look()
+      this.#trouble.well()
+    } catch (error) {
+      // The next round asks again.
+      if (!this.#closed) this.#trouble.failed(error)
+      if (isTopicMissing(error)) await this.#lookForMissing()
     } finally {
       this.#refreshing = false
     }
   }
 
-  /** Nobody reads partitions that were added to a topic since the start: says so, once for each topic. */
-  async #lookAtTopics(): Promise<void> {
-    const topics = this.#registry.all.map(({ topic }) => topic)
-    for (const { name, error, partitions } of await this.#cluster.metadata(topics, true)) {
-      const known = this.#registry.all.find(({ topic }) => topic === name)?.info.partitions ?? 0
-      if (error !== 0 || partitions.length <= known || this.#told.has(name)) continue
-      this.#told.add(name)
-      this.#context.onWarning(
-        `topic ${name} has ${partitions.length} partitions now, and had ${known} when the job started: what is in the others ` +
-          'is not read or written. Keys may lie in other partitions than before from here on. Stop the job, and make a topic ' +
-          'of the new size for a job of another name, or go on with a stream of the old size',
-      )
+  /** A topic that is gone ends the run, whether tasks have met it or not. */
+  async #lookForMissing(): Promise<void> {
+    try {
+      await this.#topics.look()
+    } catch (error) {
+      if (isTopicMissing(error)) this.#gone.resolve(error as Error)
     }
+  }
+
+  /** All topics of the run, the state topic once there was a claim. */
+  #watched(): WatchedTopic[] {
+    const { outputs } = this.#context
+    const streams = this.#registry.all.map(({ info, topic }): WatchedTopic => {
+      const use = info.kind !== 'user' ? 'intermediate' : outputs.includes(info.name) ? 'output' : 'input'
+      return { topic, use, partitions: info.partitions }
+    })
+    return [...streams, ...this.#claims.topics]
   }
 
   /** A broker that is away for a while is waited for: its tasks start again when it is back. */
   claim(producer: string, meta: string): Promise<ProducerState> {
-    return retrying(patience(this.#cluster), () => this.#claims.claim(producer, meta))
+    const isAgain = this.#claims.isKnown(producer)
+    return this.#patiently(async () => {
+      // A commit may have come to nothing since a topic is gone: that is told, rather than tried again and again.
+      if (isAgain) await this.#topics.untilThere()
+      const state = await this.#claims.claim(producer, meta)
+      if (!isAgain) assertNothingLost(state, this.#endsAtStart)
+      return state
+    })
   }
 
   producer(name: string): Promise<ProducerState | undefined> {

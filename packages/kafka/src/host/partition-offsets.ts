@@ -1,8 +1,7 @@
 import type { Cluster } from '../net/cluster.ts'
 import { EARLIEST, LATEST, listOffsets } from '../wire/list-offsets.ts'
 import type { TopicPartition } from '../wire/api.ts'
-import { kafkaError } from '../net/kafka-errors.ts'
-import { TidemarkError } from 'tidemark/system'
+import { refusal } from '../net/kafka-errors.ts'
 
 /** Where a partition begins and ends for a reader of committed records. */
 export interface PartitionOffsets extends TopicPartition {
@@ -10,10 +9,11 @@ export interface PartitionOffsets extends TopicPartition {
   readonly end: number
 }
 
+const UNKNOWN_TOPIC = 3
 const ATTEMPTS = 20
 const PAUSE_MS = 100
 
-/** Start and last stable offset of partitions, each asked of its leader. ERR_KAFKA_TOPIC when one has none for long. */
+/** Start and last stable offset of partitions, each asked of its leader. ERR_KAFKA_NOT_READY when one has none for long. */
 export async function partitionOffsets(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
@@ -23,7 +23,7 @@ export async function partitionOffsets(
   let left = partitions
   for (let attempt = 0; left.length > 0; attempt++) {
     const failed: TopicPartition[] = []
-    let why = ''
+    let why = 0
     const leaders = await Promise.all(left.map(({ topic, partition }) => cluster.leader(topic, partition)))
     for (const node of new Set(leaders.map((leader) => leader.node))) {
       const mine = left.filter((_, i) => leaders[i]?.node === node)
@@ -33,7 +33,7 @@ export async function partitionOffsets(
         const [start, end] = [starts[i], ends[i]]
         if (start?.error === 0 && end?.error === 0) found.push({ ...each, start: start.offset, end: end.offset })
         else {
-          why = nameOf((start?.error ?? 0) === 0 ? (end?.error ?? 3) : (start?.error ?? 3))
+          why = (start?.error ?? 0) === 0 ? (end?.error ?? UNKNOWN_TOPIC) : (start?.error ?? UNKNOWN_TOPIC)
           cluster.forgetTopic(each.topic)
           failed.push(each)
         }
@@ -43,10 +43,10 @@ export async function partitionOffsets(
     if (left.length === 0) break
     if (attempt >= ATTEMPTS) {
       const [{ topic, partition }] = left as [TopicPartition]
-      throw new TidemarkError(
-        'ERR_KAFKA_TOPIC',
-        `offsets of topic ${topic}, partition ${partition}, cannot be had: ${why}`,
-      )
+      throw refusal(`ListOffsets of stream "${topic}", partition ${partition},`, why, null, {
+        stream: topic,
+        partition,
+      })
     }
     await sleep(PAUSE_MS)
   }
@@ -69,8 +69,4 @@ async function ask(
   return partitions.map(({ topic, partition }) =>
     answers.find((each) => each.topic === topic)?.partitions.find((each) => each.partition === partition),
   )
-}
-
-function nameOf(error: number): string {
-  return kafkaError(error).name
 }

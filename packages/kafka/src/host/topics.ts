@@ -1,11 +1,13 @@
 import { type StreamLimits, type StreamSpec, TidemarkError } from 'tidemark/system'
 import type { Cluster } from '../net/cluster.ts'
-import { kafkaError } from '../net/kafka-errors.ts'
+import { kafkaError, refusal } from '../net/kafka-errors.ts'
 import { describeConfigs } from '../wire/describe.ts'
 import type { TopicMetadata } from '../wire/metadata.ts'
 import { createTopics } from '../wire/topics.ts'
 
 const TOPIC_ALREADY_EXISTS = 36
+const INVALID_REPLICATION_FACTOR = 38
+const LEADER_NOT_AVAILABLE = 5
 const TIMEOUT_MS = 30_000
 const SETTLE_ATTEMPTS = 100
 const SETTLE_PAUSE_MS = 100
@@ -93,7 +95,10 @@ export function limitsOf(role: TopicRole, configs: Configs | null): StreamLimits
   }
 }
 
-/** Makes a topic; nothing happens if it is there. ERR_KAFKA_TOPIC; ERR_KAFKA_DENIED: it may neither be seen nor made. */
+/**
+ * Makes a topic; nothing happens if it is there. ERR_KAFKA_TOPIC; ERR_KAFKA_DENIED: it may neither be seen nor made;
+ * ERR_KAFKA_NOT_READY.
+ */
 export async function makeTopic(
   cluster: Cluster,
   topic: string,
@@ -102,10 +107,20 @@ export async function makeTopic(
   options: { readonly retentionMs: StreamSpec['retentionMs']; readonly replicas: number },
 ): Promise<void> {
   const configs = configsFor(role, options.retentionMs)
-  const asked = { topics: [{ name: topic, partitions, replicas: options.replicas, configs }], timeoutMs: TIMEOUT_MS }
-  const [answer] = await cluster.request('controller', createTopics, { ...asked, validateOnly: false }, 'control')
+  const topics = [{ name: topic, partitions, replicas: options.replicas, configs }]
+  const asked = { topics, timeoutMs: TIMEOUT_MS, validateOnly: false }
+  let [answer] = await cluster.request('controller', createTopics, asked, 'control')
+  // Brokers that have just started, or were too busy to say that they live, count as none for a moment.
+  for (let attempt = 1; answer?.error === INVALID_REPLICATION_FACTOR && attempt < SETTLE_ATTEMPTS; attempt++) {
+    await cluster.clock.sleep(SETTLE_PAUSE_MS)
+    answer = (await cluster.request('controller', createTopics, asked, 'control'))[0]
+  }
   if (answer === undefined || answer.error === 0 || answer.error === TOPIC_ALREADY_EXISTS) return
-  if (kafkaError(answer.error).remedy === 'denied') {
+  const { remedy } = kafkaError(answer.error)
+  if (remedy === 'retry' || remedy === 'metadata') {
+    throw refusal(`CreateTopics of topic "${topic}"`, answer.error, answer.message, { topic, partitions })
+  }
+  if (remedy === 'denied') {
     // Whoever may not make topics is not told that there is one.
     const [found] = await cluster.metadata([topic], true)
     if (found?.error === 0) return
@@ -124,18 +139,22 @@ export async function makeTopic(
   )
 }
 
-/** A topic once all of its partitions have leaders: one that was just made is known to all brokers a moment later. */
+/**
+ * A topic once all of its partitions have leaders: one that was just made is known to all brokers a moment later.
+ * ERR_KAFKA_NOT_READY after ten seconds; then there may be none of that name.
+ */
 export async function settledTopic(cluster: Cluster, topic: string): Promise<TopicMetadata> {
   for (let attempt = 0; attempt < SETTLE_ATTEMPTS; attempt++) {
     const [found] = await cluster.metadata([topic], true)
     if (found?.error === 0 && found.partitions.every(({ leader }) => leader >= 0)) return found
     await cluster.clock.sleep(SETTLE_PAUSE_MS)
   }
-  throw new TidemarkError('ERR_KAFKA_TOPIC', `topic ${topic} has no leaders after ten seconds. Are its brokers up?`)
+  throw refusal(`finding the leaders of topic "${topic}"`, LEADER_NOT_AVAILABLE, null, { topic })
 }
 
 /**
- * The configuration of a topic that is there; null: this client may not read it. ERR_KAFKA_TOPIC when the topic cannot serve.
+ * The configuration of a topic that is there; null: this client may not read it. ERR_KAFKA_TOPIC when the topic cannot serve,
+ * ERR_KAFKA_NOT_READY.
  * `maxValueBytes`: what a state topic must take.
  */
 export async function checkTopic(
@@ -150,6 +169,10 @@ export async function checkTopic(
     [{ kind: 'topic', name: topic, keys: null }],
     'control',
   )
+  const { remedy } = kafkaError(answer?.error ?? 0)
+  if (answer !== undefined && (remedy === 'retry' || remedy === 'metadata')) {
+    throw refusal(`DescribeConfigs of topic "${topic}"`, answer.error, answer.message, { topic })
+  }
   if (answer === undefined || answer.error !== 0) return null
   const configs = Object.fromEntries(answer.configs.map(({ name, value }) => [name, value ?? '']))
   const faults = configFaults(role, topic, configs, maxValueBytes)

@@ -126,11 +126,14 @@ export class Cluster {
     return this.#topics.nameOf(topicId)
   }
 
-  /** The broker that keeps the state of a group or of a transactional id. Rejects with ERR_KAFKA_NOT_READY and as `request`. */
-  async coordinator(kind: CoordinatorKind, key: string): Promise<number> {
+  /**
+   * The broker that keeps the state of a group or of a transactional id. Rejects with ERR_KAFKA_NOT_READY and as `request`.
+   * `lane`: of the question, if a broker has to be asked.
+   */
+  async coordinator(kind: CoordinatorKind, key: string, lane: LaneName = 'control'): Promise<number> {
     const known = this.#coordinators.get(`${kind} ${key}`)
     if (known !== undefined) return known
-    const [found] = await this.request('any', findCoordinator, { kind, keys: [key] }, 'control')
+    const [found] = await this.request('any', findCoordinator, { kind, keys: [key] }, lane)
     if (found === undefined || found.error !== 0) {
       const what = `finding the coordinator of ${kind} "${key}"`
       throw refusal(what, found?.error ?? -1, found?.message ?? null, { [kind]: key })

@@ -36,8 +36,13 @@ export class Backoff {
 export interface RetryOptions {
   readonly clock: Clock
   readonly random: () => number
-  /** No try begins later than this after the first. */
+  /** No try begins later than this after the first that a broker has answered, or failed to (see `isHeld`). */
   readonly withinMs: number
+  /**
+   * While it says so, brokers that do not answer are waited for however long: the lease of the group ends that, and a machine
+   * that is busy does not. Only refusals count against `withinMs` then. Once it does not say so any more, no try begins.
+   */
+  readonly isHeld?: () => boolean
   readonly firstMs?: number
   readonly mostMs?: number
   readonly signal?: AbortSignal
@@ -45,21 +50,30 @@ export interface RetryOptions {
 
 /** Calls until it succeeds, fails by an error that its table entry does not call `later`, or the time is over. */
 export async function retrying<T>(options: RetryOptions, call: () => Promise<T>): Promise<T> {
-  const { clock, random, withinMs, firstMs = 50, mostMs = 1000, signal } = options
+  const { clock, random, withinMs, firstMs = 50, mostMs = 1000, signal, isHeld } = options
   const backoff = new Backoff({ firstMs, mostMs, random })
-  const untilMs = clock.monotonicMs() + withinMs
+  let untilMs = clock.monotonicMs() + withinMs
   for (;;) {
     try {
       return await call()
     } catch (error) {
+      if (!mayRetry(error) || isHeld?.() === false) throw error
       const waitMs = backoff.nextMs()
-      if (!mayRetry(error) || clock.monotonicMs() + waitMs > untilMs) throw error
+      if (isHeld !== undefined && isAway(error)) untilMs = clock.monotonicMs() + withinMs
+      else if (clock.monotonicMs() + waitMs > untilMs) throw error
       await clock.sleep(waitMs, signal)
     }
   }
 }
 
-/** True for errors of the table with `retry: later`. */
+/** True for errors of the table with `retry: later`. A lease that is lost stays so: it is the process that comes later. */
 export function mayRetry(error: unknown): error is TidemarkError {
-  return error instanceof TidemarkError && error.retry === 'later'
+  return error instanceof TidemarkError && error.retry === 'later' && error.code !== 'ERR_LEASE_LOST'
+}
+
+const AWAY: readonly string[] = ['ERR_KAFKA_CONNECTION', 'ERR_KAFKA_TIMEOUT', 'ERR_KAFKA_UNREACHABLE']
+
+/** No broker has answered: it may be back at any time. */
+export function isAway(error: unknown): error is TidemarkError {
+  return error instanceof TidemarkError && AWAY.includes(error.code)
 }

@@ -136,7 +136,8 @@ export class KafkaPort implements LogPort, StateSource {
 
   reader(stream: StreamInfo, partition: number): StreamReader {
     const { topic } = this.#streams[stream.id] as StreamTopic
-    return this.#fetcher.reader(topic, partition)
+    // Between steps records go only when they are committed: what is not there was lost.
+    return this.#fetcher.reader(topic, partition, ...(stream.kind === 'user' ? [] : (['fail'] as const)))
   }
 
   close(): void {

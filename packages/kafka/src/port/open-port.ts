@@ -11,6 +11,8 @@ export async function openPort(data: unknown): Promise<LogPort> {
   registerKafkaCodecs()
   const plan = data as PortData
   const options = connectOptions(plan.options)
-  const cluster = await retrying(patience(options), () => Cluster.connect(options))
+  const held = new Int32Array(plan.held)
+  const waits = patience(options, () => Atomics.load(held, 0) !== 0)
+  const cluster = await retrying(waits, () => Cluster.connect(options))
   return new KafkaPort(plan, cluster, systemClock)
 }

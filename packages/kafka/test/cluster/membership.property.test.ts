@@ -9,7 +9,14 @@ import {
   type JoinAnswer,
   type SyncAnswer,
 } from '../../src/cluster/group-member.ts'
-import type { MembershipTiming } from '../../src/cluster/membership.ts'
+import {
+  afterFact,
+  leaseUntilMs,
+  type MembershipTiming,
+  OUTSIDE,
+  stopAtMs,
+  timingOf,
+} from '../../src/cluster/membership.ts'
 import { CoordinatorModel, joinSays, syncSays, World } from './coordinator-model.ts'
 
 const TIMING: MembershipTiming = { leaseMs: 6000, rebalanceMs: 20_000, marginMs: 500 }
@@ -211,4 +218,14 @@ test('the model tells: a process that believes in a longer lease than the coordi
     ],
     'the one that stood still has stopped, the spare owns, the last one waits',
   )
+})
+
+test('an owner works for as long as its lease says, however long that is, before it hears nothing and stops', () => {
+  for (const leaseMs of [1000, 6000, 60_000, 600_000]) {
+    const timing = timingOf(leaseMs)
+    const owner = { ...OUTSIDE, phase: 'settled', owns: true, aliveMs: 5, stableMs: 5 } as const
+    assert.equal(leaseUntilMs(owner, timing), 5 + leaseMs)
+    assert.equal(afterFact(owner, { kind: 'tick' }, stopAtMs(owner, timing) - 1, timing).owns, true)
+    assert.equal(afterFact(owner, { kind: 'tick' }, stopAtMs(owner, timing), timing).loss, 'expired')
+  }
 })

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkTopic, configFaults, configsFor, limitsOf, makeTopic, MOST_VALUE_BYTES } from '../../src/host/topics.ts'
+import {
+  checkTopic,
+  configFaults,
+  configsFor,
+  limitsOf,
+  makeTopic,
+  MOST_VALUE_BYTES,
+  settledTopic,
+} from '../../src/host/topics.ts'
 import type { Cluster } from '../../src/net/cluster.ts'
+import { InstantClock } from '../txn/instant-clock.ts'
 
-/** A cluster of which every request is answered by the same. */
-function answering(answer: unknown): Cluster {
+/** A cluster of which every request is answered by the same, or by these and then by the last of them. */
+function answering(...answers: readonly unknown[]): Cluster & { readonly clock: InstantClock } {
   const metadata = (): Promise<unknown> => Promise.resolve([{ error: 29 }])
-  return { request: () => Promise.resolve(answer), metadata } as unknown as Cluster
+  let asked = 0
+  const request = (): Promise<unknown> => Promise.resolve(answers[Math.min(asked++, answers.length - 1)])
+  return { request, metadata, clock: new InstantClock() } as unknown as Cluster & { readonly clock: InstantClock }
 }
 
 test('what is made is right: no fault is found in it', () => {
@@ -40,6 +51,22 @@ test('ERR_KAFKA_TOPIC: a topic that cannot serve, and one that cannot be made', 
     message: /INVALID_REPLICATION_FACTOR \(no\)/,
   })
   await makeTopic(answering([{ name: 's', error: 36, message: null }]), 's', 4, 'state', options)
+})
+
+test('ERR_KAFKA_NOT_READY: what a broker cannot do now is no fault of the topic', async () => {
+  const options = { retentionMs: null, replicas: -1 }
+  // The only broker was late to say that it lives.
+  const fenced = [{ name: 's', error: 38, message: 'All brokers are currently fenced' }]
+  const late = answering(fenced, fenced, fenced, [{ name: 's', error: 0, message: null }])
+  const beganMs = late.clock.now()
+  await makeTopic(late, 's', 4, 'state', options)
+  assert.equal(late.clock.now() - beganMs, 300)
+  const starting = answering([{ name: 's', error: 7, message: null }])
+  await assert.rejects(makeTopic(starting, 's', 4, 'state', options), { code: 'ERR_KAFKA_NOT_READY' })
+  const loading = answering([{ name: 's', error: 8, message: null, configs: [] }])
+  await assert.rejects(checkTopic(loading, 's', 'state'), { code: 'ERR_KAFKA_NOT_READY' })
+  assert.equal(await checkTopic(answering([{ name: 's', error: 29, message: null, configs: [] }]), 's', 'state'), null)
+  await assert.rejects(settledTopic(answering(), 's'), { code: 'ERR_KAFKA_NOT_READY' })
 })
 
 test('what a topic takes: as it says, or as brokers have it by default where that may not be read', () => {

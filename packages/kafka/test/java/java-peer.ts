@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { compiledClasses, jdk, ownClassArguments } from '../../../../scripts/lib/services/kafka-programs.ts'
 
 const SOURCE = join(import.meta.dirname, 'JavaPeer.java')
 const MAIN = 'JavaPeer'
 const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const KEPT_ERRORS = 8000
+const FENCED_MS = 60_000
 
 /** A record to be sent. Without a partition, Java's default partitioner chooses by the key. */
 export interface PeerRecord {
@@ -131,7 +133,16 @@ export class JavaPeer {
 
   /** Settles when every partition has a leader that the brokers know. */
   async createTopic(topic: string, partitions = 1, config: Config = {}): Promise<void> {
-    await this.#call('createTopic', { topic, partitions, config })
+    for (const untilMs = performance.now() + FENCED_MS; ; await sleep(100)) {
+      try {
+        await this.#call('createTopic', { topic, partitions, config })
+        return
+      } catch (error) {
+        // Where the machine is busy, a broker may be too late to tell the controller that it lives: then there is none for a moment.
+        const isFenced = error instanceof JavaError && error.javaClass === 'InvalidReplicationFactorException'
+        if (!isFenced || performance.now() > untilMs) throw error
+      }
+    }
   }
 
   async deleteTopic(topic: string): Promise<void> {

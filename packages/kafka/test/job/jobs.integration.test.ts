@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { crc32, gunzipSync } from 'node:zlib'
-import { readFileSync } from 'node:fs'
 import { defineJob, json, kv, type Partitioner, type StoreEntry, stream, string, uint } from 'tidemark'
 import { delaysByAirportHour, flightsByAircraft } from '../../../../examples/01-flights/flights.job.ts'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { FLIGHTS, JOB as FLIGHTS_JOB } from '../../../tidemark/test/runtime/fixtures/flights-crash.ts'
+import { until } from '../../../tidemark/test/until.ts'
 import { groupLag } from '../java/kafka-tools.ts'
 import { recordsOf, runOn, runToEnd, stateOf, type SystemName } from './both-systems.ts'
 import sumsJob from './fixtures/sums.job.ts'
@@ -61,7 +60,7 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
       for (let i = from; i < from + 6; i++) await filling.send(ticks, { key: `key-${i}`, value: i, timestamp: i })
     }
     await send(0)
-    while (seen.length < 6) await sleep(10)
+    await until('the six are seen', () => seen.length >= 6)
     await filling.drain()
     seen.length = 0
     const producer = await broker.peer.producer()
@@ -88,8 +87,7 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
     const writing = (async () => {
       for (let from = 18; !over.signal.aborted; from += 6) await write(from)
     })()
-    const { records, ended } = await app.done
-    over.abort()
+    const { records, ended } = await app.done.finally(() => over.abort())
     await writing
     assert.deepEqual([records, ended], [6, 'input'])
     assert.deepEqual(
@@ -105,6 +103,59 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
       { dataDir: 'until', untilEnd: true },
     )
     assert.equal(Math.min(...seen), 12)
+  })
+
+  it('C1 ERR_STATE_GAP: files that have come to a commit without changes, and have no changes of it, are gone on from', async () => {
+    const notes = stream('notes', { key: string(), value: json<number>(), partitions: 1 })
+    const noted = kv('noted', { key: string(), value: uint() })
+    const job = defineJob('notes', {
+      inputs: { notes },
+      stores: { noted },
+      task: {
+        notes({ key, value }, { stores }) {
+          if (value > 0) stores.noted.put(key, value)
+        },
+      },
+    })
+    // No checkpoint is kept, and nothing flushed, but by request.
+    const checkpoint = { retain: [] }
+    const app = await runOn('kafka', broker, job, { dataDir: 'gap', commit: { intervalMs: 20 }, checkpoint })
+    const take = async (key: string, value: number): Promise<void> => {
+      const { checkpoints } = app.progress()
+      await app.send(notes, { key, value })
+      await until('it is committed', () => app.progress().checkpoints > checkpoints)
+    }
+    await take('ada', 1)
+    await app.checkpoint()
+    // Nothing is to be written for it, and the files have it all the same.
+    await take('bob', 0)
+    await app.checkpoint()
+    await take('cyd', 3)
+    // As a kill would leave them: the end of a run brings the files up.
+    const killed = join(broker.root, 'kafka-gap-killed')
+    cpSync(join(broker.root, 'kafka-gap'), killed, {
+      recursive: true,
+      filter: (path) => !basename(path).startsWith('lock'),
+    })
+    await app.drain()
+    const covered = JSON.parse(readFileSync(join(killed, 'covered', '1-0.json'), 'utf8')) as { readonly id: number }
+    assert.ok(covered.id >= 2, `the files have come to commit ${covered.id}`)
+    const warnings: string[] = []
+    const again = await runOn('kafka', broker, job, {
+      dataDir: 'gap-killed',
+      onWarning: (line) => void warnings.push(line),
+    })
+    const entries: StoreEntry<string, number>[] = []
+    for await (const entry of again.store(noted).scan()) entries.push(entry)
+    await again.drain()
+    assert.deepEqual(warnings, [], 'the files were not made anew')
+    assert.deepEqual(
+      entries.map(({ key, value }) => [key, value]),
+      [
+        ['ada', 1],
+        ['cyd', 3],
+      ],
+    )
   })
 
   it('ERR_PARTITIONER: what a Java producer wrote is where murmur2 puts it; what librdkafka’s crc32 placed is found, named, and read', async () => {

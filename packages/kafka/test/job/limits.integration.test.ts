@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { kafka } from '@tidemark/kafka'
 import { defineJob, json, kv, run, type RunOptions, stream, string, type Summary } from 'tidemark'
 import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
+import { until } from '../../../tidemark/test/until.ts'
 import { JavaPeer, type PeerRecord } from '../java/java-peer.ts'
+import { deletedTopics } from './deleted-topics-suite.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -105,8 +106,7 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
     const app = await run(job, { system, dataDir: join(root, 'data'), maxValueBytes: 5000, commit, delivery })
     const known = (await peer.dump('answers')).length
     await ask('soon', { sends: 10 })
-    const untilMs = performance.now() + 20_000
-    while ((await peer.dump('answers')).length === known && performance.now() < untilMs) await sleep(20)
+    await until('the answer is seen', async () => (await peer.dump('answers')).length > known)
     assert.equal(app.progress().checkpoints, 0)
     assert.equal(String((await peer.dump('answers')).at(-1)?.key), 'soon')
     await app.drain()
@@ -135,6 +135,8 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
     })
   })
 
+  deletedTopics({ root, brokers: () => server.brokers, peer: () => peer })
+
   it('partitions that are added to an input are told of, and what to do', async () => {
     const warnings: string[] = []
     const system = kafka({ brokers: server.brokers.split(',') })
@@ -142,8 +144,7 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
     await peer.setTopicConfig('limits.1.state', { 'max.message.bytes': '67108864' })
     const app = await run(job, { system, dataDir: join(root, 'data'), maxValueBytes: 5000, onWarning })
     await peer.addPartitions('asks', 2)
-    const untilMs = performance.now() + 30_000
-    while (warnings.length === 0 && performance.now() < untilMs) await sleep(50)
+    await until('it warns', () => warnings.length > 0)
     assert.match(warnings.join(), /topic asks has 2 partitions now, and had 1 when the job started: .*Stop the job/)
     await app.drain()
     // At the next start the plan has as many tasks as partitions, and the state has other ones.

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { KafkaOptions } from '@tidemark/kafka'
 import { type RunOptions, type Summary, uint } from 'tidemark'
@@ -7,6 +6,8 @@ import { type ChildEnd, runScript } from '../../../tidemark/test/runtime/fixture
 import type { Addition, Total } from '../check/count-check.ts'
 import type { JavaPeer } from '../java/java-peer.ts'
 import { SuiteBroker } from '../suite-broker.ts'
+import { checkSums } from './sums-check.ts'
+import { untilOf, untilSays, type Watched, within } from './watched.ts'
 
 export const SCRIPT: string = fileURLToPath(new URL('./fixtures/run-on-kafka.ts', import.meta.url))
 export const SUMS_EARLY: URL = new URL('./fixtures/sums-early.job.ts', import.meta.url)
@@ -21,7 +22,9 @@ export function runJob(
   system: Partial<KafkaOptions> = {},
 ): Promise<ChildEnd> {
   const given = { containers: 1, untilEnd: true, ...options }
-  const args = [job.href, brokers, JSON.stringify(given), JSON.stringify(system)]
+  // Nobody waits for a lease to end: who follows on the same data directory leaves the group for the dead. A busy machine may
+  // keep a process from its brokers for longer than the shortest lease.
+  const args = [job.href, brokers, JSON.stringify(given), JSON.stringify({ leaseMs: 60_000, ...system })]
   return runScript(SCRIPT, args, chaos.failpoint ?? '', chaos.killAfterMs)
 }
 
@@ -30,40 +33,43 @@ export class JobProcess {
   readonly child: ChildProcess
   /** What it has said on its standard error. */
   told = ''
-  /** Settles when `run` has returned: it owns the tasks. */
-  readonly begun: Promise<void>
-  /** Its exit code, null after a signal. */
-  readonly gone: Promise<number | null>
   ended = false
+  readonly #begun = Promise.withResolvers<void>()
+  readonly #gone: Promise<number | null>
 
   constructor(job: URL, brokers: string, options: RunOptions, system: Partial<KafkaOptions> = {}) {
     const given = JSON.stringify({ containers: 1, commit: { intervalMs: 20 }, ...options })
     const args = [SCRIPT, job.href, brokers, given, JSON.stringify(system)]
     this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    const begun = Promise.withResolvers<void>()
-    this.begun = begun.promise
-    this.begun.catch(() => {})
+    this.#begun.promise.catch(() => {})
     let said = ''
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       said += text
-      if (said.startsWith('begun\n')) begun.resolve()
+      if (said.startsWith('begun\n')) this.#begun.resolve()
     })
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.told += text))
-    this.gone = new Promise((resolve) => {
+    this.#gone = new Promise((resolve) => {
       this.child.once('close', (code) => {
         this.ended = true
-        begun.reject(new Error(`the run ended before it began (${code}): ${this.told}`))
+        this.#begun.reject(new Error(`the run ended before it began (${code}): ${this.told}`))
         resolve(code)
       })
     })
   }
 
+  /** Settles when `run` has returned: it owns the tasks. */
+  get begun(): Promise<void> {
+    return within(this, 'the run to begin', this.#begun.promise)
+  }
+
+  /** Its exit code, null after a signal. */
+  get gone(): Promise<number | null> {
+    return within(this, 'the run to end', this.#gone)
+  }
+
   /** Settles when it has said something that matches. */
-  async says(what: RegExp): Promise<void> {
-    while (!what.test(this.told)) {
-      if (this.ended) throw new Error(`the run ended before it said ${String(what)}:\n${this.told}`)
-      await sleep(20)
-    }
+  says(what: RegExp): Promise<void> {
+    return untilSays(this, what)
   }
 
   async kill(): Promise<void> {
@@ -80,7 +86,9 @@ export function summaryOf({ code, signal, stdout, stderr }: ChildEnd): Summary {
 
 /** Has a Java producer send payments: `count` of so many users, amounts 1 to 9. */
 export async function sendPayments(peer: JavaPeer, count: number, users: number, from = 0): Promise<Addition[]> {
-  const producer = await peer.producer({ 'batch.size': '32768', 'linger.ms': '5' })
+  // It waits for a broker that is away longer than it would by default: a busy machine takes its time to start one.
+  const patience = { 'max.block.ms': '300000', 'delivery.timeout.ms': '300000' }
+  const producer = await peer.producer({ 'batch.size': '32768', 'linger.ms': '5', ...patience })
   const sent: Addition[] = []
   for (let start = from; start < from + count; start += 2000) {
     const records = Array.from({ length: Math.min(2000, from + count - start) }, (_, i) => {
@@ -102,6 +110,23 @@ export async function readTotals(peer: JavaPeer, topic = 'totals'): Promise<Tota
     const total = value === null ? Number.NaN : uint().read(value, 0, value.length)
     return { key: key?.toString() ?? '', total, partition }
   })
+}
+
+/** Settles when there is a total for every payment; they are exact. */
+export async function untilSummed(
+  peer: JavaPeer,
+  sent: readonly Addition[],
+  by: Watched,
+  mostMs?: number,
+): Promise<void> {
+  let totals = 0
+  const are = async (): Promise<boolean> => (totals = (await readTotals(peer)).length) >= sent.length
+  try {
+    await untilOf(by, `${sent.length} totals`, are, mostMs)
+  } catch (error) {
+    throw new Error(`there are ${totals} totals`, { cause: error })
+  }
+  checkSums(sent, await readTotals(peer))
 }
 
 /** The broker of a suite, with the topics of the sums job. */

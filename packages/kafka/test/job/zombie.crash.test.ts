@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { checkSums } from './sums-check.ts'
 import { JobProcess, readTotals, runJob, sendPayments, SUMS, summaryOf, SumsBroker } from './support.ts'
+import { untilOf } from './watched.ts'
 
 const USERS = 20
 
@@ -18,7 +18,7 @@ describe('two owners of one job', { skip: kafkaMissing() ?? false }, () => {
     const apart = { clusterGroup: 'sums.other' }
     const zombie = new JobProcess(SUMS, broker.server.brokers, options, { leaseMs: 120_000 })
     // It has committed once it has written; then it stops in the middle of its work.
-    while ((await broker.peer.dump('totals')).length === 0) await sleep(20)
+    await untilOf(zombie, 'the first total', async () => (await broker.peer.dump('totals')).length > 0)
     zombie.child.kill('SIGSTOP')
     sent.push(...(await sendPayments(broker.peer, 3000, USERS, sent.length)))
     const second = { dataDir: join(broker.root, 'b'), commit: { intervalMs: 20 } }

@@ -60,6 +60,48 @@ test('gives up when the time is over', async () => {
   assert.ok(clock.monotonicMs() <= 3000 && clock.monotonicMs() >= 1900, `${clock.monotonicMs()} ms`)
 })
 
+test('while a right is held, brokers that do not answer are waited for, and those that refuse for a time', async () => {
+  const clock = fastClock()
+  const away = new TidemarkError('ERR_KAFKA_UNREACHABLE', 'no broker answers')
+  const refused = refusal('it', 5, null)
+  let calls = 0
+  let isHeld = true
+  const options = { clock, random: seededRandom(1), withinMs: 3000, isHeld: () => isHeld }
+  await retrying(options, () => (++calls < 100 ? Promise.reject(away) : Promise.resolve()))
+  assert.ok(clock.monotonicMs() > 10 * options.withinMs, `${clock.monotonicMs()} ms`)
+  // A broker that is back and away again and again: what refused before is forgiven.
+  calls = 0
+  await retrying(options, () =>
+    ++calls < 60 ? Promise.reject(calls % 3 === 0 ? away : refusal('it', 6, null)) : Promise.resolve(),
+  )
+  const beganMs = clock.monotonicMs()
+  await assert.rejects(
+    retrying(options, () => Promise.reject(refused)),
+    refused,
+  )
+  assert.ok(clock.monotonicMs() - beganMs <= options.withinMs)
+  // Once it is lost no try begins.
+  calls = 0
+  const lost = retrying(options, () => {
+    if (++calls === 20) isHeld = false
+    return Promise.reject(away)
+  })
+  await assert.rejects(lost, away)
+  assert.equal(calls, 20)
+})
+
+test('a lease that is lost is not tried for again: ERR_LEASE_LOST is for the next start of the process', async () => {
+  const clock = fastClock()
+  const lost = new TidemarkError('ERR_LEASE_LOST', 'lost')
+  assert.equal(lost.retry, 'later')
+  const options = { clock, random: seededRandom(1), withinMs: 3000, isHeld: () => true }
+  await assert.rejects(
+    retrying(options, () => Promise.reject(lost)),
+    lost,
+  )
+  assert.deepEqual(clock.slept, [])
+})
+
 test('what to do about an error of a broker', () => {
   assert.deepEqual(kafkaError(90), { code: 90, name: 'PRODUCER_FENCED', remedy: 'fenced' })
   assert.equal(kafkaError(47).remedy, 'fenced')

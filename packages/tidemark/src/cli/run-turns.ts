@@ -33,8 +33,12 @@ export async function runInTurns({ start, follow, again, note, clock }: TurnsOpt
       app = await start({ signal: waiting.signal })
     } catch (error) {
       if (waiting.signal.aborted && isTidemarkError(error, 'ERR_RUN_ENDED')) return null
+      if (!(error instanceof TidemarkError)) throw error
+      const isLost = isTurnOver(error)
+      // It had its turn, and has lost it before it had begun.
+      if (again && isLost) wasOwner = true
       // It has run before: brokers that are away now may come back.
-      if (!wasOwner || !(error instanceof TidemarkError) || error.retry !== 'later') throw error
+      if (!wasOwner || !(isLost || error.retry === 'later')) throw error
       note(`tidemark: ${error.message} Trying again.`)
       await clock.sleep(PAUSE_MS, waiting.signal).catch(() => {})
       if (waiting.signal.aborted) return null
@@ -46,12 +50,15 @@ export async function runInTurns({ start, follow, again, note, clock }: TurnsOpt
     try {
       return await follow(app)
     } catch (error) {
-      const isTurnOver = isTidemarkError(error, 'ERR_LEASE_LOST') || isTidemarkError(error, 'ERR_FENCED')
-      if (!again || !isTurnOver) throw error
+      if (!again || !(error instanceof TidemarkError) || !isTurnOver(error)) throw error
       note(`tidemark: ${error.message}`)
       note('tidemark: this process goes on as a spare.')
     }
   }
+}
+
+function isTurnOver({ code }: TidemarkError): boolean {
+  return code === 'ERR_LEASE_LOST' || code === 'ERR_FENCED'
 }
 
 /** The first signal ends the wait; a second, or one that the start does not heed, ends the process. */

@@ -43,6 +43,8 @@ interface Member {
   readonly index: number
   readonly tasks: readonly number[]
   host: ContainerHost | null
+  /** Settles when the container that is being started runs. */
+  ready: PromiseWithResolvers<void> | null
   status: ContainerStatus | null
   watch: PulseWatch | null
   /** Of containers that crashed before: records, what was dropped, put aside and late, checkpoints. */
@@ -87,6 +89,7 @@ export class ContainerGroup {
         index,
         tasks,
         host: null,
+        ready: null,
         status: null,
         watch: null,
         before: NONE,
@@ -102,7 +105,10 @@ export class ContainerGroup {
     const { host, job, jobUrl, plan, settings, streams, disk, clock, threads } = this.#options
     const grants: TaskGrant[] = []
     for (const index of member.tasks) grants.push(await this.#claim(index))
+    if (this.#closing) throw closedEarly(member.index)
     const ready = Promise.withResolvers<void>()
+    ready.promise.catch(() => {})
+    member.ready = ready
     const pulse = new Pulse()
     member.watch = new PulseWatch(pulse, LONGEST_LOOK_MS)
     const options: HostOptions = {
@@ -370,8 +376,16 @@ export class ContainerGroup {
   async close(): Promise<void> {
     this.#closing = true
     await Promise.all(this.#members.map((m) => m.host?.close() ?? Promise.resolve()))
+    // One that was closed while it started says nothing any more: whoever waits for it would wait for ever.
+    for (const { ready, index } of this.#members) {
+      ready?.reject(closedEarly(index))
+    }
     await this.#compaction.close()
   }
+}
+
+function closedEarly(index: number): TidemarkError {
+  return new TidemarkError('ERR_RUN_ENDED', `container ${index} was closed while it started`)
 }
 
 function smaller(a: number | null, b: number | null): number | null {

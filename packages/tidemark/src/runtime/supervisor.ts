@@ -116,8 +116,8 @@ export class Supervisor {
       await supervisor.#begin()
     } catch (error) {
       void supervisor.#fail(error as Error)
-      // Whoever sees the error may open the directory again: containers and log are closed by then.
-      await Promise.allSettled([supervisor.done])
+      // Whoever sees the error may open the directory again: containers and log are closed by then. What failed first tells.
+      await supervisor.done
       throw error
     }
     return supervisor

@@ -48,6 +48,15 @@ test('ERR_LEASE_LOST, ERR_FENCED: a run that has lost its turn says so and waits
   assert.match(notes, /ERR_LEASE_LOST[^]*goes on as a spare[^]*ERR_KAFKA_UNREACHABLE\. Trying again[^]*ERR_FENCED/)
 })
 
+test('ERR_LEASE_LOST, ERR_FENCED: a first turn that is lost before it has begun is followed by a wait as well', async () => {
+  for (const code of ['ERR_LEASE_LOST', 'ERR_FENCED'] as const) {
+    const { summary, notes } = await play([{ start: code }, { start: 'ERR_KAFKA_UNREACHABLE' }, {}])
+    assert.equal(summary, SUMMARY)
+    assert.match(notes, new RegExp(`${code}\\. Trying again`))
+    await assert.rejects(play([{ start: code }], false), { code })
+  }
+})
+
 test('what is not about turns ends the command: errors of the job, of a first start, and input that cannot be read again', async () => {
   await assert.rejects(play([{ run: 'ERR_HANDLER_FAILED' }]), { code: 'ERR_HANDLER_FAILED' })
   await assert.rejects(play([{ start: 'ERR_KAFKA_UNREACHABLE' }]), { code: 'ERR_KAFKA_UNREACHABLE' })

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { nodeDisk } from '../../src/disk/node-disk.ts'
-import { isTidemarkError } from '../../src/errors/error.ts'
+import { isTidemarkError, TidemarkError } from '../../src/errors/error.ts'
 import { murmur2, partitionOf } from '../../src/hash/murmur2.ts'
+import type { System } from '../../src/api/system.ts'
 import { type App, run, type RunOptions } from '../../src/index.ts'
+import { LogHost } from '../../src/log/embedded/log-host.ts'
 import { openDataDir } from '../../src/ops/data-dir.ts'
 import { until } from '../until.ts'
 import { closed } from './fixtures-threads/closing.job.ts'
@@ -111,6 +113,28 @@ describe('errors out of a container', () => {
       assert.deepEqual([second.name, second.message, second.cause], ['TypeError', 'the pot is empty', undefined])
       return true
     })
+  })
+})
+
+describe('a container that is still starting', () => {
+  it('ends with its run: the start is told why', async () => {
+    const lost = Promise.withResolvers<Error>()
+    const system: System = {
+      name: 'embedded',
+      open: async ({ directory, job }) => {
+        const host = await LogHost.start({ directory, job })
+        const portFor = host.portFor.bind(host)
+        return Object.assign(host, {
+          failure: lost.promise,
+          // The thread is made right behind this.
+          portFor: () => {
+            setImmediate(() => lost.resolve(new TidemarkError('ERR_LEASE_LOST', 'another may run the tasks')))
+            return portFor()
+          },
+        })
+      },
+    }
+    await assert.rejects(runModule('never-ready', options({ system })), { code: 'ERR_LEASE_LOST' })
   })
 })
 
