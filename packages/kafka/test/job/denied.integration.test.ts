@@ -28,6 +28,7 @@ const job = defineJob('denied', {
 /** The rights that a job needs, in the order in which it meets their lack, and what its error says then. */
 const RIGHTS: readonly (readonly [resource: string, name: string, operations: readonly string[], lacks: RegExp])[] = [
   ['GROUP', 'denied.cluster', ['READ'], /group "denied\.cluster"/],
+  ['TOPIC', 'denied.control', ['READ'], /denied\.control/],
   ['TOPIC', 'source', ['READ'], /source/],
   ['TOPIC', 'target', ['WRITE'], /target/],
   ['TOPIC', 'denied.1.state', ['READ', 'WRITE'], /denied\.1\.state/],

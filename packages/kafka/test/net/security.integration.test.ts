@@ -106,10 +106,10 @@ describe('TLS and SASL on a broker', { skip: missing ?? false }, () => {
     const passphrase = 'open-sesame'
     const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const
     writeFileSync(files.encrypted, createPrivateKey(key).export(cipher))
-    const list = async (key: string | null, environment: NodeJS.ProcessEnv = {}): Promise<FakeTerminal> => {
+    const list = async (keyFile: string | null, environment: NodeJS.ProcessEnv = {}): Promise<FakeTerminal> => {
       const terminal = new FakeTerminal()
       const trust = ['--brokers', server.secure('MUTUAL_SSL'), '--tls-ca', join(KAFKA_KEYS, 'server.pem')]
-      const own = key === null ? [] : ['--tls-cert', join(KAFKA_KEYS, 'client.pem'), '--tls-key', key]
+      const own = keyFile === null ? [] : ['--tls-cert', join(KAFKA_KEYS, 'client.pem'), '--tls-key', keyFile]
       await runCli(
         ['streams', 'list', ...trust, ...own, '--json'],
         fakeContext({ cwd: directory, environment, terminal }),
