@@ -72,14 +72,13 @@ export class KafkaHost implements SystemHost, LineageKeeper {
     }
     nodeDisk.makeDirectory(context.directory)
     const cluster = await Cluster.connect(connectOptions(options))
-    let possession: Possession | null = null
+    let host: KafkaHost | null = null
     try {
-      possession = await takeOwnership(options, context, cluster)
-      const host = new KafkaHost(options, context, cluster, possession)
+      host = new KafkaHost(options, context, cluster, await takeOwnership(options, context, cluster))
       await host.#findStreams()
       return host
     } catch (error) {
-      await possession?.release()
+      await host?.close()
       cluster.close()
       throw error
     }
