@@ -12,14 +12,18 @@ export { nodeDisk } from './disk/node-disk.ts'
 export { fromWireError, invariant, isTidemarkError, TidemarkError, toWireError } from './errors/error.ts'
 export type { ErrorDetails, WireError } from './errors/error.ts'
 export type { ErrorCode } from './errors/table.ts'
+export { COVERED_DIRECTORY, coveredName } from './checkpoint/covered-state.ts'
+export type { CoveredCommit, CoveredState } from './checkpoint/covered-state.ts'
 export { decodeCheckpoint } from './checkpoint/record.ts'
 export type { CheckpointRecord } from './checkpoint/record.ts'
-export { parseTaskProducer, taskProducer } from './checkpoint/lineage.ts'
+export { lineageStream, parseTaskProducer, readLineage, taskProducer, writeLineage } from './checkpoint/lineage.ts'
+export type { Lineage, LineageFile, LineageKeeper, Lineages } from './checkpoint/lineage.ts'
 export type { System, SystemContext } from './api/system.ts'
 export { ok, problem, warning } from './api/finding.ts'
 export type { Finding, JobNeeds, NeededStream } from './api/finding.ts'
 export type {
   ExamineOptions,
+  ListedLineage,
   ListedPartition,
   ListedStream,
   PartitionBatch,
@@ -74,6 +78,7 @@ export type { Serde, SerdePreparation } from './serde/serde.ts'
 export { ByteReader } from './serde/byte-reader.ts'
 export { ByteWriter } from './serde/byte-writer.ts'
 export { DELTA_VERSION } from './store/delta.ts'
+export { DeltaWriter } from './store/delta-writer.ts'
 export { DeltaReader } from './store/delta-reader.ts'
 export type { DeltaVisitor } from './store/delta-reader.ts'
 export { dataShape, readDescriptor, writeDescriptor } from './store/descriptor.ts'

@@ -4,8 +4,8 @@
  */
 
 /** Listeners beside the plain one. Their certificates, users and passwords are below and in kafka-programs.ts. */
-export type SecureListener = 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
-export const SECURE_LISTENERS: readonly SecureListener[] = ['SSL', 'SASL_PLAINTEXT', 'SASL_SSL']
+export type SecureListener = 'SSL' | 'MUTUAL_SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+export const SECURE_LISTENERS: readonly SecureListener[] = ['SSL', 'MUTUAL_SSL', 'SASL_PLAINTEXT', 'SASL_SSL']
 
 /** Users of the SASL listeners, by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. With an authorizer each needs its rights. */
 export const KAFKA_USERS: Readonly<Record<string, string>> = { tidemark: 'tidemark-secret', guest: 'guest-secret' }
@@ -61,7 +61,7 @@ function identity(node: KafkaNode, nodes: readonly KafkaNode[]): Record<string, 
   }
   const at = (name: string, port: number): string => `${name}://127.0.0.1:${port}`
   const protocols = [
-    ...all.map(([name]) => `${name}:${name === INNER ? 'PLAINTEXT' : name}`),
+    ...all.map(([name]) => `${name}:${name === INNER ? 'PLAINTEXT' : name === 'MUTUAL_SSL' ? 'SSL' : name}`),
     `${CONTROLLER}:PLAINTEXT`,
   ]
   return {
@@ -122,6 +122,11 @@ function security(node: KafkaNode, keys: string): Record<string, string> {
   for (const name of names) {
     if (name === 'SSL') continue
     const prefix = `listener.name.${name.toLowerCase()}`
+    if (name === 'MUTUAL_SSL') {
+      // Clients have to show a certificate that the brokers trust.
+      settings[`${prefix}.ssl.client.auth`] = 'required'
+      continue
+    }
     settings[`${prefix}.sasl.enabled.mechanisms`] = 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512'
     settings[`${prefix}.plain.sasl.jaas.config`] = plainLogin()
     for (const mechanism of ['scram-sha-256', 'scram-sha-512']) {

@@ -1,4 +1,6 @@
-import type { JobNeeds } from 'tidemark/system'
+import { isTidemarkError, type JobNeeds, lineageStream, systemClock, taskProducer } from 'tidemark/system'
+import { readControl } from '../host/control-records.ts'
+import { LINEAGES_KEY, lineagesIn } from '../host/kafka-lineages.ts'
 import { controlTopic, positionsGroup, stateTopic, topicOf, transactionalId } from '../host/topic-names.ts'
 import { configsFor, type TopicRole } from '../host/topics.ts'
 import type { Cluster } from '../net/cluster.ts'
@@ -12,7 +14,6 @@ import { coordinated, deniedCode } from '../tools/coordinated.ts'
 
 const UNKNOWN_TOPIC = 3
 const TIMEOUT_MS = 10_000
-const LINEAGE = 1
 /** No rights are told for a topic that is not there. */
 const NOT_TOLD = -(2 ** 31)
 
@@ -25,25 +26,39 @@ export async function gatherJob(
   options: { readonly principal: string | null; readonly replicas: number; readonly brokers: number },
 ): Promise<JobFacts> {
   const { job, commitTimeoutMs } = needs
-  const topics = await Promise.all(wantedTopics(needs).map((wanted) => topicFacts(cluster, wanted, options.replicas)))
+  const lineage = await currentLineage(cluster, job)
+  const topics = await Promise.all(
+    wantedTopics(needs, lineage).map((wanted) => topicFacts(cluster, wanted, options.replicas)),
+  )
   const groups = await Promise.all([positionsGroup(job), `${job}.cluster`].map((group) => groupFacts(cluster, group)))
-  const id = transactionalId(job, `task:${job}/0`)
+  const id = transactionalId(job, taskProducer(job, lineage, 0))
   const error = await writingError(cluster, id)
   const { principal, brokers } = options
   return { job, principal, brokers, commitTimeoutMs, topics, groups, transactions: { id, error } }
 }
 
-function wantedTopics({ job, tasks, streams }: JobNeeds): Wanted[] {
+/** What may not be read is a finding of its own. */
+async function currentLineage(cluster: Cluster, job: string): Promise<number> {
+  try {
+    const record = (await readControl(cluster, systemClock, job)).get(LINEAGES_KEY)
+    return lineagesIn(job, record)?.current?.number ?? 1
+  } catch (error) {
+    if (isTidemarkError(error, 'ERR_KAFKA_DENIED')) return 1
+    throw error
+  }
+}
+
+function wantedTopics({ job, tasks, streams }: JobNeeds, lineage: number): Wanted[] {
   return [
     ...streams.map(
       ({ name, kind, use, partitions }): Wanted => ({
-        name: topicOf(job, { name, kind }),
+        name: topicOf(job, { name: kind === 'user' ? name : lineageStream(name, lineage), kind }),
         role: kind === 'user' ? 'user' : 'intermediate',
         use: kind === 'user' ? use : 'both',
         wanted: partitions,
       }),
     ),
-    { name: stateTopic({ job, lineage: LINEAGE }), role: 'state', use: 'both', wanted: tasks },
+    { name: stateTopic({ job, lineage }), role: 'state', use: 'both', wanted: tasks },
     { name: controlTopic(job), role: 'control', use: 'both', wanted: null },
   ]
 }

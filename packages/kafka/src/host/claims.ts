@@ -167,12 +167,30 @@ export class Claims {
                 index: task.task,
                 lineage: task.lineage,
                 topicId: place.topicId,
-                committed: { id: last.id, offset },
+                committed: { id: last.id, offset, checkpoint: last.checkpoint },
                 missing: inBulk ? range : null,
               },
       },
     })
     return state
+  }
+
+  /** Claims a producer of the control topic, and commits a record of it, both at once. As `claim`. */
+  async put(producer: string, checkpoint: Uint8Array): Promise<void> {
+    const place = await this.#control()
+    const own = { topic: place.topic, partition: place.partition }
+    const id = transactionalId(this.#options.context.job, producer)
+    const txn = await this.#takeOver(producer, id, { own, outputs: [] })
+    try {
+      const key = utf8.encode(producer)
+      const { last } = await this.#ofControl(place, key)
+      const before = last ?? NOTHING
+      const record = { ...before, id: before.id + 1, ownerEpoch: before.ownerEpoch + 1, checkpoint }
+      await this.#write(txn, place, new StoreTable([]), record, key)
+      this.#identities.set(producer, identityCell(txn.identity))
+    } finally {
+      txn.close()
+    }
   }
 
   /**

@@ -1,6 +1,8 @@
 import {
   nodeDisk,
+  type LineageKeeper,
   type LogPort,
+  parseTaskProducer,
   type OffsetsView,
   type PortInit,
   type ProducerState,
@@ -23,12 +25,14 @@ import { deleteRecords } from '../wire/topics.ts'
 import { connectOptions, patience } from './connect-options.ts'
 import { Claims } from './claims.ts'
 import { type Possession, takeOwnership } from './possession.ts'
+import { readControl } from './control-records.ts'
+import { KafkaLineages, LINEAGES_KEY } from './kafka-lineages.ts'
 import { partitionOffsets } from './partition-offsets.ts'
 import { assertNothingLost } from './nothing-lost.ts'
 import { assertMayCommitPositions } from './positions-right.ts'
 import type { PortData } from './shared-plan.ts'
 import { StreamRegistry } from './stream-registry.ts'
-import { topicOf } from './topic-names.ts'
+import { isBetween, streamBetween, topicOf } from './topic-names.ts'
 import { isTopicMissing, TopicWatch, type WatchedTopic } from './topic-watch.ts'
 import { checkTopic, limitsOf, makeTopic, MOST_VALUE_BYTES, settledTopic } from './topics.ts'
 import { TroubleNotice } from './trouble-notice.ts'
@@ -39,8 +43,9 @@ const LOOK_EVERY = 5
 const TRIM_TIMEOUT_MS = 30_000
 
 /** Kafka as the supervisor of one run sees it: topics, owners of tasks, what is known of their progress. */
-export class KafkaHost implements SystemHost {
+export class KafkaHost implements SystemHost, LineageKeeper {
   readonly directory: string
+  readonly lineages: KafkaLineages
   /** ERR_LEASE_LOST, ERR_KAFKA_TOPIC_MISSING. Brokers may go and come back within the lease. */
   readonly failure: Promise<Error>
   readonly #options: KafkaOptions
@@ -111,6 +116,13 @@ export class KafkaHost implements SystemHost {
       replicas: this.#replicas,
       outputsOf: (producer) => this.#outputsOf(producer),
     })
+    this.lineages = new KafkaLineages({
+      context,
+      cluster,
+      ownership: possession.ownership,
+      claims: this.#claims,
+      outputs: () => this.#outputsOf('task:'),
+    })
     this.#topics = new TopicWatch({
       cluster,
       job: context.job,
@@ -120,19 +132,17 @@ export class KafkaHost implements SystemHost {
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS)
   }
 
-  /** Topics of the job that are there, with the partitions that they have. */
+  /** Topics of the job that are there, with the partitions that they have: those between steps of its current lineage. */
   async #findStreams(): Promise<void> {
     const { job, streams } = this.#context
     const user = new Map(streams.map((name) => [topicOf(job, { name, kind: 'user' }), name]))
+    const lineage = (await this.lineages.read())?.current?.number ?? 1
     const topics = await this.#cluster.metadata(null)
     for (const { name: topic, partitions, error } of topics) {
       const name = user.get(topic)
       if (name !== undefined && error === 0) this.#registry.add(plain(name, 'user', partitions.length))
-      // Intermediate topics of the first lineage bear the names that the plan gives their streams, and a number.
-      const between = topic.startsWith(`${job}.1.`) ? `${job}.${topic.slice(job.length + 3)}` : null
-      if (between !== null && between !== `${job}.state`) {
-        this.#registry.add(plain(between, 'intermediate', partitions.length))
-      }
+      if (!isBetween({ job, lineage }, topic)) continue
+      this.#registry.add(plain(streamBetween({ job, lineage }, topic), 'intermediate', partitions.length))
     }
   }
 
@@ -214,6 +224,10 @@ export class KafkaHost implements SystemHost {
     )
   }
 
+  refresh(): Promise<void> {
+    return this.#publish(this.#registry.all.map(({ info }) => info))
+  }
+
   async #publish(streams: readonly StreamInfo[]): Promise<void> {
     const places = new Map<string, StreamInfo>()
     const partitions: TopicPartition[] = []
@@ -234,7 +248,7 @@ export class KafkaHost implements SystemHost {
     if (this.#refreshing || this.#closed) return
     this.#refreshing = true
     try {
-      await this.#publish(this.#registry.all.map(({ info }) => info))
+      await this.refresh()
       if (this.#refreshes++ % LOOK_EVERY === 0) await this.#topics.look()
       this.#trouble.well()
     } catch (error) {
@@ -281,8 +295,15 @@ export class KafkaHost implements SystemHost {
     return this.#claims.look(name)
   }
 
-  producers(): Promise<ProducerState[]> {
-    return Promise.resolve(this.#claims.known)
+  /** Tasks as they were claimed; sources and sinks as the control topic has them now. */
+  async producers(): Promise<ProducerState[]> {
+    const tasks = this.#claims.known.filter(({ producer }) => parseTaskProducer(producer) !== null)
+    const records = await readControl(this.#cluster, systemClock, this.#context.job)
+    records.delete(LINEAGES_KEY)
+    const others = [...records].map(([producer, { id, ownerEpoch, meta, checkpoint }]): ProducerState => {
+      return { producer, epoch: ownerEpoch, id, checkpoint, meta, flushedId: 0 }
+    })
+    return [...tasks, ...others]
   }
 
   deltas(producer: string, afterId: number): Promise<StoredDelta[]> {

@@ -1,15 +1,21 @@
-import { type Disk, isTidemarkError, nodeDisk, readFile, replaceFile, stateDirectory } from 'tidemark/system'
+import {
+  COVERED_DIRECTORY,
+  type CoveredState,
+  coveredName,
+  type Disk,
+  isTidemarkError,
+  nodeDisk,
+  readFile,
+  replaceFile,
+  stateDirectory,
+} from 'tidemark/system'
 
 /** Up to where the state files of a task have what the state topic has. They are a cache of it. */
-export interface Covered {
+export interface Covered extends CoveredState {
   /** Of the state topic: one that was made anew under the same name is another. */
   readonly topicId: string
-  /** The files have all commits up to this id, at least. */
-  readonly id: number
   /** Of the commit record of that id: records of later commits follow it. */
   readonly offset: number
-  /** Wall clock, when the files came to this. */
-  readonly atMs: number
 }
 
 /** What may be used of local state, and why not. */
@@ -50,12 +56,12 @@ export class CoveredFiles {
 
   constructor(dataDir: string, disk: Disk = nodeDisk) {
     this.#disk = disk
-    this.#directory = `${dataDir}/covered`
+    this.#directory = `${dataDir}/${COVERED_DIRECTORY}`
   }
 
   /** Null when there is none, or it is no such file: then the state files are of no use. */
   read(lineage: number, task: number): Covered | null {
-    const path = `${this.#directory}/${lineage}-${task}.json`
+    const path = `${this.#directory}/${coveredName(lineage, task)}`
     try {
       const { topicId, id, offset, atMs } = JSON.parse(new TextDecoder().decode(readFile(this.#disk, path))) as Covered
       const numbers = [id, offset, atMs].every((each) => Number.isSafeInteger(each))
@@ -69,12 +75,12 @@ export class CoveredFiles {
   /** To be called once the files have it, durably. */
   write(lineage: number, task: number, covered: Covered): void {
     this.#disk.makeDirectory(this.#directory)
-    replaceFile(this.#disk, this.#directory, `${lineage}-${task}.json`, utf8.encode(JSON.stringify(covered)))
+    replaceFile(this.#disk, this.#directory, coveredName(lineage, task), utf8.encode(JSON.stringify(covered)))
   }
 
   /** From here on the files are of no use, until `write` says what they have. */
   forget(lineage: number, task: number): void {
-    const path = `${this.#directory}/${lineage}-${task}.json`
+    const path = `${this.#directory}/${coveredName(lineage, task)}`
     if (!this.#disk.exists(path)) return
     this.#disk.remove(path)
     this.#disk.syncDirectory(this.#directory)

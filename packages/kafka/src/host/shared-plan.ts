@@ -32,7 +32,7 @@ export interface TaskPlace {
   readonly lineage: number
   readonly topicId: string
   /** Behind the commit that the session begins with. */
-  readonly committed: { readonly id: number; readonly offset: number }
+  readonly committed: { readonly id: number; readonly offset: number; readonly checkpoint: Uint8Array }
   /** What its files lack, where that is so much that its thread loads it in bulk; null: it came with the claim. */
   readonly missing: OffsetRange | null
 }

@@ -34,7 +34,7 @@ export interface OffsetRange {
 const READ_BYTES = 4 * 1024 * 1024
 
 /** Visits the committed records of a range in order, by a cursor that stands on each. */
-async function eachRecord(
+export async function eachRecord(
   source: PartitionSource,
   range: OffsetRange,
   visit: (cursor: RecordCursor) => void,

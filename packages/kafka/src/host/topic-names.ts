@@ -1,4 +1,4 @@
-import type { StreamSpec } from 'tidemark/system'
+import { lineageStream, type StreamSpec } from 'tidemark/system'
 
 /** The topics of a job beside its inputs and outputs, by name: `<job>.<lineage>.<what>`. */
 export interface JobTopics {
@@ -31,6 +31,19 @@ export function topicOf(job: string, { name, kind }: Pick<StreamSpec, 'name' | '
   if (kind === 'user') return name
   const [, plain = name, lineage = '1'] = /^(.*?)(?:@(\d+))?$/.exec(name) ?? []
   return `${job}.${lineage}.${plain.startsWith(`${job}.`) ? plain.slice(job.length + 1) : plain}`
+}
+
+/** What ends the name of a stream between steps, and of one between an input and state of another number of tasks. */
+const BETWEEN = /\.(repartition|keyed)$/
+
+/** Whether a topic is one between the steps of a lineage. A topic of somebody else may begin as they do. */
+export function isBetween({ job, lineage }: JobTopics, topic: string): boolean {
+  return topic.startsWith(`${job}.${lineage}.`) && BETWEEN.test(topic)
+}
+
+/** The stream that a topic between the steps of a lineage is. */
+export function streamBetween({ job, lineage }: JobTopics, topic: string): string {
+  return lineageStream(`${job}.${topic.slice(`${job}.${lineage}.`.length)}`, lineage)
 }
 
 /** The transactional id under which a producer of a job commits. */

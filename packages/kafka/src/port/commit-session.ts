@@ -33,6 +33,13 @@ export interface Part {
   readonly batches: readonly Uint8Array[]
 }
 
+interface KeptCommit {
+  readonly id: number
+  readonly offset: number
+  readonly atMs: number
+  readonly checkpoint: Uint8Array
+}
+
 interface Position {
   readonly topic: string
   readonly partition: number
@@ -54,7 +61,7 @@ export class CommitSession {
   /** What ended the session: a commit behind one that came to nothing must not be made. */
   #broken: SessionOutcome | TidemarkError | null = null
   /** Commits that local files do not have yet, oldest first. */
-  #commits: { readonly id: number; readonly offset: number; readonly atMs: number }[] = []
+  #commits: KeptCommit[] = []
 
   constructor(options: CommitSessionOptions) {
     const { session, cluster, clock, plan } = options
@@ -124,30 +131,31 @@ export class CommitSession {
     const outcome = await this.#txn.commit(sent, positions.length === 0 ? null : { group, positions })
     switch (outcome.kind) {
       case 'committed':
-        this.#keep(id, outcome.ends.at(-1) as number, atMs)
+        this.#keep({ id, offset: (outcome.ends.at(-1) as number) - 1, atMs, checkpoint })
         return { kind: 'committed', ends: outcome.ends }
       case 'fenced':
         return { kind: 'fenced' }
       case 'aborted':
         throw failed(producer, id, outcome.error)
       case 'unknown':
-        return this.#resolve(id, outcome.error, atMs)
+        return this.#resolve({ id, atMs, checkpoint }, outcome.error)
     }
   }
 
   /** Nobody knows whether the commit was decided: asks who the owner is, which ends it, then looks (design/02). */
-  async #resolve(id: number, error: Error, atMs: number): Promise<SessionOutcome> {
+  async #resolve(commit: Omit<KeptCommit, 'offset'>, error: Error): Promise<SessionOutcome> {
+    const { id } = commit
     const { session, cluster, clock } = this.#options
     if ((await this.#txn.resolve()) === 'fenced') return { kind: 'fenced' }
     const last = await readLast(cluster, clock, session, this.#key, this.#commits.at(-1)?.offset ?? null)
     if (last?.record.id !== id) throw failed(session.producer, id, error)
-    this.#keep(id, last.at + 1, atMs)
+    this.#keep({ ...commit, offset: last.at })
     return { kind: 'committed', ends: [] }
   }
 
-  /** `end`: behind the commit record. A broker that had the batch already may not say (-1): an earlier commit serves then. */
-  #keep(id: number, end: number, atMs: number): void {
-    if (end > 0) this.#commits.push({ id, offset: end - 1, atMs })
+  /** `offset`: of the commit record. A broker that had the batch already may not say it: an earlier commit serves then. */
+  #keep(commit: KeptCommit): void {
+    if (commit.offset >= 0) this.#commits.push(commit)
   }
 
   /** Loads what the files of the task lack, where the claim left it to this. ERR_STATE_CORRUPT. */
@@ -175,7 +183,11 @@ export class CommitSession {
     const newest = this.#commits.findLast((each) => each.id <= id)
     if (newest === undefined) return
     const { lineage, index, topicId } = session.task
-    covered.write(lineage, index, { topicId, ...newest })
+    const { checkpoint: bytes, ...kept } = newest
+    const { producer, ownerEpoch: epoch, meta } = session
+    // A claim of a task that has committed nothing has no record.
+    const checkpoint = new TextDecoder().decode(bytes)
+    covered.write(lineage, index, { topicId, ...kept, commit: { producer, epoch, meta, checkpoint } })
     this.#commits = this.#commits.filter((each) => each.id >= newest.id)
   }
 }

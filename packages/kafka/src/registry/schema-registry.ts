@@ -4,6 +4,7 @@ import { type AvroSchema, type Clock, loadAvro, type Serde, systemClock, Tidemar
 import { AvroCodec } from './avro-codec.ts'
 import { JsonCodec, type JsonSchema } from './json-codec.ts'
 import { KnownSchemas } from './known-schemas.ts'
+import { MEMORY_URL, memoryFetch } from './memory-registry.ts'
 import { OwnSchema, type RegistryAccess } from './own-schema.ts'
 import { ProtobufCodec, protobufText } from './protobuf-codec.ts'
 import { RegistryClient, type SchemaText, type SchemaType } from './registry-client.ts'
@@ -13,7 +14,7 @@ export type { JsonSchema } from './json-codec.ts'
 
 /** Where a schema registry is. */
 export interface SchemaRegistryOptions {
-  /** One URL, or several of the same registry. */
+  /** One URL, or several of the same registry. `memory:` is one in this process, for tests: it is empty, and takes every schema. */
   readonly url: string | readonly string[]
   /** Basic authentication. */
   readonly username?: string
@@ -69,7 +70,7 @@ const PATIENCE_MS = 60_000
 /**
  * A schema registry (Confluent's, or one that speaks its REST interface). Nothing is asked here: schemas that values are
  * written by are registered or looked up when a run starts, those that values were written by when they are met, before
- * their batch is decoded. For streams of a run, on any system.
+ * their batch is decoded. For streams of a run, on any system, and of `testJob`.
  *
  *     const registry = schemaRegistry({ url: 'http://localhost:8081' })
  *     const visits = stream('visits', { key: string(), value: registry.avro<Visit>({ subject: 'visits-value', schema }) })
@@ -85,7 +86,7 @@ export function schemaRegistry(options: SchemaRegistryOptions): SchemaRegistry {
     patienceMs: options.patienceMs ?? PATIENCE_MS,
     clock,
     random: options.random ?? Math.random,
-    fetch: options.fetch ?? fetch,
+    fetch: options.fetch ?? (options.url === MEMORY_URL ? memoryFetch() : fetch),
   })
   const access: RegistryAccess = { client, known: new KnownSchemas(client, clock) }
   const own = ({ subject, register = true }: SubjectOptions, text: SchemaText | null): OwnSchema => {
@@ -118,6 +119,7 @@ function textOf(schemaType: SchemaType, schema: unknown): SchemaText {
 }
 
 function urlsOf(url: string | readonly string[]): readonly string[] {
+  if (url === MEMORY_URL) return [MEMORY_URL]
   const urls = typeof url === 'string' ? [url] : url
   for (const each of urls) {
     if (URL.canParse(each) && /^https?:/.test(each)) continue

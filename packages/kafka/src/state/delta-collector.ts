@@ -1,13 +1,4 @@
-import {
-  ByteWriter,
-  crc32c,
-  DELTA_VERSION,
-  type RecordCursor,
-  type StoredDelta,
-  type StoreDescriptor,
-  TidemarkError,
-  writeDescriptor,
-} from 'tidemark/system'
+import { DeltaWriter, type RecordCursor, type StoredDelta, TidemarkError } from 'tidemark/system'
 import { type CommitRecord, decodeCommit } from './commit-record.ts'
 import { readStateRecord } from './state-record.ts'
 
@@ -27,15 +18,12 @@ export interface CollectedCommit {
  */
 export class DeltaCollector {
   readonly #where: string
-  readonly #body = new ByteWriter(64 * 1024)
+  readonly #delta = new DeltaWriter()
   /**
    * The first delta says that it follows none. What the files had last is not known here (they may have come to a commit
    * without changes), and need not be: that nothing lies between is known by the offset where reading begins.
    */
   #previous = 0
-  #store = 0
-  #most = 0
-  #entries = 0
 
   constructor(where: string) {
     this.#where = where
@@ -43,7 +31,7 @@ export class DeltaCollector {
 
   /** Entries that no commit record has followed yet. */
   get open(): number {
-    return this.#entries
+    return this.#delta.entries
   }
 
   /** Takes the cursor's record; a commit if that was its last. ERR_STATE_CORRUPT, ERR_FORMAT_NEWER. */
@@ -53,57 +41,21 @@ export class DeltaCollector {
     if (entry === null) {
       return this.#commit(decodeCommit(bytes, valueStart, valueEnd, `${this.#where}, offset ${offset}`), offset)
     }
-    this.#entry(entry.store, bytes, entry.keyStart, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
+    this.#delta.add(entry.store, bytes, entry.keyStart, keyEnd, bytes, valueEnd < 0 ? -1 : valueStart, valueEnd)
     return null
   }
 
-  #entry(id: number, bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
-    const body = this.#body
-    if (id !== this.#store) {
-      if (this.#store !== 0) body.varuint(0)
-      this.#store = id
-      this.#most = Math.max(this.#most, id)
-      body.varuint(id)
-      body.u8(0)
-    }
-    body.varuint(keyEnd - keyStart + 1)
-    body.raw(bytes, keyStart, keyEnd)
-    if (valueStart < 0) body.varuint(0)
-    else {
-      body.varuint(valueEnd - valueStart + 1)
-      body.raw(bytes, valueStart, valueEnd)
-    }
-    this.#entries++
-  }
-
   #commit(record: CommitRecord, at: number): CollectedCommit {
-    if (this.#entries === 0) return { record, at, delta: null }
-    if (this.#most > record.stores.length) {
+    const { entries, highest } = this.#delta
+    if (entries === 0) return { record, at, delta: null }
+    if (highest > record.stores.length) {
       throw new TidemarkError(
         'ERR_STATE_CORRUPT',
-        `${this.#where} has entries of store ${this.#most}, which the commit record at ${at} does not know`,
+        `${this.#where} has entries of store ${highest}, which the commit record at ${at} does not know`,
       )
     }
-    const delta = { id: record.id, bytes: this.#finish(record.id, record.stores) }
+    const delta = { id: record.id, bytes: this.#delta.finish(record.id, this.#previous, record.stores) }
     this.#previous = record.id
-    this.#body.reset()
-    this.#store = 0
-    this.#most = 0
-    this.#entries = 0
     return { record, at, delta }
-  }
-
-  #finish(id: number, stores: readonly StoreDescriptor[]): Uint8Array {
-    const out = new ByteWriter(this.#body.position + 1024)
-    out.u8(DELTA_VERSION)
-    out.varuint(id)
-    out.varuint(this.#previous)
-    out.varuint(stores.length)
-    for (const store of stores) writeDescriptor(store, out)
-    out.raw(this.#body.bytes, 0, this.#body.position)
-    out.varuint(0)
-    out.varuint(0)
-    out.i32(crc32c(out.bytes, 0, out.position) | 0)
-    return out.copy()
   }
 }

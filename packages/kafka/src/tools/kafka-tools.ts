@@ -1,6 +1,7 @@
 import type {
   ExamineOptions,
   Finding,
+  ListedLineage,
   ListedStream,
   PartitionBatches,
   ResetOptions,
@@ -17,6 +18,7 @@ import { openAppender } from './append-topic.ts'
 import { examine } from '../doctor/examine.ts'
 import { listTopics } from './list-topics.ts'
 import { readTopic } from './read-topic.ts'
+import { dropLineages, listLineages } from './job-lineages.ts'
 import { planReset, resetJob } from './reset-job.ts'
 
 /** A cluster as the command line's tools see it, beside any run. */
@@ -62,6 +64,14 @@ export class KafkaTools implements SystemTools {
 
   reset(plan: ResetPlan): Promise<void> {
     return resetJob(this.#cluster, plan)
+  }
+
+  lineages(job: string): Promise<readonly ListedLineage[]> {
+    return listLineages(this.#cluster, job)
+  }
+
+  dropLineages(job: string, numbers: readonly number[]): Promise<void> {
+    return dropLineages(this.#cluster, job, numbers)
   }
 
   close(): Promise<void> {

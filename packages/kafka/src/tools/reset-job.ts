@@ -4,30 +4,22 @@ import {
   type ResetItem,
   type ResetOptions,
   type ResetPlan,
-  systemClock,
-  taskProducer,
   TidemarkError,
 } from 'tidemark/system'
-import { positionsGroup, transactionalId } from '../host/topic-names.ts'
+import { fenceTasks } from '../host/fence-tasks.ts'
+import { clusterGroup, controlTopic, positionsGroup } from '../host/topic-names.ts'
 import type { Cluster } from '../net/cluster.ts'
 import { kafkaError, refusal } from '../net/kafka-errors.ts'
-import { retrying } from '../net/retry.ts'
-import { TransactionalProducer } from '../txn/transactional-producer.ts'
-import { deleteGroups, describeGroups } from '../wire/group-admin.ts'
+import { deleteGroups } from '../wire/group-admin.ts'
 import { offsetFetch } from '../wire/group-offsets.ts'
-import { listTransactions } from '../wire/list-transactions.ts'
-import { deleteTopics } from '../wire/topics.ts'
 import { coordinated } from './coordinated.ts'
+import { forgetLineages } from './job-lineages.ts'
 import { listTopics } from './list-topics.ts'
+import { removeTopics } from './remove-topics.ts'
+import { whoRuns } from './who-runs.ts'
 
-const UNKNOWN_TOPIC = 3
 const NON_EMPTY_GROUP = 68
 const GROUP_ID_NOT_FOUND = 69
-const TIMEOUT_MS = 30_000
-const UNDER_WAY = ['Ongoing', 'PrepareCommit', 'PrepareAbort']
-
-/** The group of the processes that run a job. */
-const clusterGroup = (job: string): string => `${job}.cluster`
 
 /** What a job has on the brokers, and whether it runs. ERR_USAGE, which names the jobs there are, when it has nothing. */
 export async function planReset(cluster: Cluster, { job, sources }: ResetOptions): Promise<ResetPlan> {
@@ -58,13 +50,8 @@ export async function planReset(cluster: Cluster, { job, sources }: ResetOptions
 export async function resetJob(cluster: Cluster, { job, removes }: ResetPlan): Promise<void> {
   const topics = removes.filter(({ kind }) => kind === 'topic').map(({ name }) => name)
   await fenceAll(cluster, job, topics)
-  if (topics.length > 0) {
-    const asked = { topics, timeoutMs: TIMEOUT_MS }
-    for (const { name, error, message } of await cluster.request('controller', deleteTopics, asked, 'control')) {
-      if (error !== 0 && error !== UNKNOWN_TOPIC) throw refusal(`removing topic ${name}`, error, message)
-    }
-    await untilGone(cluster, topics)
-  }
+  await removeTopics(cluster, topics)
+  if (!topics.includes(controlTopic(job))) await forgetLineages(cluster, job)
   for (const group of [positionsGroup(job), clusterGroup(job)]) await removeGroup(cluster, group)
 }
 
@@ -95,47 +82,13 @@ async function offsetsOf(cluster: Cluster, group: string): Promise<number> {
   return topics.reduce((sum, { partitions }) => sum + partitions.length, 0)
 }
 
-/** Who runs the job, for people; null when nobody does. */
-async function whoRuns(cluster: Cluster, job: string): Promise<string | null> {
-  const group = clusterGroup(job)
-  const first = ([each]: readonly { readonly error: number }[]): number => each?.error ?? -1
-  const [found] = await coordinated(cluster, 'group', group, describeGroups, [group], first)
-  const [member] = found?.members ?? []
-  if (member !== undefined) return `${member.member} on ${member.host} is a member of group ${group}`
-  const prefix = transactionalId(job, `task:${job}`)
-  for (const node of cluster.nodes) {
-    const { transactions } = await cluster.request(node, listTransactions, UNDER_WAY, 'control')
-    const open = transactions.find(({ transactionalId: id }) => id.startsWith(prefix))
-    if (open !== undefined) {
-      return `a transaction of ${open.transactionalId} is under way (one of a process that was killed ends by itself, after the commit timeout)`
-    }
-  }
-  return null
-}
-
-/** Takes over the transactional ids of all tasks: a process that nobody saw can commit nothing more. */
+/** A process that nobody saw can commit nothing more. */
 async function fenceAll(cluster: Cluster, job: string, topics: readonly string[]): Promise<void> {
   const known = await cluster.metadata(topics, true)
   for (const { name, partitions } of known) {
     const lineage = Number(/\.(\d+)\.state$/.exec(name)?.[1])
-    if (!Number.isSafeInteger(lineage)) continue
-    for (const { partition } of partitions) {
-      const id = transactionalId(job, taskProducer(job, lineage, partition))
-      const txn = new TransactionalProducer({ cluster, transactionalId: id, timeoutMs: TIMEOUT_MS, clock: systemClock })
-      await txn.init()
-      txn.close()
-    }
+    if (Number.isSafeInteger(lineage)) await fenceTasks(cluster, { job, lineage }, partitions.length, null)
   }
-}
-
-/** Topics are gone for a new run once every broker says so. */
-async function untilGone(cluster: Cluster, topics: readonly string[]): Promise<void> {
-  await retrying({ clock: cluster.clock, random: cluster.random, withinMs: TIMEOUT_MS }, async () => {
-    const found = await cluster.metadata(topics, true)
-    const left = found.find(({ error }) => error !== UNKNOWN_TOPIC)
-    if (left === undefined) return
-    throw new TidemarkError('ERR_KAFKA_NOT_READY', `topic ${left.name} is not gone yet. Look at the controller's log.`)
-  })
 }
 
 async function removeGroup(cluster: Cluster, group: string): Promise<void> {

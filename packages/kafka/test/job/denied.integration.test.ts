@@ -29,6 +29,7 @@ const job = defineJob('denied', {
 const RIGHTS: readonly (readonly [resource: string, name: string, operations: readonly string[], lacks: RegExp])[] = [
   ['GROUP', 'denied.cluster', ['READ'], /group "denied\.cluster"/],
   ['GROUP', 'denied', ['READ'], /group "denied"/],
+  ['TOPIC', 'denied.control', ['READ'], /denied\.control/],
   ['TOPIC', 'source', ['READ'], /source/],
   ['TOPIC', 'target', ['WRITE'], /target/],
   ['TOPIC', 'denied.1.state', ['READ', 'WRITE'], /denied\.1\.state/],

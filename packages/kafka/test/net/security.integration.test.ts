@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { createPrivateKey } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { seededRandom, systemClock, TidemarkError } from 'tidemark/system'
 import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
-import { KAFKA_KEYS } from '../../../../scripts/lib/services/kafka-programs.ts'
-import { KAFKA_USERS, type SecureListener } from '../../../../scripts/lib/services/kafka-settings.ts'
+import { runCli } from '../../../tidemark/src/cli/program.ts'
+import { FakeTerminal, fakeContext } from '../../../tidemark/test/cli/fake-terminal.ts'
+import { jdk, KAFKA_KEYS } from '../../../../scripts/lib/services/kafka-programs.ts'
+import { KAFKA_USERS, type SecureListener, STORE_PASSWORD } from '../../../../scripts/lib/services/kafka-settings.ts'
 import { Cluster, type ClusterOptions } from '../../src/net/cluster.ts'
 import { batchOf, fetcher, makeTopic, readValues, upTo, write } from '../fetch/support.ts'
 
 const missing = kafkaMissing()
+const EXPORT_KEY = fileURLToPath(new URL('../java/ExportKey.java', import.meta.url))
 const username = 'tidemark'
 const password = KAFKA_USERS[username] ?? ''
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
@@ -21,7 +28,7 @@ describe('TLS and SASL on a broker', { skip: missing ?? false }, () => {
   let ca: Buffer
 
   before(async () => {
-    server = await KafkaServer.start(directory, { listeners: ['SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] })
+    server = await KafkaServer.start(directory, { listeners: ['SSL', 'MUTUAL_SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] })
     ca = readFileSync(join(KAFKA_KEYS, 'server.pem'))
   })
   after(async () => {
@@ -89,6 +96,35 @@ describe('TLS and SASL on a broker', { skip: missing ?? false }, () => {
     assert.equal(error.code, 'ERR_KAFKA_UNREACHABLE')
     assert.match(error.message, new RegExp(`${server.secure('SSL')}.*TLS`))
     assert.ok(systemClock.monotonicMs() - startMs < 3000)
+  })
+
+  test('TLS: a broker that asks for a certificate of its client gets that of --tls-cert, also by an encrypted key', async () => {
+    const store = [join(KAFKA_KEYS, 'client.p12'), STORE_PASSWORD, 'client']
+    const { stdout: key } = await promisify(execFile)(jdk('java'), [EXPORT_KEY, ...store])
+    const files = { plain: join(directory, 'client.key'), encrypted: join(directory, 'client-encrypted.key') }
+    writeFileSync(files.plain, key)
+    const passphrase = 'open-sesame'
+    const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const
+    writeFileSync(files.encrypted, createPrivateKey(key).export(cipher))
+    const list = async (keyFile: string | null, environment: NodeJS.ProcessEnv = {}): Promise<FakeTerminal> => {
+      const terminal = new FakeTerminal()
+      const trust = ['--brokers', server.secure('MUTUAL_SSL'), '--tls-ca', join(KAFKA_KEYS, 'server.pem')]
+      const own = keyFile === null ? [] : ['--tls-cert', join(KAFKA_KEYS, 'client.pem'), '--tls-key', keyFile]
+      await runCli(
+        ['streams', 'list', ...trust, ...own, '--json'],
+        fakeContext({ cwd: directory, environment, terminal }),
+      )
+      return terminal
+    }
+    const listed = await list(files.plain)
+    assert.match(listed.out, /"name":"by-tls"/, listed.error)
+    const byPassword = await list(files.encrypted, { TIDEMARK_KAFKA_TLS_KEY_PASSWORD: passphrase })
+    assert.equal(byPassword.out, listed.out, byPassword.error)
+    const refused = await list(null)
+    assert.match(refused.error, /ERR_KAFKA_UNREACHABLE/)
+    assert.match(refused.error, /certificate/)
+    const closed = await list(files.encrypted, { TIDEMARK_KAFKA_TLS_KEY_PASSWORD: 'wrong' })
+    assert.match(closed.error, /ERR_KAFKA_UNREACHABLE/)
   })
 
   for (const mechanism of MECHANISMS) {

@@ -7,6 +7,8 @@ import {
   FileDescriptorProtoSchema,
   TimestampSchema,
 } from '@bufbuild/protobuf/wkt'
+import { defineJob, kv, stream, string } from 'tidemark'
+import { testJob } from 'tidemark/testing'
 import { ByteWriter, type Serde, TidemarkError } from 'tidemark/system'
 import { ManualClock } from '../../../tidemark/src/clock/clock.ts'
 import { type SchemaRegistry, schemaRegistry, type SchemaRegistryOptions } from '../../src/registry/schema-registry.ts'
@@ -247,3 +249,55 @@ function nested(): { readonly Nested: DescMessage } {
   assert.ok(found !== undefined)
   return { Nested: found }
 }
+
+test('ERR_SERDE: testJob works with serdes of a registry in memory, once it has got what they need; without a network', async () => {
+  const local = schemaRegistry({ url: 'memory:' })
+  const visits = stream('visits', {
+    key: string(),
+    value: local.avro<{ page: string; times: number }>({ subject: 'visits-value', schema: V2 }),
+  })
+  const people = stream('people', {
+    key: string(),
+    value: local.jsonSchema<{ name: string }>({ subject: 'people-value', schema: PERSON }),
+  })
+  const newest = kv('newest', {
+    key: string(),
+    value: local.avro<{ page: string }>({ subject: 'newest-value', schema: V1 }),
+  })
+  const job = defineJob('registered', {
+    inputs: { visits },
+    outputs: { people },
+    stores: { newest },
+    task: {
+      visits({ key, value }, { stores, send }) {
+        stores.newest.put(key ?? '', { page: value?.page ?? '' })
+        send.people(key, { name: `${value?.page} ${value?.times}` })
+      },
+    },
+  })
+  const run = testJob(job)
+  assert.throws(() => run.send(visits, 'ada', { page: '/', times: 2 }), {
+    code: 'ERR_SERDE',
+    message: /await settled\(\) once/,
+  })
+  await run.settled()
+  run.send(visits, 'ada', { page: '/', times: 2 })
+  run.crash()
+  run.send(visits, 'ada', { page: '/a', times: 3 })
+  assert.deepEqual(run.values(people), [{ name: '/ 2' }, { name: '/a 3' }])
+  assert.equal(run.store(newest).get('ada')?.page, '/a')
+  run.close()
+})
+
+test('a registry in memory answers as one does: ids by text, versions by subject, what is not there', async () => {
+  const local = schemaRegistry({ url: 'memory:' })
+  const written = await write(local.avro({ subject: 'a', schema: V1 }), { page: '/' })
+  const same = await write(local.avro({ subject: 'b', schema: V1 }), { page: '/' })
+  const other = await write(local.avro({ subject: 'a', schema: V2 }), { page: '/', times: 1 })
+  assert.deepEqual([hex(written), hex(same), hex(other)], ['0000000001022f', '0000000001022f', '0000000002022f02'])
+  assert.deepEqual(await read(local.avro({ subject: 'a', schema: V2 }), written), { page: '/', times: 1 })
+  assert.equal(hex(await write(local.avro({ subject: 'a' }), { page: '/', times: 2 })), '0000000002022f04')
+  const missing = local.avro({ subject: 'c', schema: V1, register: false })
+  await assert.rejects(write(missing, { page: '/' }), { code: 'ERR_REGISTRY_REFUSED' })
+  await assert.rejects(write(local.avro({ subject: 'c' }), { page: '/' }), { code: 'ERR_REGISTRY_REFUSED' })
+})

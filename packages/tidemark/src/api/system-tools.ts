@@ -116,6 +116,24 @@ export interface ResetPlan {
   readonly keeps: readonly ResetItem[]
 }
 
+/** One history of a job's state, and what is there of it. */
+export interface ListedLineage {
+  readonly number: number
+  readonly id: string
+  readonly kind: 'current' | 'pending' | 'older'
+  /** When it began; null: a system does not tell of the first one. */
+  readonly atMs: number | null
+  /** The savepoint that it started from. */
+  readonly from: { readonly savepoint: string; readonly lineage: string } | null
+  readonly tasks: number
+  /** Of the tasks' directories, or of their state topic. */
+  readonly stateBytes: number
+  /** Retained ones; null where each data directory has its own. */
+  readonly checkpoints: number | null
+  /** Records of intermediate streams that were not trimmed yet. */
+  readonly records: number
+}
+
 /** What tools do with a system beside a run. */
 export interface SystemTools extends StreamTools {
   /** Looks at what can go wrong, of the system and for a job. Changes nothing without `probe`. */
@@ -124,4 +142,11 @@ export interface SystemTools extends StreamTools {
   planReset(options: ResetOptions): Promise<ResetPlan>
   /** Cut off, it can be done again. */
   reset(plan: ResetPlan): Promise<void>
+  /** The lineages of a job, oldest first. ERR_USAGE when there is nothing of the job. */
+  lineages(job: string): Promise<readonly ListedLineage[]>
+  /**
+   * Removes what is there of older lineages, of a job that does not run. Cut off, it can be done again. ERR_LINEAGE_IN_USE
+   * for the current one and one that is pending, ERR_JOB_RUNNING.
+   */
+  dropLineages(job: string, numbers: readonly number[]): Promise<void>
 }

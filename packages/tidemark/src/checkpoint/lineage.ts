@@ -1,4 +1,5 @@
 import type { Disk } from '../disk/disk.ts'
+import type { SystemHost } from '../log/types.ts'
 import { type FrameKind, readFramed, writeFramed } from './framed-file.ts'
 
 /**
@@ -55,6 +56,39 @@ export function readLineage(disk: Disk, dataDir: string): LineageFile | null {
 /** Atomic and durable. */
 export function writeLineage(disk: Disk, dataDir: string, file: LineageFile): void {
   writeFramed(disk, KIND, dataDir, NAME, file)
+}
+
+/** Where the lineages of a job are written down: its data directory, or a system whose streams are not in there. */
+export interface Lineages {
+  /** Null when the job has none yet. */
+  read(): Promise<LineageFile | null>
+  /** Atomic and durable. */
+  write(file: LineageFile): Promise<void>
+  /** Of a system: where the job's streams are, whatever the data directory. They may hold records that no run has seen. */
+  readonly dataId?: string
+  /** Of a system: whoever still runs tasks of this lineage commits nothing more. */
+  fence?(lineage: number): Promise<void>
+}
+
+/** A system that keeps the lineages of its job itself, since data directories come and go. */
+export interface LineageKeeper {
+  readonly lineages: Lineages
+}
+
+/** Where the lineages of a run's job are. */
+export function lineagesOf(host: SystemHost, disk: Disk): Lineages {
+  return keepsLineages(host) ? host.lineages : directoryLineages(disk, host.directory)
+}
+
+function keepsLineages(host: SystemHost): host is SystemHost & LineageKeeper {
+  return 'lineages' in host
+}
+
+function directoryLineages(disk: Disk, dataDir: string): Lineages {
+  return {
+    read: async () => readLineage(disk, dataDir),
+    write: async (file) => writeLineage(disk, dataDir, file),
+  }
 }
 
 /** The number of the current lineage: 1 in a data directory that knows nothing of lineages. */

@@ -5,15 +5,16 @@ import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { askRunning } from '../ops/ask-running.ts'
+import { askRunning, type RunningPlace, runningPlace } from '../ops/ask-running.ts'
 import { unknownCheckpoint } from '../ops/checkpoints.ts'
-import { type DataDir, openDataDir } from '../ops/data-dir.ts'
+import { openDataDir, openStateDir } from '../ops/data-dir.ts'
 import { StoppedJob } from '../ops/stopped-job.ts'
 import type { ControlRequest, ControlResult } from '../runtime/control.ts'
 import { run } from '../runtime/run.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { durationFlag, textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, formatSpan, toJson } from './format.ts'
+import { systemOf } from './kafka-system.ts'
 import { loadJob } from './load-job.ts'
 import { runOptions } from './run-options.ts'
 import type { Settings } from './settings.ts'
@@ -25,9 +26,9 @@ const WRITING_MS = 600_000
 /** `tidemark checkpoint create`. */
 export async function createCheckpoint(options: Options, context: CliContext): Promise<void> {
   const { settings } = await settingsOf(options, context)
-  const data = openDataDir(settings.dataDir, nodeDisk)
-  const info: CheckpointInfo = isRunning(data)
-    ? await ask(data, { kind: 'checkpoint' }, 'checkpoint', timeoutOf(options))
+  const place = runningPlace(nodeDisk, settings.dataDir)
+  const info: CheckpointInfo = isRunning(place)
+    ? await ask(place, { kind: 'checkpoint' }, 'checkpoint', timeoutOf(options))
     : await withStopped(settings, (job) => job.checkpoint())
   const { checkpoint, atMs, tasks } = info
   if (options['json'] === true) await context.terminal.print(toJson({ checkpoint, atMs, tasks }))
@@ -37,11 +38,11 @@ export async function createCheckpoint(options: Options, context: CliContext): P
 /** `tidemark checkpoint delete NAME`. */
 export async function deleteCheckpoint(name: string, options: Options, context: CliContext): Promise<void> {
   const { settings } = await settingsOf(options, context)
-  const data = openDataDir(settings.dataDir, nodeDisk)
-  const found = isRunning(data)
-    ? (await ask(data, { kind: 'release', checkpoint: name }, 'release', timeoutOf(options))).found
+  const place = runningPlace(nodeDisk, settings.dataDir)
+  const found = isRunning(place)
+    ? (await ask(place, { kind: 'release', checkpoint: name }, 'release', timeoutOf(options))).found
     : await withStopped(settings, (job) => Promise.resolve(job.release(name)))
-  if (!found) throw unknownCheckpoint(data, name)
+  if (!found) throw unknownCheckpoint(openStateDir(settings.dataDir, nodeDisk), name)
   await context.terminal.print(
     options['json'] === true ? toJson({ checkpoint: name, deleted: true }) : `checkpoint ${name} is deleted`,
   )
@@ -60,8 +61,7 @@ export async function takeSavepoint(job: string | undefined, options: Options, c
   const { settings } = await settingsOf(options, context)
   const text = textFlag(options, 'to')
   const to = text === undefined ? null : isPlace(text) ? text : resolve(context.cwd, text)
-  const data = openDataDir(settings.dataDir, nodeDisk)
-  const info = await savepointOf(data, job, to, settings, options, context)
+  const info = await savepointOf(job, to, settings, options, context)
   const { savepoint, directory, atMs, tasks, files, bytes, pausedMs } = info
   if (options['json'] === true) {
     await context.terminal.print(toJson({ savepoint, directory, atMs, tasks, files, bytes, pausedMs }))
@@ -74,7 +74,6 @@ export async function takeSavepoint(job: string | undefined, options: Options, c
 }
 
 async function savepointOf(
-  data: DataDir,
   job: string | undefined,
   to: string | null,
   settings: Settings,
@@ -82,11 +81,21 @@ async function savepointOf(
   context: CliContext,
 ): Promise<SavepointInfo> {
   const timeoutMs = timeoutOf(options)
-  if (isRunning(data)) return ask(data, { kind: 'savepoint', to, timeoutMs }, 'savepoint', timeoutMs + WRITING_MS)
+  const place = runningPlace(nodeDisk, settings.dataDir)
+  if (isRunning(place)) return ask(place, { kind: 'savepoint', to, timeoutMs }, 'savepoint', timeoutMs + WRITING_MS)
+  const system = systemOf(options, settings, context.environment)
+  if (job === undefined && system !== undefined) {
+    throw new TidemarkError(
+      'ERR_USAGE',
+      `no run has ${settings.dataDir}: to take a savepoint of a job on Kafka, name its module`,
+    )
+  }
+  if (system === undefined) openDataDir(settings.dataDir, nodeDisk)
   if (job === undefined) return withStopped(settings, (stopped) => stopped.savepoint(to))
   const module = await loadJob(resolve(context.cwd, job))
   const app = await run(module.url, {
     ...runOptions(settings),
+    ...(system === undefined ? {} : { system }),
     onWarning: (line) => context.terminal.note(`tidemark: ${line}`),
   })
   try {
@@ -96,8 +105,8 @@ async function savepointOf(
   }
 }
 
-function isRunning(data: DataDir): boolean {
-  return data.view.ownerPid() !== null
+function isRunning(place: RunningPlace): boolean {
+  return place.ownerPid() !== null
 }
 
 async function withStopped<T>(settings: Settings, work: (job: StoppedJob) => Promise<T>): Promise<T> {
@@ -110,12 +119,12 @@ async function withStopped<T>(settings: Settings, work: (job: StoppedJob) => Pro
 }
 
 async function ask<K extends ControlResult['kind']>(
-  data: DataDir,
+  place: RunningPlace,
   request: ControlRequest,
   kind: K,
   timeoutMs: number,
 ): Promise<Extract<ControlResult, { readonly kind: K }>> {
-  const result = await askRunning(data, request, { clock: systemClock, id: uniqueId(), timeoutMs })
+  const result = await askRunning(place, request, { clock: systemClock, id: uniqueId(), timeoutMs })
   if (result.kind === kind) return result as Extract<ControlResult, { readonly kind: K }>
   throw new TidemarkError('ERR_INVARIANT', `the job answered ${result.kind} to a request for ${kind}`)
 }

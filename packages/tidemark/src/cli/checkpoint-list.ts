@@ -7,7 +7,7 @@ import {
   listCheckpoints as retainedCheckpoints,
   type RetainedPart,
 } from '../ops/checkpoints.ts'
-import { type DataDir, openDataDir, type TaskInfo } from '../ops/data-dir.ts'
+import { openStateDir, type StateDir, type TaskInfo } from '../ops/data-dir.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { formatBytes, formatCount, formatSpan, toJson } from './format.ts'
 import { renderTable } from './table.ts'
@@ -29,7 +29,7 @@ interface CheckpointRow {
 export async function listCheckpoints(options: Options, context: CliContext): Promise<void> {
   const { terminal } = context
   const { settings } = await settingsOf(options, context)
-  const data = openDataDir(settings.dataDir, nodeDisk)
+  const data = openStateDir(settings.dataDir, nodeDisk)
   const rows = data.tasks().map((task) => row(data, task))
   const retained = retainedCheckpoints(data)
   if (options['json'] === true) {
@@ -104,7 +104,7 @@ async function printRetained(retained: readonly JobCheckpoint[], now: number, { 
   await terminal.print(`\n${renderTable(columns, cells, { header: terminal.style.dim, ...width }).join('\n')}`)
 }
 
-function row(data: DataDir, task: TaskInfo): CheckpointRow {
+function row(data: StateDir, task: TaskInfo): CheckpointRow {
   const { producer, meta, checkpoint } = task
   const directory = data.stateDirectory(meta)
   const flushedId = flushedIdOf(data, task)

@@ -1,12 +1,18 @@
+import { existsSync } from 'node:fs'
+import type { ListedLineage, SystemTools } from '../api/system-tools.ts'
 import { systemClock } from '../clock/clock.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
+import { nodeProcesses } from '../disk/process-table.ts'
 import { TidemarkError } from '../errors/error.ts'
+import { DirectoryLock } from '../log/embedded/lock.ts'
 import { openDataDir } from '../ops/data-dir.ts'
-import { dropLineages, type LineageInfo, listLineages } from '../ops/lineages.ts'
+import { dropLineages, listLineages, removeLineageState } from '../ops/lineages.ts'
 import { confirmed } from './confirm.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { textFlag } from './flag-values.ts'
 import { formatBytes, formatCount, formatInstant, toJson } from './format.ts'
+import { toolsOf } from './kafka-system.ts'
+import { jobName } from './load-job.ts'
 import { type Column, renderTable } from './table.ts'
 
 const COLUMNS: readonly Column[] = [
@@ -20,10 +26,53 @@ const COLUMNS: readonly Column[] = [
   { title: 'records between', align: 'right' },
 ]
 
+/** Where lineages are listed and dropped: with the brokers, or in a data directory. */
+interface LineageTools {
+  list(): Promise<readonly ListedLineage[]>
+  drop(numbers: readonly number[]): Promise<void>
+}
+
+async function withLineages<T>(
+  options: Options,
+  context: CliContext,
+  work: (tools: LineageTools) => Promise<T>,
+): Promise<T> {
+  const { settings } = await settingsOf(options, context)
+  const { dataDir } = settings
+  const job = textFlag(options, 'job')
+  const tools = await toolsOf(options, settings, context.environment)
+  if (tools === null) {
+    if (job !== undefined) throw new TidemarkError('ERR_USAGE', '--job is about Kafka: a data directory is of one job')
+    return work({
+      list: async () => listLineages(openDataDir(dataDir, nodeDisk)),
+      drop: async (numbers) => dropLineages({ disk: nodeDisk, dataDir, clock: systemClock, numbers }),
+    })
+  }
+  try {
+    if (job === undefined) {
+      throw new TidemarkError('ERR_USAGE', 'brokers may have several jobs: say --job, with the module or the name')
+    }
+    const name = await jobName(job, context.cwd)
+    return await work({ list: () => tools.lineages(name), drop: (numbers) => dropThere(tools, name, numbers, dataDir) })
+  } finally {
+    await tools.close()
+  }
+}
+
+/** With what a run has kept of it here. */
+async function dropThere(tools: SystemTools, job: string, numbers: readonly number[], dataDir: string): Promise<void> {
+  const lock = existsSync(dataDir) ? DirectoryLock.acquire(nodeDisk, dataDir, nodeProcesses) : null
+  try {
+    await tools.dropLineages(job, numbers)
+    for (const number of numbers) removeLineageState(nodeDisk, dataDir, number)
+  } finally {
+    lock?.release()
+  }
+}
+
 /** `tidemark state lineages`. */
 export async function showLineages(options: Options, context: CliContext): Promise<void> {
-  const { settings } = await settingsOf(options, context)
-  const lineages = listLineages(openDataDir(settings.dataDir, nodeDisk))
+  const lineages = await withLineages(options, context, (tools) => tools.list())
   if (options['json'] === true) {
     for (const lineage of lineages) await context.terminal.print(toJson({ ...lineage }))
     return
@@ -32,50 +81,53 @@ export async function showLineages(options: Options, context: CliContext): Promi
   await context.terminal.print(renderTable(COLUMNS, lineages.map(cellsOf)).join('\n'))
 }
 
-function cellsOf({ number, kind, atMs, from, tasks, stateBytes, checkpoints, records }: LineageInfo): string[] {
+function cellsOf({ number, kind, atMs, from, tasks, stateBytes, checkpoints, records }: ListedLineage): string[] {
   return [
     String(number),
     kind,
-    formatInstant(atMs),
+    atMs === null ? '-' : formatInstant(atMs),
     from?.savepoint ?? '-',
     formatCount(tasks),
     formatBytes(stateBytes),
-    formatCount(checkpoints),
+    checkpoints === null ? '-' : formatCount(checkpoints),
     formatCount(records),
   ]
 }
 
 /** `tidemark state drop --lineage N|older`. */
 export async function dropLineage(lineage: string, options: Options, context: CliContext): Promise<void> {
-  const { settings } = await settingsOf(options, context)
-  const all = listLineages(openDataDir(settings.dataDir, nodeDisk))
-  const chosen = all.filter(({ number, kind }) => (lineage === 'older' ? kind === 'older' : String(number) === lineage))
-  if (chosen.length === 0 && lineage === 'older') {
-    await context.terminal.print(options['json'] === true ? toJson({ lineages: [] }) : 'there is no older lineage')
-    return
-  }
-  if (chosen.length === 0) throw unknownLineage(lineage, all)
-  const numbers = chosen.map(({ number }) => number)
-  await confirmed(whatOf(chosen), options, context)
-  dropLineages({ disk: nodeDisk, dataDir: settings.dataDir, clock: systemClock, numbers })
-  const text = `dropped ${whatOf(chosen)}`
-  await context.terminal.print(
-    options['json'] === true ? toJson({ lineages: numbers, stateBytes: sumOf(chosen) }) : text,
-  )
+  const { terminal } = context
+  const json = options['json'] === true
+  await withLineages(options, context, async (tools) => {
+    const all = await tools.list()
+    const chosen = all.filter(({ number, kind }) =>
+      lineage === 'older' ? kind === 'older' : String(number) === lineage,
+    )
+    if (chosen.length === 0 && lineage === 'older') {
+      return terminal.print(json ? toJson({ lineages: [] }) : 'there is no older lineage')
+    }
+    if (chosen.length === 0) throw unknownLineage(lineage, all)
+    const numbers = chosen.map(({ number }) => number)
+    await confirmed(whatOf(chosen), options, context)
+    await tools.drop(numbers)
+    await terminal.print(json ? toJson({ lineages: numbers, stateBytes: sumOf(chosen) }) : `dropped ${whatOf(chosen)}`)
+  })
 }
 
-function unknownLineage(lineage: string, all: readonly LineageInfo[]): TidemarkError {
+function unknownLineage(lineage: string, all: readonly ListedLineage[]): TidemarkError {
   const there = all.map(({ number, kind }) => `${number} (${kind})`).join(', ') || 'none'
   return new TidemarkError('ERR_USAGE', `there is no lineage "${lineage}". There are: ${there}. Or say --lineage older`)
 }
 
-function whatOf(chosen: readonly LineageInfo[]): string {
-  const checkpoints = chosen.reduce((sum, each) => sum + each.checkpoints, 0)
+function whatOf(chosen: readonly ListedLineage[]): string {
   const numbers = chosen.map(({ number }) => number).join(', ')
-  return `lineage ${numbers}: ${formatBytes(sumOf(chosen))} of state, ${formatCount(checkpoints)} retained checkpoints`
+  const state = `lineage ${numbers}: ${formatBytes(sumOf(chosen))} of state`
+  if (chosen.some((each) => each.checkpoints === null)) return state
+  const checkpoints = chosen.reduce((sum, each) => sum + (each.checkpoints ?? 0), 0)
+  return `${state}, ${formatCount(checkpoints)} retained checkpoints`
 }
 
-function sumOf(chosen: readonly LineageInfo[]): number {
+function sumOf(chosen: readonly ListedLineage[]): number {
   return chosen.reduce((sum, { stateBytes }) => sum + stateBytes, 0)
 }
 

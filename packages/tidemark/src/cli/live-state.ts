@@ -3,13 +3,13 @@ import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { askRunning } from '../ops/ask-running.ts'
-import type { DataDir } from '../ops/data-dir.ts'
+import type { StateDir } from '../ops/data-dir.ts'
 import { formatBytes, formatCount } from './format.ts'
 
 const TIMEOUT_MS = 10_000
 
 /** What the job that runs on a data directory says of its state; null when none runs. ERR_CONTROL_TIMEOUT. */
-export async function liveState(data: DataDir): Promise<StateMetrics | null> {
+export async function liveState(data: StateDir): Promise<StateMetrics | null> {
   if (data.view.ownerPid() === null) return null
   try {
     const answer = await askRunning(

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { InputSpec } from '../api/app.ts'
 import { isJob, type Job } from '../api/job.ts'
@@ -95,4 +97,11 @@ function readReport(value: unknown, url: URL): ReportFunction | null {
   throw new TidemarkError('ERR_JOB_EXPORT', `${shorten(url)}: the export "report" is no function`, {
     details: { file: fileURLToPath(url), export: 'report' },
   })
+}
+
+/** A job module's name, or the name itself: the module of a job may be gone. */
+export async function jobName(job: string, cwd: string): Promise<string> {
+  const path = resolve(cwd, job)
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  return isFile || /\.[cm]?[jt]s$/.test(job) ? (await loadJob(path)).job.name : job
 }

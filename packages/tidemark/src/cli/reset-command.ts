@@ -1,5 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
 import type { ResetItem, ResetPlan, SystemTools } from '../api/system-tools.ts'
 import { systemClock } from '../clock/clock.ts'
 import { uniqueId } from '../clock/unique-id.ts'
@@ -13,13 +12,13 @@ import { confirmed } from './confirm.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { formatBytes, formatCount, toJson } from './format.ts'
 import { toolsOf } from './kafka-system.ts'
-import { loadJob } from './load-job.ts'
+import { jobName } from './load-job.ts'
 import { renderTable } from './table.ts'
 
 /** `tidemark reset JOB`: the next run begins at the beginning. */
 export async function resetJob(job: string, options: Options, context: CliContext): Promise<void> {
   const { settings } = await settingsOf(options, context)
-  const name = await jobName(job, context)
+  const name = await jobName(job, context.cwd)
   const tools = await toolsOf(options, settings, context.environment)
   if (tools === null) return resetHere(name, settings.dataDir, options, context)
   try {
@@ -27,13 +26,6 @@ export async function resetJob(job: string, options: Options, context: CliContex
   } finally {
     await tools.close()
   }
-}
-
-/** A job module's name, or the name itself: the module of a job may be gone. */
-async function jobName(job: string, { cwd }: CliContext): Promise<string> {
-  const path = resolve(cwd, job)
-  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true
-  return isFile || /\.[cm]?[jt]s$/.test(job) ? (await loadJob(path)).job.name : job
 }
 
 async function resetHere(job: string, dataDir: string, options: Options, context: CliContext): Promise<void> {

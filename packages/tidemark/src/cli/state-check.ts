@@ -6,7 +6,7 @@ import { tellingReads } from '../disk/telling-reads.ts'
 import { EXIT } from '../errors/entry.ts'
 import { TidemarkError } from '../errors/error.ts'
 import type { Finding } from '../lsm/finding.ts'
-import { type DataDir, openDataDir } from '../ops/data-dir.ts'
+import { openStateDir, type StateDir } from '../ops/data-dir.ts'
 import { type DataReport, verifyData } from '../ops/verify-data.ts'
 import { verifySavepoint } from '../ops/verify-savepoint.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
@@ -50,9 +50,9 @@ async function verified(options: Options, context: CliContext, disk: Disk): Prom
   return verifySavepoint(disk, resolve(context.cwd, savepoint))
 }
 
-async function openData(options: Options, context: CliContext, disk: Disk): Promise<DataDir> {
+async function openData(options: Options, context: CliContext, disk: Disk): Promise<StateDir> {
   const { settings } = await settingsOf(options, context)
-  return openDataDir(settings.dataDir, disk)
+  return openStateDir(settings.dataDir, disk)
 }
 
 function findingsOf(report: DataReport): Finding[] {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { StoreEntry } from '../api/app.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
 import { TidemarkError } from '../errors/error.ts'
-import { openDataDir } from '../ops/data-dir.ts'
+import { openStateDir } from '../ops/data-dir.ts'
 import { storeAtCheckpoint, storeOfSavepoint } from '../ops/past-store.ts'
 import type { ScanOptions, StoreView } from '../ops/store-view.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
@@ -92,7 +92,7 @@ export async function openStore(
     throw new TidemarkError('ERR_USAGE', 'give --checkpoint or --savepoint, not both')
   }
   if (savepoint !== undefined) return storeOfSavepoint(nodeDisk, resolve(context.cwd, savepoint), name, reading)
-  const data = openDataDir(settings.dataDir, nodeDisk)
+  const data = openStateDir(settings.dataDir, nodeDisk)
   return checkpoint === undefined ? data.store(name, reading) : storeAtCheckpoint(data, name, checkpoint, reading)
 }
 

@@ -1,5 +1,5 @@
 import { nodeDisk } from '../disk/node-disk.ts'
-import { openDataDir } from '../ops/data-dir.ts'
+import { openStateDir } from '../ops/data-dir.ts'
 import { stateStats, type StateStats } from '../ops/state-stats.ts'
 import { type CliContext, type Options, settingsOf } from './context.ts'
 import { formatBytes, formatCount, toJson } from './format.ts'
@@ -11,7 +11,7 @@ import { WorkLine } from './work-line.ts'
 export async function showStateStats(options: Options, context: CliContext): Promise<void> {
   const { terminal } = context
   const { settings } = await settingsOf(options, context)
-  const data = openDataDir(settings.dataDir, nodeDisk)
+  const data = openStateDir(settings.dataDir, nodeDisk)
   const line = new WorkLine(terminal)
   const stats = await stateStats(data, {
     exact: options['exact'] === true,

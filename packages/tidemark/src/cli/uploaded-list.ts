@@ -1,7 +1,7 @@
 import { lineageNumber, readLineage } from '../checkpoint/lineage.ts'
 import { placeWithin } from '../checkpoint/open-store.ts'
 import { nodeDisk } from '../disk/node-disk.ts'
-import type { DataDir } from '../ops/data-dir.ts'
+import type { StateDir } from '../ops/data-dir.ts'
 import { openCheckpoints } from '../runtime/open-checkpoints.ts'
 import type { CliContext } from './context.ts'
 import { formatBytes, formatCount, formatSpan, toJson } from './format.ts'
@@ -18,7 +18,7 @@ interface UploadedRow {
 }
 
 /** What is kept of the current lineage at another place, newest first for each task. Errors of the manager. */
-async function uploadedRows(data: DataDir, to: string): Promise<UploadedRow[]> {
+async function uploadedRows(data: StateDir, to: string): Promise<UploadedRow[]> {
   const lineages = readLineage(nodeDisk, data.path)
   const lineage = lineages?.current ?? null
   if (lineage === null || data.job === null) return []
@@ -39,7 +39,7 @@ async function uploadedRows(data: DataDir, to: string): Promise<UploadedRow[]> {
 }
 
 /** The part of `tidemark checkpoint list` that is about `checkpoint.to`. */
-export async function printUploaded(data: DataDir, to: string, json: boolean, context: CliContext): Promise<void> {
+export async function printUploaded(data: StateDir, to: string, json: boolean, context: CliContext): Promise<void> {
   const { terminal } = context
   const rows = await uploadedRows(data, to)
   if (json) {

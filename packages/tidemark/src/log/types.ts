@@ -151,6 +151,8 @@ export interface SystemHost {
   readonly offsets: OffsetsView
   /** Settles, never rejects, with the error when the system is gone: the run is over. */
   readonly failure: Promise<Error>
+  /** Settles when `offsets` are as of its call, or later. Missing: they always are. */
+  refresh?(): Promise<void>
   streams(): Promise<StreamInfo[]>
   createStream(spec: StreamSpec): Promise<StreamInfo>
   /** Makes the caller the producer's owner: what an earlier owner sends is refused from here on. */

@@ -12,9 +12,23 @@ import {
   REQUEST_KIND,
   requestName,
 } from '../runtime/control.ts'
-import type { DataDir } from './data-dir.ts'
+import { lockHolder } from '../log/embedded/lock.ts'
+import { nodeProcesses } from '../disk/process-table.ts'
+import type { Disk } from '../disk/disk.ts'
 
 const LOOK_MS = 25
+
+/** A data directory, and who runs on it: of any system, since requests go through its files. */
+export interface RunningPlace {
+  readonly disk: Disk
+  readonly path: string
+  /** Null when nobody does. */
+  ownerPid(): number | null
+}
+
+export function runningPlace(disk: Disk, path: string): RunningPlace {
+  return { disk, path, ownerPid: () => lockHolder(disk, path, nodeProcesses) }
+}
 
 export interface AskOptions {
   readonly clock: Clock
@@ -27,11 +41,15 @@ export interface AskOptions {
  * Asks something of the job that runs on a data directory. Rejects with what the job answers; ERR_RUN_ENDED when it ends
  * before; ERR_CONTROL_TIMEOUT when it does not answer (then it may still do what it was asked).
  */
-export async function askRunning(data: DataDir, request: ControlRequest, options: AskOptions): Promise<ControlResult> {
+export async function askRunning(
+  place: RunningPlace,
+  request: ControlRequest,
+  options: AskOptions,
+): Promise<ControlResult> {
   const { clock, id, timeoutMs } = options
-  const { disk, path } = data
+  const { disk, path } = place
   const directory = controlDirectory(path)
-  const pid = data.view.ownerPid()
+  const pid = place.ownerPid()
   if (pid === null) throw new TidemarkError('ERR_RUN_ENDED', `no job runs on ${path}`)
   disk.makeDirectory(directory)
   const addressed: AddressedRequest = { pid, request }
@@ -40,7 +58,7 @@ export async function askRunning(data: DataDir, request: ControlRequest, options
   const startedMs = clock.monotonicMs()
   for (;;) {
     // First whether it lives, then its answer: it may answer and end between the two.
-    const lives = data.view.ownerPid() === pid
+    const lives = place.ownerPid() === pid
     const answer = readFramed(disk, ANSWER_KIND, answerPath) as ControlAnswer | null
     if (answer !== null) {
       disk.remove(answerPath)

@@ -9,7 +9,7 @@ import {
 } from '../checkpoint/retained-record.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
 import { type FileEntry, type Manifest, readManifest } from '../lsm/manifest.ts'
-import type { DataDir, TaskInfo } from './data-dir.ts'
+import type { StateDir, TaskInfo } from './data-dir.ts'
 import { nearest } from './nearest.ts'
 
 /** A task's part of a retained checkpoint. */
@@ -50,11 +50,11 @@ export interface TaskHistory {
 const ATTEMPTS = 5
 
 /** What each task has kept. Errors: ERR_CHECKPOINT_CORRUPT, ERR_STATE_CORRUPT, ERR_FORMAT_NEWER. */
-export function histories(data: DataDir): TaskHistory[] {
+export function histories(data: StateDir): TaskHistory[] {
   return data.tasks().map((task) => ({ task, retained: history(data, task) }))
 }
 
-function history(data: DataDir, { meta }: TaskInfo): RetainedCheckpoint[] {
+function history(data: StateDir, { meta }: TaskInfo): RetainedCheckpoint[] {
   for (let attempt = 1; ; attempt++) {
     try {
       return listRetained(data.disk, data.stateDirectory(meta))
@@ -66,12 +66,12 @@ function history(data: DataDir, { meta }: TaskInfo): RetainedCheckpoint[] {
 }
 
 /** Up to which commit a task's state is in files. What the log knows of it may be older: it is told now and then. */
-export function flushedIdOf(data: DataDir, { meta, producer }: TaskInfo): number {
+export function flushedIdOf(data: StateDir, { meta, producer }: TaskInfo): number {
   return Math.max(producer.flushedId, manifestOf(data, data.stateDirectory(meta))?.id ?? 0)
 }
 
 /** Null for an engine without one, and for one that is damaged: `state verify` tells of that, a list goes without. */
-function manifestOf(data: DataDir, directory: string): Manifest | null {
+function manifestOf(data: StateDir, directory: string): Manifest | null {
   try {
     return readManifest(data.disk, directory)
   } catch (error) {
@@ -81,7 +81,7 @@ function manifestOf(data: DataDir, directory: string): Manifest | null {
 }
 
 /** The retained checkpoints of the job, oldest first. Errors as `histories`. */
-export function listCheckpoints(data: DataDir): JobCheckpoint[] {
+export function listCheckpoints(data: StateDir): JobCheckpoint[] {
   const found = new Map<string, { kind: RetainedKind; atMs: number; parts: RetainedPart[] }>()
   for (const { task, retained } of histories(data)) {
     // What is kept is in the shadow where there is one, and files of the two may have the same names.
@@ -145,7 +145,7 @@ function entriesOf(files: readonly FileEntry[]): number {
  * newest before; null if it had none. ERR_CHECKPOINT_NOT_FOUND names the nearest and what there is.
  */
 export function checkpointParts(
-  data: DataDir,
+  data: StateDir,
   checkpoint: string,
 ): { readonly task: TaskInfo; readonly part: RetainedCheckpoint | null }[] {
   const all = histories(data)
@@ -161,7 +161,7 @@ export function checkpointParts(
 const SHOWN = 12
 
 /** ERR_CHECKPOINT_NOT_FOUND. */
-export function unknownCheckpoint(data: DataDir, checkpoint: string): TidemarkError {
+export function unknownCheckpoint(data: StateDir, checkpoint: string): TidemarkError {
   const names = listCheckpoints(data).map((each) => each.checkpoint)
   const newest = names.slice(-SHOWN).join(', ')
   const more = names.length > SHOWN ? `, and ${names.length - SHOWN} older ones` : ''

@@ -11,6 +11,7 @@ import { type LineageFile, lineageNumber, readLineage, taskStateName } from '../
 import { clockOf, decodeCheckpoint, type CheckpointRecord } from '../checkpoint/record.ts'
 import { readingSpec } from './known-serde.ts'
 import { suggestion } from './nearest.ts'
+import { CopyView, isCopy, type StateView } from './state-view.ts'
 import { StoreView, type TaskStore } from './store-view.ts'
 import { taskMeta, type TaskMeta } from '../runtime/task-meta.ts'
 
@@ -37,12 +38,12 @@ const CACHE_BYTES = 8 * 1024 * 1024
  * A data directory, read while its job runs or when it does not: never writes, takes no lock. Open it by `openDataDir`;
  * what it gives is as of then, or of the last `refresh`.
  */
-export class DataDir {
+export class DataDir<View extends StateView = LogView> {
   readonly path: string
-  readonly view: LogView
+  readonly view: View
   readonly disk: Disk
 
-  constructor(disk: Disk, path: string, view: LogView) {
+  constructor(disk: Disk, path: string, view: View) {
     this.disk = disk
     this.path = path
     this.view = view
@@ -51,6 +52,11 @@ export class DataDir {
   /** The job that the data belongs to, null when there is none yet. */
   get job(): string | null {
     return this.view.job
+  }
+
+  /** The process that runs on it, null when none does. */
+  ownerPid(): number | null {
+    return this.view.ownerPid()
   }
 
   /** Sees what was committed since. */
@@ -85,7 +91,7 @@ export class DataDir {
 
   /** The tasks of the job's current lineage, in order. */
   tasks(): TaskInfo[] {
-    const current = lineageNumber(this.lineages())
+    const current = this.view.lineage ?? lineageNumber(this.lineages())
     const tasks: TaskInfo[] = []
     for (const producer of this.view.producers()) {
       const meta = taskMeta(producer)
@@ -108,9 +114,10 @@ export class DataDir {
    * Opens a store over all tasks, as of the newest commit of each. Close it after use. ERR_UNKNOWN_STORE lists the
    * stores there are; ERR_STATE_MOVING when the running job replaced its files on every attempt; ERR_STATE_CORRUPT,
    * ERR_STATE_AHEAD, ERR_STATE_GAP, ERR_DELTAS_GONE when none is running that could have; what the log throws. Keys and values of a serde that only the job knows are given as bytes; with `rawValues` all
-   * values are.
+   * values are. ERR_NOT_A_DATA_DIR of a copy: the newest commits are not here.
    */
   async store(name: string, options: { readonly rawValues?: boolean } = {}): Promise<StoreView> {
+    if (this.view.isCopy === true) throw newestElsewhere(this.path)
     this.#descriptor(name)
     const has = ({ meta }: TaskInfo): boolean => meta.stores.some((store) => store.name === name)
     const opened = await this.states({ ...options, wanted: has })
@@ -126,7 +133,7 @@ export class DataDir {
   }
 
   /**
-   * Opens the state of tasks as of the newest commit of each, all or none. Close each after use. Default: of all tasks.
+   * Opens the state of tasks as of the newest commit of each (of a copy: as of its files), all or none. Close each after use. Default: of all tasks.
    * Errors as `store`.
    */
   async states(
@@ -180,7 +187,8 @@ export class DataDir {
         specs: (written) => meta.stores.map((store) => readingSpec(store, rawValues, written)),
         base,
         deltas: this.view.deltas(producer.producer, base.id),
-        id: producer.id,
+        // The files of a copy may have come further than what was noted of them.
+        id: this.view.isCopy === true ? Math.max(base.id, producer.id) : producer.id,
         ...(checkpoint === null ? {} : { lastDeltaId: checkpoint.lastDeltaId, clock: clockOf(checkpoint) }),
       })
       return { base, state }
@@ -213,5 +221,40 @@ function lost(error: unknown): unknown {
  * taken as the disk takes them. `processes` tells whether the job is running.
  */
 export function openDataDir(path: string, disk: Disk, processes: ProcessTable = nodeProcesses): DataDir {
+  if (isCopy(disk, path)) throw streamsElsewhere(path)
   return new DataDir(disk, path, LogView.open({ disk, directory: path, processes }))
+}
+
+/** A data directory, whatever system its job runs on. */
+export type StateDir = DataDir<StateView>
+
+/** As openDataDir, for what needs state files only: also of a job whose log is not in its data directory. */
+export function openStateDir(path: string, disk: Disk, processes: ProcessTable = nodeProcesses): StateDir {
+  return isCopy(disk, path)
+    ? new DataDir(disk, path, new CopyView(disk, path, processes))
+    : openDataDir(path, disk, processes)
+}
+
+export function hasLog(data: StateDir): data is DataDir {
+  return data.view.isCopy !== true
+}
+
+/** What a command that needs the log is told of a copy. */
+export function streamsElsewhere(path: string): TidemarkError {
+  return new TidemarkError(
+    'ERR_NOT_A_DATA_DIR',
+    `${path} has a copy of the state of a job that runs on another system (Kafka): streams and newest commits are there. ` +
+      'Commands that take --brokers ask there; of the copy are told state stats, state verify, checkpoint list, and state ' +
+      'get, scan and diff with --checkpoint. To keep or export its state, start the job',
+    { details: { directory: path } },
+  )
+}
+
+function newestElsewhere(path: string): TidemarkError {
+  return new TidemarkError(
+    'ERR_NOT_A_DATA_DIR',
+    `${path} has a copy of the state of a job that runs on another system (Kafka), where its newest commits are. Name a ` +
+      'retained checkpoint (--checkpoint, see tidemark checkpoint list), or read a savepoint (tidemark savepoint, --savepoint)',
+    { details: { directory: path } },
+  )
 }

@@ -1,6 +1,5 @@
 import {
   type LineageFile,
-  type LineageOrigin,
   lineageStream,
   parseTaskProducer,
   plannedStream,
@@ -8,6 +7,7 @@ import {
   taskStateName,
   writeLineage,
 } from '../checkpoint/lineage.ts'
+import type { ListedLineage } from '../api/system-tools.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import { isTidemarkError, TidemarkError } from '../errors/error.ts'
@@ -16,26 +16,11 @@ import type { StreamInfo } from '../log/types.ts'
 import { retainedIds } from '../lsm/retained.ts'
 import type { DataDir } from './data-dir.ts'
 
-/** One history of the job in a data directory, and what is there of it. */
-export interface LineageInfo {
-  readonly number: number
-  readonly id: string
-  readonly kind: 'current' | 'pending' | 'older'
-  readonly atMs: number
-  readonly from: LineageOrigin | null
-  readonly tasks: number
-  /** Of the tasks' directories: state and retained checkpoints. */
-  readonly stateBytes: number
-  readonly checkpoints: number
-  /** Records of intermediate streams that were not trimmed yet. */
-  readonly records: number
-}
-
 /** The lineages of a data directory, oldest first; one without a file of lineages has none to tell of. */
-export function listLineages(data: DataDir): LineageInfo[] {
+export function listLineages(data: DataDir): ListedLineage[] {
   const file = data.lineages()
   const streams = data.streams()
-  return entriesOf(file).map(({ lineage, kind }): LineageInfo => {
+  return entriesOf(file).map(({ lineage, kind }): ListedLineage => {
     const { id, number, atMs, from } = lineage
     const directories = taskDirectories(data.disk, data.path, number)
     return {
@@ -56,9 +41,9 @@ export function listLineages(data: DataDir): LineageInfo[] {
 
 function entriesOf(
   file: LineageFile | null,
-): { readonly lineage: LineageFile['older'][number]; readonly kind: LineageInfo['kind'] }[] {
+): { readonly lineage: LineageFile['older'][number]; readonly kind: ListedLineage['kind'] }[] {
   if (file === null) return []
-  const all = file.older.map((lineage) => ({ lineage, kind: 'older' as LineageInfo['kind'] }))
+  const all = file.older.map((lineage) => ({ lineage, kind: 'older' as ListedLineage['kind'] }))
   if (file.current !== null) all.push({ lineage: file.current, kind: 'current' })
   if (file.pending !== null) all.push({ lineage: file.pending, kind: 'pending' })
   return all.sort((a, b) => a.lineage.number - b.lineage.number)
@@ -138,14 +123,19 @@ export function dropLineages({ disk, dataDir, clock, numbers }: DropLineagesOpti
       for (const stream of log.streams().filter((each) => isOf(each, number))) {
         for (let p = 0; p < stream.partitions; p++) log.trim(stream.id, p, log.offsets.end(stream.slot + p))
       }
-      for (const directory of taskDirectories(disk, dataDir, number)) disk.host?.removeTree(directory)
-      if (number > 1) disk.host?.removeTree(`${dataDir}/state/${taskStateName(number, 0).replace(/\/0$/, '')}`)
+      removeLineageState(disk, dataDir, number)
       file = { ...file, older: file.older.filter((lineage) => lineage.number !== number) }
       writeLineage(disk, dataDir, file)
     }
   } finally {
     log.close()
   }
+}
+
+/** Removes the state directories of a lineage's tasks. */
+export function removeLineageState(disk: Disk, dataDir: string, number: number): void {
+  for (const directory of taskDirectories(disk, dataDir, number)) disk.host?.removeTree(directory)
+  if (number > 1) disk.host?.removeTree(`${dataDir}/state/${taskStateName(number, 0).replace(/\/0$/, '')}`)
 }
 
 function notOlder(dataDir: string, number: number): TidemarkError {

@@ -9,7 +9,7 @@ import { openTaskState } from '../store/open.ts'
 import { storeOf } from '../store/generations.ts'
 import type { StoreDescriptor, StoreSpec } from '../store/types.ts'
 import { checkpointParts } from './checkpoints.ts'
-import type { DataDir } from './data-dir.ts'
+import type { StateDir } from './data-dir.ts'
 import { readingSpec } from './known-serde.ts'
 import { suggestion } from './nearest.ts'
 import { StoreView, type TaskStore } from './store-view.ts'
@@ -36,7 +36,7 @@ interface PastTask {
  * did not exist then), ERR_CHECKPOINT_CORRUPT, ERR_STATE_CORRUPT.
  */
 export function storeAtCheckpoint(
-  data: DataDir,
+  data: StateDir,
   name: string,
   checkpoint: string,
   options: PastStoreOptions = {},
@@ -51,7 +51,7 @@ export function storeAtCheckpoint(
   }
 }
 
-function openParts(data: DataDir, checkpoint: string): PastTask[] {
+function openParts(data: StateDir, checkpoint: string): PastTask[] {
   const opened: PastTask[] = []
   try {
     for (const { task, part } of checkpointParts(data, checkpoint)) {

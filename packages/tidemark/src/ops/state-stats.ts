@@ -8,7 +8,7 @@ import { runInTurns } from '../lsm/run-in-turns.ts'
 import type { BaseStatistics } from '../store/base-statistics.ts'
 import type { Base, StoreDescriptor } from '../store/types.ts'
 import { histories } from './checkpoints.ts'
-import type { DataDir, OpenedTask } from './data-dir.ts'
+import type { StateDir, OpenedTask } from './data-dir.ts'
 
 /** What one task holds of one store, as of its newest commit. */
 export interface StoreStats {
@@ -70,7 +70,7 @@ const STEP_ENTRIES = 2000
  * What the state of a data directory takes, while its job runs or not. What its reads and caches do is known only in the
  * process that runs the job. Errors as `DataDir.states`.
  */
-export async function stateStats(data: DataDir, options: StatsOptions = {}): Promise<StateStats> {
+export async function stateStats(data: StateDir, options: StatsOptions = {}): Promise<StateStats> {
   const opened = await data.states({ rawValues: true })
   try {
     const measured: MeasuredTask[] = []
@@ -115,7 +115,7 @@ class Counting {
   }
 }
 
-async function measure(data: DataDir, opened: OpenedTask, counting: Counting): Promise<MeasuredTask> {
+async function measure(data: StateDir, opened: OpenedTask, counting: Counting): Promise<MeasuredTask> {
   const { info, base } = opened
   const { stores } = info.meta
   const places = readPlaces(data.disk, data.stateDirectory(info.meta))
@@ -136,7 +136,7 @@ function isInFiles(places: Places | null, store: string): boolean {
 }
 
 async function inFilesOf(
-  data: DataDir,
+  data: StateDir,
   { info }: OpenedTask,
   counting: Counting,
 ): Promise<ReadonlyMap<string, LiveShare>> {
@@ -190,7 +190,7 @@ function* countEntries(base: Base, store: string, counting: Counting): Generator
   }
 }
 
-function taskStats(data: DataDir, { info, state, live, places }: MeasuredTask): TaskStats {
+function taskStats(data: StateDir, { info, state, live, places }: MeasuredTask): TaskStats {
   const { recentBytes, base } = state.statistics()
   // Other engines have bytes in journals and memory that they do not count.
   const allInFiles = info.meta.stores.every(({ name }) => isInFiles(places, name))
@@ -208,7 +208,7 @@ function taskStats(data: DataDir, { info, state, live, places }: MeasuredTask): 
   }
 }
 
-function retainedBytes(data: DataDir, task: number): number {
+function retainedBytes(data: StateDir, task: number): number {
   const history = histories(data).find((each) => each.task.meta.task === task)
   if (history === undefined) return 0
   const now = readManifest(data.disk, data.stateDirectory(history.task.meta))?.files ?? []

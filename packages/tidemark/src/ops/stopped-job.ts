@@ -22,7 +22,9 @@ import { openTaskState } from '../store/open.ts'
 import { storeOf } from '../store/generations.ts'
 import type { Base, StoreDescriptor, TaskState } from '../store/types.ts'
 import { dropStore } from './drop-store.ts'
+import { streamsElsewhere } from './data-dir.ts'
 import { suggestion } from './nearest.ts'
+import { isCopy } from './state-view.ts'
 
 export interface StoppedJobOptions {
   readonly disk: Disk
@@ -61,6 +63,7 @@ export class StoppedJob {
 
   static async open(options: StoppedJobOptions): Promise<StoppedJob> {
     const { disk, dataDir, clock, lock } = options
+    if (isCopy(disk, dataDir)) throw streamsElsewhere(dataDir)
     if (!disk.exists(dataDir) || readFormat(disk, dataDir) === null) {
       throw new TidemarkError('ERR_NOT_A_DATA_DIR', `${dataDir} holds no data of Tidemark. Check the path.`, {
         details: { directory: dataDir },

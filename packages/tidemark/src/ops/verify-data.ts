@@ -6,7 +6,7 @@ import type { Finding, VerifyReport } from '../lsm/finding.ts'
 import { isFileName, MANIFEST_NAME, readManifest } from '../lsm/manifest.ts'
 import { verifyBase } from '../lsm/verify-base.ts'
 import { runInTurns as inTurns } from '../lsm/run-in-turns.ts'
-import type { DataDir } from './data-dir.ts'
+import { hasLog, type StateDir } from './data-dir.ts'
 import { findingOf, type LogReport, verifyLog } from './verify-log.ts'
 import { verifyRecords } from './verify-records.ts'
 
@@ -21,7 +21,7 @@ export interface DataReport {
   readonly directories: readonly DirectoryReport[]
   /** What opening the tasks as of their newest commit met: the deltas above the files, and whether all fits together. */
   readonly tasks: readonly Finding[]
-  /** Null when only one store was asked for. */
+  /** Null when only one store was asked for, and where the log is on another system. */
   readonly log: LogReport | null
   readonly damages: number
 }
@@ -36,7 +36,7 @@ export interface VerifyDataOptions {
  * beside a running job too. A generator, so that a long verification leaves the thread free: each step is a few ms.
  * State in other engines is read, all of it: see `verifyPlaces`. ERR_UNKNOWN_STORE.
  */
-export async function verifyData(data: DataDir, options: VerifyDataOptions = {}): Promise<DataReport> {
+export async function verifyData(data: StateDir, options: VerifyDataOptions = {}): Promise<DataReport> {
   const { store } = options
   const directories: DirectoryReport[] = []
   const known = knownDirectories(data)
@@ -61,14 +61,15 @@ export async function verifyData(data: DataDir, options: VerifyDataOptions = {})
     }
   }
   const opening = unsafe ? [] : await openAll(data, store)
-  const log = store === undefined ? await inTurns(verifyLog(data)) : null
+  const log = store === undefined && hasLog(data) ? await inTurns(verifyLog(data)) : null
   const all = [...opening, ...directories.flatMap((each) => each.findings), ...(log?.findings ?? [])]
   return { directories, tasks: opening, log, damages: all.filter((each) => each.kind === 'damage').length }
 }
 
 /** Opens all tasks together; what that meets is a finding. */
-async function openAll(data: DataDir, store: string | undefined): Promise<Finding[]> {
+async function openAll(data: StateDir, store: string | undefined): Promise<Finding[]> {
   if (store !== undefined) {
+    if (!hasLog(data)) return []
     const view = await data.store(store).catch((error: unknown) => {
       if (isTidemarkError(error, 'ERR_UNKNOWN_STORE')) throw error
       return findingOf(error, data.path)
@@ -86,7 +87,7 @@ async function openAll(data: DataDir, store: string | undefined): Promise<Findin
 }
 
 /** The directories with state of all tasks that the log has ever known, of all lineages. */
-function knownDirectories(data: DataDir): ReadonlySet<string> {
+function knownDirectories(data: StateDir): ReadonlySet<string> {
   const names = data.view.producers().map(({ producer }) => parseTaskProducer(producer))
   return new Set(
     names.flatMap((name) =>
@@ -96,7 +97,9 @@ function knownDirectories(data: DataDir): ReadonlySet<string> {
 }
 
 /** A task is in the log before its state is on the disk: if it is not, the journal has lost its end. */
-function verifyKnown(data: DataDir, directory: string): Finding[] {
+function verifyKnown(data: StateDir, directory: string): Finding[] {
+  // Of a copy, it is what an earlier lineage has left, or to be loaded anew.
+  if (!hasLog(data)) return []
   let id: number
   try {
     id = readManifest(data.disk, directory)?.id ?? 0
@@ -111,7 +114,7 @@ function verifyKnown(data: DataDir, directory: string): Finding[] {
 }
 
 /** Of the state directories those of the first lineage, then those of later ones. */
-function placesOfState({ disk, path }: DataDir): string[] {
+function placesOfState({ disk, path }: StateDir): string[] {
   const names = disk.list(`${path}/state`)
   const later = names.filter((name) => name.startsWith('lineage-'))
   return [
@@ -122,7 +125,7 @@ function placesOfState({ disk, path }: DataDir): string[] {
 
 /** Every directory with sorted files, with the task it belongs to. */
 function stateDirectories(
-  data: DataDir,
+  data: StateDir,
   store: string | undefined,
 ): { readonly directory: string; readonly task: number | null }[] {
   const { disk, path } = data

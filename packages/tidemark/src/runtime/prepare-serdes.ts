@@ -1,4 +1,5 @@
 import type { StreamDef } from '../api/stream.ts'
+import type { Plan } from '../dsl/plan.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
 import type { Serde, SerdePreparation } from '../serde/serde.ts'
@@ -41,13 +42,22 @@ export class SerdesAhead {
 
 /** Before tasks write by them: the serdes of what the steps of a job write, streams and stores. Null: they need nothing. */
 export function prepareWriters(nodes: readonly TopologyNode[]): Promise<void> | null {
+  return prepared(writersOf(nodes))
+}
+
+/** As prepareWriters, and for what is written to the job's inputs from outside. */
+export function prepareAll({ topology, inputs }: Pick<Plan, 'topology' | 'inputs'>): Promise<void> | null {
+  return prepared([...writersOf(topology.nodes), ...inputs.flatMap(({ stream }) => [stream.key, stream.value])])
+}
+
+function writersOf(nodes: readonly TopologyNode[]): Serde<unknown>[] {
   const serdes: Serde<unknown>[] = storeSpecs(nodes).flatMap(({ key, value }) => [key, value])
   for (const node of nodes) {
     if (node.op === 'sink' || node.op === 'repartition') serdes.push(node.stream.key, node.stream.value)
     if (node.op !== 'task') continue
     for (const stream of Object.values(node.task.outputs)) serdes.push(stream.key, stream.value)
   }
-  return prepared(serdes)
+  return serdes
 }
 
 /** Before records of a stream are written from outside the tasks, or what they wrote is read. */

@@ -1,6 +1,6 @@
 import type { CheckpointInfo, SavepointInfo, SavepointOptions } from '../api/app.ts'
 import { checkpointName } from '../checkpoint/checkpoint-name.ts'
-import { type Lineage, plannedStream, readLineage } from '../checkpoint/lineage.ts'
+import { type Lineage, type Lineages, plannedStream } from '../checkpoint/lineage.ts'
 import type { Savepoint } from '../checkpoint/savepoint-format.ts'
 import type { SavepointFailpoint } from '../checkpoint/savepoint-write.ts'
 import type { Clock } from '../clock/clock.ts'
@@ -25,6 +25,7 @@ export interface SavepointLeaderOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly lineage: Lineage
+  readonly lineages: Lineages
   readonly failpoint: (name: SavepointFailpoint) => void
   /** A savepoint has ended: what was put off for it may go on. */
   readonly onEnded: () => void
@@ -127,7 +128,8 @@ export class SavepointLeader {
       const startedMs = clock.monotonicMs()
       const cut = await this.#cut(checkpoint, options.timeoutMs ?? TIMEOUT_MS)
       const pausedMs = Math.round(clock.monotonicMs() - startedMs)
-      const written = await files.write(this.#describe(checkpoint, atMs, cut.producers), cut.tasks)
+      const dataId = (await this.#options.lineages.read())?.dataId ?? ''
+      const written = await files.write(this.#describe(checkpoint, atMs, dataId, cut.producers), cut.tasks)
       return { savepoint: checkpoint, directory, atMs, tasks: cut.tasks.length, ...written, pausedMs }
     } finally {
       files.close()
@@ -163,6 +165,7 @@ export class SavepointLeader {
     // Given up meanwhile: nobody would tell the tasks to go on.
     if (given.aborted) throw new TidemarkError('ERR_SAVEPOINT_TIMEOUT', `savepoint ${savepoint} was given up`)
     failpoint('savepoint-after-pause')
+    await host.refresh?.()
     const cuts = this.#cuts()
     const tasks = await containers.ask({ kind: 'barrier', savepoint, cuts })
     failpoint('savepoint-after-barrier')
@@ -179,8 +182,8 @@ export class SavepointLeader {
     return cuts
   }
 
-  #describe(id: string, atMs: number, producers: readonly ProducerState[]): Omit<Savepoint, 'tasks'> {
-    const { plan, streams, lineage, disk, host } = this.#options
+  #describe(id: string, atMs: number, dataId: string, producers: readonly ProducerState[]): Omit<Savepoint, 'tasks'> {
+    const { plan, streams, lineage } = this.#options
     return describeSavepoint({
       id,
       atMs,
@@ -189,7 +192,7 @@ export class SavepointLeader {
       lineage: {
         id: lineage.id,
         number: lineage.number,
-        dataId: readLineage(disk, host.directory)?.dataId ?? '',
+        dataId,
         keyed: lineage.keyed,
       },
       stores: storeSpecs(plan.topology.nodes)

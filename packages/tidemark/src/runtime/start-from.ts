@@ -5,27 +5,22 @@ import {
   type KeyedPartitions,
   type Lineage,
   type LineageFile,
+  type LineageOrigin,
+  type Lineages,
   lineageStream,
   parseTaskProducer,
   plannedStream,
-  readLineage,
   taskProducer,
-  writeLineage,
 } from '../checkpoint/lineage.ts'
 import { type HomeStream, homeRecords } from '../checkpoint/rescale-home.ts'
-import {
-  readSavepoint,
-  type Savepoint,
-  type SavepointSource,
-  type SavepointTask,
-} from '../checkpoint/savepoint-format.ts'
+import { readSavepoint, type Savepoint, type SavepointTask } from '../checkpoint/savepoint-format.ts'
 import {
   checkSavepointFiles,
   mismatch,
   type RestoreFailpoint,
   restoredRecord,
 } from '../checkpoint/savepoint-restore.ts'
-import { encodeCheckpoint } from '../checkpoint/record.ts'
+import { type CheckpointRecord, encodeCheckpoint } from '../checkpoint/record.ts'
 import { installLoaded, type LoadedTask, loadTasks } from '../checkpoint/savepoint-load.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -33,9 +28,11 @@ import type { Plan } from '../dsl/plan.ts'
 import { importFiles } from '../engines/import-files.ts'
 import { type EngineChoice, keptInFiles, shadowDirectory } from '../engines/placement.ts'
 import { fromWireError, TidemarkError } from '../errors/error.ts'
-import type { CommitResult, LogPort, StreamInfo, SystemHost } from '../log/types.ts'
+import type { CommitResult, LogPort, ProducerState, StreamInfo, SystemHost, Transaction } from '../log/types.ts'
 import { BlockCache } from '../lsm/block-cache.ts'
 import { isFileName } from '../lsm/manifest.ts'
+import { isStateSource } from '../store/state-source.ts'
+import { deltasOf } from './state-deltas.ts'
 import { producersOf } from './job-plan.ts'
 import { RestoreLog } from './restore-log.ts'
 import { stateDirectory } from './state-directory.ts'
@@ -45,6 +42,7 @@ export interface LineageOptions {
   /** The directory of a savepoint to start from. */
   readonly from: string | null
   readonly host: SystemHost
+  readonly lineages: Lineages
   readonly disk: Disk
   readonly clock: Clock
   /** What the run would be with these streams, in a lineage, and the engines that keep its stores. */
@@ -73,15 +71,15 @@ export interface LineageOptions {
  * ERR_SAVEPOINT_NOT_FOUND, ERR_SAVEPOINT_MISMATCH, ERR_SAVEPOINT_INCOMPLETE, ERR_CHECKPOINT_CORRUPT, ERR_FORMAT_NEWER.
  */
 export async function chooseLineage(options: LineageOptions): Promise<Lineage> {
-  const { from, host, disk, clock, newId } = options
-  const file = readLineage(disk, host.directory)
+  const { from, host, lineages, clock, newId } = options
+  const file = await lineages.read()
   if (from !== null) {
     const start = new StartFrom(options, from, file)
     return start.run().finally(() => start.close())
   }
   if (file === null) {
     const first: Lineage = { id: newId(), number: 1, from: null, atMs: clock.now() }
-    writeLineage(disk, host.directory, { dataId: newId(), current: first, pending: null, older: [] })
+    await lineages.write({ dataId: newId(), current: first, pending: null, older: [] })
     return first
   }
   if (file.current !== null) return file.current
@@ -114,33 +112,59 @@ class StartFrom {
   }
 
   async run(): Promise<Lineage> {
-    const { disk, host, clock, newId, failpoint, onWarning } = this.#options
+    const { host, lineages, clock, newId, failpoint, onWarning } = this.#options
     const savepoint = await readSavepoint(this.#blobs)
     this.#checkJob(savepoint)
     const current = this.#file?.current ?? null
-    if (current?.from?.savepoint === savepoint.id && current.from.lineage === savepoint.lineage.id) {
-      onWarning(`${host.directory} has started from savepoint ${savepoint.id} before, and goes on from where it is`)
+    const origin = { savepoint: savepoint.id, lineage: savepoint.lineage.id }
+    if (current !== null && isSameOrigin(current.from, origin)) {
+      onWarning(`${this.#place} has started from savepoint ${savepoint.id} before, and goes on from where it is`)
       return current
     }
     await checkSavepointFiles(this.#blobs, savepoint)
-    const home = current !== null && savepoint.lineage.dataId === this.#file?.dataId
+    const dataId = lineages.dataId ?? this.#file?.dataId ?? newId()
+    const home = (current !== null || this.#isExternal) && savepoint.lineage.dataId === dataId
     if (!home) await this.#checkUnused(savepoint)
-    const older = this.#file?.older ?? []
-    const number = home ? 1 + Math.max(current.number, ...older.map((each) => each.number)) : 1
+    const older = [...(this.#file?.older ?? []), ...this.#abandoned(origin)]
+    const number = this.#nextNumber(origin, home)
     const keyed = keyedPartitions(savepoint, home)
+    await host.refresh?.()
     const planned = await this.#checkPlan(savepoint, { lineage: number, home, keyed })
-    const origin = { savepoint: savepoint.id, lineage: savepoint.lineage.id }
     const next: Lineage = { id: newId(), number, from: origin, atMs: clock.now(), keyed }
-    const dataId = this.#file?.dataId ?? newId()
     failpoint('restore-before-pending')
-    writeLineage(disk, host.directory, { dataId, current, pending: next, older })
+    await lineages.write({ dataId, current, pending: next, older })
     failpoint('restore-after-pending')
+    if (current !== null) await lineages.fence?.(current.number)
     await this.#install(savepoint, planned, number, home)
     failpoint('restore-before-lineage')
     const left = current === null ? older : [...older, current]
-    writeLineage(disk, host.directory, { dataId, current: next, pending: null, older: left })
+    await lineages.write({ dataId, current: next, pending: null, older: left })
     failpoint('restore-after-lineage')
     return next
+  }
+
+  /** Streams are outside of the data directory: they may be there, with records, before the job's first run. */
+  get #isExternal(): boolean {
+    return this.#options.lineages.dataId !== undefined
+  }
+
+  /** What a savepoint starts, for people. */
+  get #place(): string {
+    const { host, job } = this.#options
+    return this.#isExternal ? `job ${job} on its brokers` : host.directory
+  }
+
+  /** A start from another savepoint that was cut off may have left something under its number: it is given up, to be dropped. */
+  #abandoned(origin: LineageOrigin): Lineage[] {
+    const pending = this.#file?.pending ?? null
+    return this.#isExternal && pending !== null && !isSameOrigin(pending.from, origin) ? [pending] : []
+  }
+
+  #nextNumber(origin: LineageOrigin, home: boolean): number {
+    const { current = null, older = [], pending = null } = this.#file ?? {}
+    if (!this.#isExternal) return home ? 1 + Math.max(...[current, ...older].map((each) => each?.number ?? 0)) : 1
+    if (pending !== null && isSameOrigin(pending.from, origin)) return pending.number
+    return 1 + Math.max(0, ...[current, pending, ...older].map((each) => each?.number ?? 0))
   }
 
   close(): void {
@@ -184,9 +208,16 @@ class StartFrom {
 
   /** A savepoint of another data directory starts one that the job has not run on. */
   async #checkUnused(savepoint: Savepoint): Promise<void> {
-    const { host } = this.#options
-    const cutOff = this.#file !== null && this.#file.current === null
-    if (cutOff) return
+    const { host, job } = this.#options
+    if (this.#file?.current === null) return
+    if (this.#isExternal) {
+      if (this.#file === null) return
+      throw mismatch(
+        savepoint,
+        `${this.#place} has a history of its own, which this savepoint is not of. Start it on brokers where the job has not ` +
+          `run, or remove that history first: tidemark reset ${job}`,
+      )
+    }
     const producers = await host.producers()
     const used = producers.some(({ producer, id }) => id > 0 && parseTaskProducer(producer) !== null)
     if (!used) return
@@ -202,22 +233,35 @@ class StartFrom {
     const streams = new Map((await host.streams()).map((stream) => [stream.name, stream]))
     failpoint('restore-after-streams')
     const tasks = home ? homeTasks(savepoint, planned) : savepoint.tasks
+    const between = new Set(planned.intermediates.map(({ name }) => plannedStream(name)))
+    for (const { name, kind } of savepoint.streams) if (kind === 'intermediate') between.add(name)
+    const to = { lineage, home, streams, between, tasks: planned.tasks }
+    const begun = tasks.filter(({ checkpointId }) => checkpointId > 0)
+    // Before anything is claimed: a position that is not there any more ends the start.
+    const records = begun.map((task) => this.#recordOf(savepoint, task, to))
+    const owners: ProducerState[] = []
+    for (const { task } of begun) owners.push(await this.#claim(savepoint, task, to))
+    // At home the sources have gone on since, and what they gave is in the streams.
+    const sources = home ? [] : savepoint.sources
+    const feeds: ProducerState[] = []
+    for (const { producer, meta } of sources) feeds.push(await host.claim(producer, meta))
+    // A system that keeps state has removed by now what it did not know here.
     const loaded = await this.#load(
       tasks.filter(({ checkpointId, task }) => checkpointId > 0 && task < savepoint.tasks.length),
       lineage,
     )
-    const port = await host.openPort([])
+    const port = await host.openPort([...owners, ...feeds].map(({ producer }) => producer))
     try {
-      const between = new Set(planned.intermediates.map(({ name }) => plannedStream(name)))
-      for (const { name, kind } of savepoint.streams) if (kind === 'intermediate') between.add(name)
-      const to = { lineage, home, streams, port, between, tasks: planned.tasks }
-      for (const task of tasks) {
+      for (const [i, task] of begun.entries()) {
         const files = loaded.find((each) => each.task === task)
-        if (task.checkpointId > 0) await this.#installTask(savepoint, task, files, to)
+        await this.#installTask(owners[i] as ProducerState, files, records[i] as CheckpointRecord, lineage, port)
         failpoint('restore-after-task')
       }
-      // At home the sources have gone on since, and what they gave is in the streams.
-      if (!home) for (const source of savepoint.sources) await this.#seedSource(source, port)
+      for (const [i, { position }] of sources.entries()) {
+        const { producer, epoch, id } = feeds[i] as ProducerState
+        const checkpoint = new TextEncoder().encode(position)
+        await this.#commit(port, { producer, epoch, id: id + 1, delta: null, checkpoint })
+      }
       failpoint('restore-after-sources')
     } finally {
       port.close()
@@ -271,35 +315,63 @@ class StartFrom {
     }
   }
 
-  async #installTask(
-    savepoint: Savepoint,
-    task: SavepointTask,
-    loaded: LoadedTask | undefined,
-    to: Target,
-  ): Promise<void> {
-    const { host, job, failpoint } = this.#options
-    const { lineage, port } = to
+  #claim(savepoint: Savepoint, task: number, to: Target): Promise<ProducerState> {
+    const { host, job } = this.#options
     const meta = JSON.stringify({
       job,
-      task: task.task,
+      task,
       tasks: to.tasks,
       stores: savepoint.stores,
       planHash: savepoint.planHash,
       engine: this.#choice.engine,
     })
-    const { producer, epoch, id } = await host.claim(taskProducer(job, lineage, task.task), meta)
-    const next = id + 1
-    const directory = stateDirectory(host.directory, task.task, lineage)
-    // One that has only source streams, because the state is of fewer tasks, begins without state.
-    if (loaded === undefined) this.#options.disk.host?.removeTree(directory)
-    else await this.#installState(loaded, directory, next)
-    failpoint('restore-after-files')
-    const restored = restoredRecord(task.record, next, {
-      streamName: (name) => (to.between.has(name) ? lineageStream(name, lineage) : name),
-      position: (name, atCut) => this.#position(savepoint, name, task.task, atCut, to),
+    return host.claim(taskProducer(job, to.lineage, task), meta)
+  }
+
+  /** Where a task begins; its state is not of any checkpoint yet. */
+  #recordOf(savepoint: Savepoint, { task, record }: SavepointTask, to: Target): CheckpointRecord {
+    return restoredRecord(record, 0, {
+      streamName: (name) => (to.between.has(name) ? lineageStream(name, to.lineage) : name),
+      position: (name, atCut) => this.#position(savepoint, name, task, atCut, to),
     })
-    const record = loaded === undefined ? { ...restored, lastDeltaId: 0 } : restored
-    await this.#commit(port, { producer, epoch, id: next, checkpoint: encodeCheckpoint(record) })
+  }
+
+  async #installTask(
+    owner: ProducerState,
+    loaded: LoadedTask | undefined,
+    record: CheckpointRecord,
+    lineage: number,
+    port: LogPort,
+  ): Promise<void> {
+    const { disk, host, failpoint } = this.#options
+    const { producer, epoch } = owner
+    const task = (parseTaskProducer(producer) as { task: number }).task
+    const directory = stateDirectory(host.directory, task, lineage)
+    const withDelta = (lastDeltaId: number): Uint8Array => encodeCheckpoint({ ...record, lastDeltaId })
+    let id = owner.id + 1
+    if (loaded === undefined) {
+      // One that has only source streams, because the state is of fewer tasks, begins without state.
+      disk.host?.removeTree(directory)
+      failpoint('restore-after-files')
+      return this.#commit(port, { producer, epoch, id, delta: null, checkpoint: withDelta(0) })
+    }
+    if (!isStateSource(port)) {
+      await this.#installState(loaded, directory, id)
+      failpoint('restore-after-files')
+      return this.#commit(port, { producer, epoch, id, delta: null, checkpoint: withDelta(id) })
+    }
+    // The system keeps the state: all of it goes there, and files here are a copy.
+    let lastDeltaId = 0
+    installLoaded(disk, loaded, id)
+    for (const delta of deltasOf({ disk, directory: loaded.directory, firstId: id })) {
+      id = lastDeltaId = delta.id
+      await this.#commit(port, { producer, epoch, id, delta: delta.bytes, checkpoint: withDelta(id) })
+      failpoint('restore-after-batch')
+    }
+    if (lastDeltaId === 0) await this.#commit(port, { producer, epoch, id, delta: null, checkpoint: withDelta(0) })
+    await this.#installState(loaded, directory, id)
+    failpoint('restore-after-files')
+    port.flushed(producer, id)
   }
 
   /** Puts a task's state where the job's engines have it: as sorted files, or through these into other engines. */
@@ -325,7 +397,22 @@ class StartFrom {
     const stream = to.streams.get(name)
     if (stream === undefined || to.between.has(name)) return 0
     const start = offsets.start(stream.slot + task)
-    if (!to.home) return start
+    const end = offsets.end(stream.slot + task)
+    if (!to.home) {
+      if (!this.#isExternal || start === end) return start
+      throw mismatch(
+        savepoint,
+        `it was not taken here, so that its offsets are not those of topic ${name}, which has records in partition ${task} ` +
+          `(offsets ${start} to ${end}): nobody can tell which of them it has processed. Start it where that topic is empty`,
+      )
+    }
+    if (atCut > end) {
+      throw mismatch(
+        savepoint,
+        `stream ${name}, partition ${task}, ends at offset ${end} now, and the savepoint goes on at ${atCut}: it is not the ` +
+          'stream that the savepoint was taken of. Was it made anew?',
+      )
+    }
     if (atCut >= start) return atCut
     throw mismatch(
       savepoint,
@@ -333,20 +420,11 @@ class StartFrom {
     )
   }
 
-  async #seedSource(source: SavepointSource, port: LogPort): Promise<void> {
-    const { host } = this.#options
-    const { producer, epoch, id } = await host.claim(source.producer, source.meta)
-    await this.#commit(port, { producer, epoch, id: id + 1, checkpoint: new TextEncoder().encode(source.position) })
-  }
-
-  async #commit(
-    port: LogPort,
-    what: { readonly producer: string; readonly epoch: number; readonly id: number; readonly checkpoint: Uint8Array },
-  ): Promise<void> {
-    const result = await new Promise<CommitResult>((done) => port.commit({ ...what, appends: [], delta: null }, done))
+  async #commit(port: LogPort, what: Omit<Transaction, 'appends'>): Promise<void> {
+    const result = await new Promise<CommitResult>((done) => port.commit({ ...what, appends: [] }, done))
     if (result.outcome === 'committed') return
     if (result.error !== null) throw fromWireError(result.error)
-    throw new TidemarkError('ERR_FENCED', `another run starts from ${this.#from} in the same data directory`)
+    throw new TidemarkError('ERR_FENCED', `another run has taken the tasks of ${this.#place} over`)
   }
 }
 
@@ -357,6 +435,10 @@ function importingIn(directory: string): string {
   return `${directory}/${IMPORTING}`
 }
 
+function isSameOrigin(one: LineageOrigin | null, other: LineageOrigin): boolean {
+  return one?.savepoint === other.savepoint && one.lineage === other.lineage
+}
+
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const IMPORT_CACHE_BYTES = 1024 * 1024
 
@@ -364,7 +446,6 @@ interface Target {
   readonly lineage: number
   readonly home: boolean
   readonly streams: ReadonlyMap<string, StreamInfo>
-  readonly port: LogPort
   /** Intermediate streams, by the plan's names. */
   readonly between: ReadonlySet<string>
   /** How many the job has. */

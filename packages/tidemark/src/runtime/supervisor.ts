@@ -1,7 +1,7 @@
 import type { Progress, RestoreStatus, RunOptions, Summary } from '../api/app.ts'
 import type { Job } from '../api/job.ts'
 import type { StateMetrics, StateSummary } from '../api/state-metrics.ts'
-import { type Lineage, readLineage } from '../checkpoint/lineage.ts'
+import { type Lineage, lineagesOf } from '../checkpoint/lineage.ts'
 import type { Clock } from '../clock/clock.ts'
 import { randomFrom } from '../clock/unique-id.ts'
 import type { Disk } from '../disk/disk.ts'
@@ -157,7 +157,8 @@ export class Supervisor {
   ): Promise<Lineage> {
     const { job, run, disk, clock, newId } = options
     // The usual start goes on where the last run ended, and needs nothing that starts from savepoints.
-    const current = run.from === undefined ? readLineage(disk, host.directory)?.current : null
+    const lineages = lineagesOf(host, disk)
+    const current = run.from === undefined ? (await lineages.read())?.current : null
     if (current !== undefined && current !== null) return current
     const { chooseLineage } = await import('./start-from.ts')
     return chooseLineage({
@@ -169,6 +170,7 @@ export class Supervisor {
       },
       shadow: settings.container.shadow,
       host,
+      lineages,
       disk,
       clock,
       newId,
@@ -234,6 +236,7 @@ export class Supervisor {
       disk: options.disk,
       clock: options.clock,
       lineage,
+      lineages: lineagesOf(host, options.disk),
       failpoint: failpointFromEnvironment(),
       onEnded: () => this.#look(),
     })

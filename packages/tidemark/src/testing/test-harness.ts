@@ -21,6 +21,7 @@ import { MessageReader } from '../runtime/message-reader.ts'
 import { openTask, type TaskEnvironment } from '../runtime/open-task.ts'
 import { stateDirectory } from '../runtime/state-directory.ts'
 import { runSettings } from '../runtime/settings.ts'
+import { prepareAll } from '../runtime/prepare-serdes.ts'
 import type { Task } from '../runtime/task.ts'
 import { CacheBudget } from '../store/cache-budget.ts'
 import { describe } from '../store/descriptor.ts'
@@ -47,6 +48,8 @@ export class TestHarness {
   #tasks: Task[] = []
   #sender = { epoch: 0, id: 0 }
   #failure: Error | null = null
+  /** Until the serdes have what they get from elsewhere; null: they need nothing. */
+  #preparing: Promise<void> | null = null
   #lost = { dropped: 0, deadLettered: 0, late: 0 }
 
   constructor(job: Job, options: TestJobOptions) {
@@ -54,6 +57,9 @@ export class TestHarness {
     this.#options = options
     this.#clock = new ManualClock(options.startMs ?? 0)
     this.#plan = jobPlan(job, { existing: [], defaultPartitions: options.partitions ?? 1 })
+    this.#preparing = prepareAll(this.#plan)
+    // Whoever waits for it by `settled` is told.
+    this.#preparing?.catch(() => {})
     this.#open()
   }
 
@@ -74,6 +80,10 @@ export class TestHarness {
     const { epoch, id } = this.#log.claim(PRODUCER, '{}')
     this.#sender = { epoch, id }
     this.#tasks = Array.from({ length: this.#plan.tasks }, (_, index) => this.#openTask(index))
+    if (this.#preparing === null) this.#start()
+  }
+
+  #start(): void {
     for (const task of this.#tasks) task.start()
     this.pump()
   }
@@ -120,6 +130,7 @@ export class TestHarness {
 
   /** Processes and commits until nothing is left to do; throws what a handler threw. */
   pump(): void {
+    if (this.#preparing !== null) throw unprepared(this.#job.name)
     let worked = true
     while (worked) {
       worked = false
@@ -149,6 +160,11 @@ export class TestHarness {
   }
 
   async settled(): Promise<void> {
+    if (this.#preparing !== null) {
+      await this.#preparing
+      this.#preparing = null
+      this.#start()
+    }
     for (;;) {
       this.pump()
       const waiting = this.#tasks.filter((t) => !t.failed && t.waiting !== null)
@@ -163,6 +179,7 @@ export class TestHarness {
     value: unknown,
     options: { readonly timestamp?: number; readonly headers?: Headers },
   ): void {
+    if (this.#preparing !== null) throw unprepared(this.#job.name)
     const info = this.#streams.get(stream.name)
     if (info === undefined)
       throw new TidemarkError('ERR_UNKNOWN_STREAM', `job ${this.#job.name} has no stream ${stream.name}`)
@@ -262,4 +279,12 @@ export class TestHarness {
     this.#log.close()
     this.#rethrow()
   }
+}
+
+function unprepared(job: string): TidemarkError {
+  return new TidemarkError(
+    'ERR_SERDE',
+    `serdes of job ${job} get something from elsewhere before they are used (schemas of a registry): await settled() once, ` +
+      'before anything else is asked of the test',
+  )
 }

@@ -45,6 +45,9 @@ export interface TestMessage<K, V> {
  * A job under test: the real tasks, state, commit protocol and log, on a disk in memory, on this thread, with no clock
  * but `advance`. Everything that was sent is processed and committed when a call returns; for asynchronous handlers
  * await `settled()` first. What a handler throws comes out of the call that sent the message.
+ *
+ * Where serdes get something from elsewhere before they are used (schemas of a registry), await `settled()` once before
+ * anything else (ERR_SERDE).
  */
 export interface TestJob {
   /** Puts a message into an input stream. The timestamp defaults to the stream's `time` of the value, else the clock. */
@@ -73,7 +76,7 @@ export interface TestJob {
   table<K, V>(table: RemoteTableDef<K, V>): TestTable<K, V>
   /** Kills the job without a commit, loses what the disk had not synced, and goes on from the last checkpoint. */
   crash(): void
-  /** Waits for asynchronous handlers, then commits. */
+  /** Waits for what serdes need before they are used, and for asynchronous handlers; then commits. */
   settled(): Promise<void>
   /** Records that were dropped, that were put aside as dead letters, and that were late, so far. */
   readonly dropped: number

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { KAFKA_KEYS } from '../kafka-settings.ts'
 import { addDataCommand, type CliContext, examples, type Options } from '../context.ts'
 
 const KEY_NOTE = `
@@ -10,6 +11,8 @@ const WHEN_FLAGS = [
   ['--checkpoint <name>', 'as of a retained checkpoint (see tidemark checkpoint list)'],
   ['--savepoint <dir>', 'as in a savepoint; no data directory is needed'],
 ] as const
+
+const JOB_FLAG = ['--job <job>', 'with --brokers: the job module, or the name of the job'] as const
 
 /** `tidemark state get|scan|diff`. */
 export function addState(program: Command, context: CliContext): void {
@@ -79,12 +82,19 @@ function addDrop(state: Command, context: CliContext): void {
         'instead of a store: an older lineage, by its number (tidemark state lineages), or older for all',
       ],
       ['--yes', 'remove lineages without asking'],
+      JOB_FLAG,
     ],
-    examples: ['tidemark state drop visits-by-browser', 'tidemark state drop --lineage older --yes'],
+    settings: KAFKA_KEYS,
+    examples: [
+      'tidemark state drop visits-by-browser',
+      'tidemark state drop --lineage older --yes',
+      'tidemark state drop --lineage older --job visits --brokers localhost:9092',
+    ],
     notes: `
 A store that is taken out of a job keeps its data until it is dropped. Retained checkpoints and savepoints keep it still.
 A start from a savepoint in the savepoint's own data directory leaves the lineage before it: its state, retained checkpoints
-and intermediate streams, which are removed here. Savepoints stay, and what was uploaded.`,
+and intermediate streams, which are removed here. Savepoints stay, and what was uploaded. On Kafka these are the lineage's
+state topic and repartition topics, and its files here.`,
     run: async (options, [store]) => {
       const { dropLineage, lineageFlag } = await import('../lineage-commands.ts')
       const lineage = lineageFlag(store, options)
@@ -99,10 +109,17 @@ function addLineages(state: Command, context: CliContext): void {
   addDataCommand(state, {
     name: 'lineages',
     about: "the histories of a job's state in a data directory: each start from a savepoint makes one",
-    examples: ['tidemark state lineages', 'tidemark state drop --lineage older'],
+    flags: [JOB_FLAG],
+    settings: KAFKA_KEYS,
+    examples: [
+      'tidemark state lineages',
+      'tidemark state drop --lineage older',
+      'tidemark state lineages --job visits.job.ts --brokers localhost:9092',
+    ],
     notes: `
 With --json one object a line: {"number","id","kind":"current"|"older"|"pending","atMs","from","tasks","stateBytes",
-"checkpoints","records"}; records are those in the intermediate streams that are not trimmed yet.`,
+"checkpoints","records"}; records are those in the intermediate streams that are not trimmed yet. Of Kafka, stateBytes are those
+of the state topic on its leaders; "atMs" is null for the first lineage, and "checkpoints" always: they are in data directories.`,
     run: async (options) => {
       const { showLineages } = await import('../lineage-commands.ts')
       await showLineages(options, context)
