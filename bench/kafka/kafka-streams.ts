@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { jdk, javaArguments } from '../../scripts/lib/services/kafka-programs.ts'
+import { jdk, ownClassArguments } from '../../scripts/lib/services/kafka-programs.ts'
 import { PROGRAMS } from '../../scripts/lib/services/service.ts'
 import { ROOT } from '../../scripts/lib/paths.ts'
+import type { BenchCodec, BenchJob } from './cases.ts'
 
 const PROJECT = join(ROOT, 'bench', 'peers', 'kafka-streams')
 const FILES = [
@@ -46,40 +47,42 @@ export async function generate(
   what: { readonly records: number; readonly keys: number; readonly codec: string },
 ): Promise<void> {
   const args = [to.brokers, to.topic, to.partitions, what.records, what.keys, what.codec].map(String)
-  await finish(jdk('java'), [...javaFor(classes), '-Xmx512m', 'tidemark.bench.Generate', ...args])
+  await finish(jdk('java'), ownClassArguments(classes, '-Xmx512m', 'tidemark.bench.Generate', ...args))
 }
 
 export interface PeerRun {
-  readonly job: 'count' | 'pass'
+  readonly job: BenchJob
   readonly brokers: string
   readonly input: string
   readonly output: string
   readonly threads: number
   readonly cacheBytes: number
-  readonly codec: string
+  readonly codec: BenchCodec
   readonly stateDirectory: string
+  /** Runs over the input before the one that is measured. */
+  readonly warmups: number
+  /** Flags of the JVM instead of those for measuring. */
+  readonly jvm?: readonly string[]
 }
 
-/** One run of Kafka Streams in a JVM of its own, with the JVM's default collector and compilers. */
+/**
+ * The JVM of Kafka Streams: its default compilers and collector (G1), a heap that does not grow while it is measured, as the
+ * guides of Kafka advise.
+ */
+const PEER_JVM: readonly string[] = ['-Xms2g', '-Xmx2g']
+
+/** One run of Kafka Streams in a JVM of its own. */
 export async function runPeer(classes: string, run: PeerRun): Promise<SideResult> {
   const numbers = [run.threads, run.cacheBytes].map(String)
-  const args = [run.job, run.brokers, run.input, run.output, ...numbers, run.codec, run.stateDirectory]
-  const output = await finish(jdk('java'), [...javaFor(classes), '-Xmx2g', 'tidemark.bench.Run', ...args])
+  const places = [run.brokers, run.input, run.output]
+  const args = [run.job, ...places, ...numbers, run.codec, run.stateDirectory, String(run.warmups)]
+  const output = await finish(
+    jdk('java'),
+    ownClassArguments(classes, ...(run.jvm ?? PEER_JVM), 'tidemark.bench.Run', ...args),
+  )
   const line = output.split('\n').find((each) => each.startsWith('{"job"'))
   if (line === undefined) throw new Error(`Kafka Streams printed no result:\n${output}`)
   return JSON.parse(line) as SideResult
-}
-
-/** The jars of the service, and before them our classes. */
-function javaFor(classes: string): readonly string[] {
-  const classPath = readFileSync(
-    javaArguments()
-      .find((each) => each.startsWith('@'))
-      ?.slice(1) ?? '',
-    'utf8',
-  )
-  const jars = classPath.split('"')[1] ?? ''
-  return ['-cp', `${classes}:${jars}`]
 }
 
 /** Runs a program to its end, and returns what it printed; an exit code other than 0 is an Error with its output. */

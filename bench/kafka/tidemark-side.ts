@@ -1,22 +1,38 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ROOT } from '../../scripts/lib/paths.ts'
+import type { RunOptions } from 'tidemark'
 import { finish, type SideResult } from './kafka-streams.ts'
+import type { BenchCodec, BenchJob } from './cases.ts'
 
-const BIN = join(ROOT, 'packages', 'tidemark', 'bin', 'tidemark.mjs')
-const CPU_AT_EXIT = pathToFileURL(join(import.meta.dirname, 'cpu-at-exit.ts')).href
+const PROGRAM = join(import.meta.dirname, 'run-own.ts')
 
 export interface OwnRun {
-  /** `count` or `pass`: the module `JOB.job.ts` beside this file. */
-  readonly job: 'count' | 'pass'
+  /** The module `JOB.job.ts` beside this file. */
+  readonly job: BenchJob
   readonly brokers: string
   readonly containers: number
   readonly cacheBytes: number
   readonly directory: string
-  readonly codec: string
+  readonly codec: BenchCodec
   readonly input: string
   readonly output: string
+  /** More arguments of `node`, such as `--cpu-prof`. */
+  readonly node?: readonly string[]
+}
+
+export interface OwnResult extends SideResult {
+  /** From when the slowest container's thread began to when its tasks were open. */
+  readonly restoredMs: number
+}
+
+/** What `run-own.ts` is told. */
+export interface OwnProgram {
+  /** URL of the job's module. */
+  readonly module: string
+  readonly brokers: string
+  readonly codec: BenchCodec
+  readonly options: RunOptions
 }
 
 const moduleOf = (job: string): string => join(import.meta.dirname, `${job}.job.ts`)
@@ -26,22 +42,14 @@ export function ownSideMissing(job: string): string | null {
   return existsSync(moduleOf(job)) ? null : `there is no ${moduleOf(job)}`
 }
 
-/**
- * One run of a job by the CLI, as users run it. Seconds are those of its summary; CPU is of the whole process from its
- * start, so that Node's own start counts against us (the JVM's does not count against Kafka Streams).
- */
-export async function runOwn(run: OwnRun): Promise<SideResult & { readonly restoredMs: number }> {
-  const cpuFile = join(run.directory, 'cpu')
-  const limits = ['--containers', String(run.containers), '--state-cache-size', String(run.cacheBytes)]
-  const where = ['--brokers', run.brokers, '--data-dir', join(run.directory, 'data')]
-  const args = ['--import', CPU_AT_EXIT, BIN, 'run', moduleOf(run.job), ...where, ...limits, '--until-end', '--json']
-  const told = { BENCH_INPUT: run.input, BENCH_OUTPUT: run.output, BENCH_CODEC: run.codec, BENCH_CPU_FILE: cpuFile }
-  const output = await finish(process.execPath, args, { ...process.env, ...told })
-  const line = output.trim().split('\n').at(-1) ?? ''
-  const summary = JSON.parse(line) as {
-    readonly records: number
-    readonly seconds: number
-    readonly restoredMs: number
-  }
-  return { ...summary, cpuSeconds: Number(readFileSync(cpuFile, 'utf8')) }
+/** One run of a job in a process of its own. Seconds are from its first record to its last commit; for CPU see run-own.ts. */
+export async function runOwn(run: OwnRun): Promise<OwnResult> {
+  const { brokers, codec, containers, cacheBytes } = run
+  const options: RunOptions = { containers, cacheBytes, dataDir: join(run.directory, 'data') }
+  const program: OwnProgram = { module: pathToFileURL(moduleOf(run.job)).href, brokers, codec, options }
+  const file = join(run.directory, 'run.json')
+  writeFileSync(file, JSON.stringify(program))
+  const told = { BENCH_INPUT: run.input, BENCH_OUTPUT: run.output }
+  const output = await finish(process.execPath, [...(run.node ?? []), PROGRAM, file], { ...process.env, ...told })
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as OwnResult
 }

@@ -1,5 +1,6 @@
 import type { StreamReader } from 'tidemark/system'
 import { Fetcher } from '../fetch/fetcher.ts'
+import type { FetcherOptions } from '../fetch/fetch-options.ts'
 import type { Cluster } from '../net/cluster.ts'
 import type { TopicPartition } from '../wire/api.ts'
 import type { PartitionSource } from './state-partition.ts'
@@ -35,14 +36,22 @@ export class PartitionWatch {
   }
 }
 
+const MIB: number = 1024 * 1024
+/** For reading much: what waits is enough for the broker's next answer to come meanwhile. */
+export const IN_BULK: Pick<FetcherOptions, 'partitionMaxBytes' | 'partitionBufferBytes'> = {
+  partitionMaxBytes: 4 * MIB,
+  partitionBufferBytes: 8 * MIB,
+}
+
 /** Reads one partition, read committed, with a fetcher of its own for as long as `read` takes. */
 export async function readingPartition<T>(
   cluster: Cluster,
   { topic, partition }: TopicPartition,
   read: (source: PartitionSource) => Promise<T>,
+  limits: Partial<FetcherOptions> = {},
 ): Promise<T> {
   const watch = new PartitionWatch()
-  const fetcher = new Fetcher({ cluster, readCommitted: true, outOfRange: 'fail', ...watch.events })
+  const fetcher = new Fetcher({ cluster, readCommitted: true, outOfRange: 'fail', ...watch.events, ...limits })
   try {
     return await read(watch.source(fetcher.reader(topic, partition)))
   } finally {

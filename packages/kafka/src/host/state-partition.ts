@@ -74,17 +74,24 @@ export async function loadHistory(
     source,
     range,
     (cursor) => {
-      const entry = readStateRecord(cursor, where)
-      if (entry === null) return
-      const store = stores[entry.store - 1]
+      const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor
+      let at = keyStart + 1
+      let number = keyEnd > keyStart ? (bytes[keyStart] as number) : 0
+      // Nearly all are entries of one of the first 127 stores: those cost no object.
+      if (number === 0 || number >= 0x80) {
+        const entry = readStateRecord(cursor, where)
+        if (entry === null) return
+        number = entry.store
+        at = entry.keyStart
+      }
+      const store = stores[number - 1]
       if (store === undefined) {
         throw new TidemarkError(
           'ERR_STATE_CORRUPT',
-          `${where} has an entry of store ${entry.store} at offset ${cursor.offset}, which the newest commit record does not know`,
+          `${where} has an entry of store ${number} at offset ${cursor.offset}, which the newest commit record does not know`,
         )
       }
-      const { bytes, keyEnd, valueStart, valueEnd } = cursor
-      loader.add(store.name, bytes, entry.keyStart, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
+      loader.add(store.name, bytes, at, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
     },
     () => (loader.isFull ? loader.write(stores) : null),
   )

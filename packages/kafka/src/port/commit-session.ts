@@ -1,7 +1,7 @@
 import { type Clock, isTidemarkError, type StateLoader, TidemarkError, type Transaction } from 'tidemark/system'
 import { readIdentity, writeIdentity } from '../host/identity-cell.ts'
 import type { CoveredFiles } from '../host/local-state.ts'
-import { readingPartition } from '../host/partition-watch.ts'
+import { IN_BULK, readingPartition } from '../host/partition-watch.ts'
 import { readLast } from '../host/read-last.ts'
 import { loadHistory } from '../host/state-partition.ts'
 import type { PortData, ProducerSession, TaskPlace } from '../host/shared-plan.ts'
@@ -165,9 +165,8 @@ export class CommitSession {
     if (session.task === null || missing === null) return
     const { id } = session.task.committed
     const where = `${session.topic}, partition ${session.partition}`
-    await readingPartition(cluster, session, (source) =>
-      loadHistory(where, source, missing, { id, stores: session.stores, loader }),
-    )
+    const to = { id, stores: session.stores, loader }
+    await readingPartition(cluster, session, (source) => loadHistory(where, source, missing, to), IN_BULK)
     this.flushed(id)
   }
 

@@ -45,12 +45,26 @@ export function compactionDelayed(error: Error): string {
   return `merging state files waits and is tried again: ${error.message}`
 }
 
-/** What the system has of the tasks' state, and their files have not. */
+/** So many tasks are restored at a time: while one waits for the system or the disk, another works. */
+const RESTORE_LANES = 2
+
+/** What the system has of the tasks' state, and their files have not. Settles when nothing is written to them any more. */
 async function restoreAll({ port, grants, failpoint }: RunnerOptions, bases: readonly Base[]): Promise<void> {
   if (!isStateSource(port)) return
-  for (const [i, { producer }] of grants.entries()) {
-    await port.restoreState(producer.producer, new BaseLoader(bases[i] as Base, failpoint))
+  let next = 0
+  const lane = async (): Promise<void> => {
+    for (let i = next++; i < grants.length; i = next++) {
+      const { producer } = (grants[i] as TaskGrant).producer
+      try {
+        await port.restoreState(producer, new BaseLoader(bases[i] as Base, failpoint))
+      } catch (error) {
+        next = grants.length
+        throw error
+      }
+    }
   }
+  const lanes = await Promise.allSettled(Array.from({ length: RESTORE_LANES }, lane))
+  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason as Error
 }
 
 /** A container with its tasks opened: the same on a worker thread, on the caller's thread, and in tests. */

@@ -16,7 +16,7 @@ async function load(engine: Engine, directory: string, failpoint: (name: string)
   const base = await underTest(engine, places).open(directory, false)
   const random = seededRandom(7)
   const model = new BaseModel()
-  const loader = new BaseLoader(base, failpoint, 20_000)
+  const loader = new BaseLoader(base, failpoint, 10_000)
   assert.equal(loader.id, 0)
   try {
     for (let i = 0; i < 3000; i++) {

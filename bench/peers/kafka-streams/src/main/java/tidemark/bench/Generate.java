@@ -15,10 +15,12 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Fills a topic, which it creates, with visits: keys `user-000000042` uniform over some number, partitions by Java's default
- * partitioner, values of JSON; about 110 B a record with its overhead. The same arguments give the same records.
+ * partitioner, values of JSON; about 110 B a record with its overhead. Timestamps rise over a day. The same arguments give the
+ * same records.
  */
 public final class Generate {
   private static final long FIRST_MS = 1_700_000_000_000L;
+  private static final long DAY_MS = 86_400_000;
 
   private Generate() {}
 
@@ -39,7 +41,7 @@ public final class Generate {
     try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
       for (long i = 0; i < records; i++) {
         String user = user(random.nextInt(keys));
-        long timestamp = FIRST_MS + i;
+        long timestamp = FIRST_MS + i * DAY_MS / records;
         String value = "{\"user\":\"" + user + "\",\"page\":\"/products/" + i % 1000 + "\",\"at\":" + timestamp + "}";
         var record = new ProducerRecord<>(topic, null, timestamp, user.getBytes(US_ASCII), value.getBytes(US_ASCII));
         producer.send(record, (place, error) -> {

@@ -3,6 +3,7 @@ package tidemark.bench;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.TopicPartition;
@@ -15,11 +16,17 @@ final class Progress {
   private static final OperatingSystemMXBean SYSTEM =
       (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
   private final Map<Integer, Long> lastOffsets = new ConcurrentHashMap<>();
+  private final Set<Integer> left = ConcurrentHashMap.newKeySet();
   private final AtomicLong startedAt = new AtomicLong();
   private volatile long cpuAtStart;
+  private long stoppedAt;
+  private long cpuAtStop;
 
   Progress(Map<TopicPartition, Long> ends) {
-    ends.forEach((partition, end) -> lastOffsets.put(partition.partition(), end - 1));
+    ends.forEach((partition, end) -> {
+      lastOffsets.put(partition.partition(), end - 1);
+      if (end > 0) left.add(partition.partition());
+    });
   }
 
   <K, V> FixedKeyProcessor<K, V, V> processor() {
@@ -35,7 +42,9 @@ final class Progress {
           last = lastOffsets.get(context().taskId().partition());
         }
         context().forward(record);
-        if (context().recordMetadata().orElseThrow().offset() >= last) context().commit();
+        if (context().recordMetadata().orElseThrow().offset() < last) return;
+        context().commit();
+        left.remove(context().taskId().partition());
       }
     };
   }
@@ -45,13 +54,25 @@ final class Progress {
     if (startedAt.compareAndSet(0, System.nanoTime())) cpuAtStart = cpu;
   }
 
-  double seconds() {
-    return (System.nanoTime() - startedAt.get()) / 1e9;
+  /** Whether the last record of each partition was processed. */
+  boolean atEnd() {
+    return left.isEmpty();
   }
 
-  /** Of the whole process since the first record. */
+  /** The last commit was seen. */
+  void stop() {
+    stoppedAt = System.nanoTime();
+    cpuAtStop = SYSTEM.getProcessCpuTime();
+  }
+
+  /** From the first record to the last commit. */
+  double seconds() {
+    return (stoppedAt - startedAt.get()) / 1e9;
+  }
+
+  /** Of the whole process in that time. */
   double cpuSeconds() {
-    return (SYSTEM.getProcessCpuTime() - cpuAtStart) / 1e9;
+    return (cpuAtStop - cpuAtStart) / 1e9;
   }
 
   /** Of the whole process since it was started. */

@@ -24,6 +24,8 @@ final class Settings {
     all.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, cacheBytes);
     all.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
     all.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 10_000);
+    // Results of windows go out when they are closed, not up to a second later: so the end of the input has all of them.
+    all.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, 0L);
     all.put(StreamsConfig.METRICS_RECORDING_LEVEL_CONFIG, "INFO");
     all.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
     all.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 10_000);
