@@ -6,7 +6,7 @@ import { JobProcess, sendPayments, SUMS, SumsBroker, untilSummed } from './suppo
 import { untilOf } from './watched.ts'
 
 const USERS = 20
-const DEATHS = Number(process.env['TIDEMARK_BROKER_DEATHS'] ?? 3)
+const DEATHS = Number(process.env['BROKER_DEATHS'] ?? 3)
 
 describe('a job whose broker dies', { skip: kafkaMissing() ?? false }, () => {
   const broker = new SumsBroker()

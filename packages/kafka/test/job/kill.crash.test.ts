@@ -7,8 +7,8 @@ import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { type Addition, checkSums } from './sums-check.ts'
 import { readTotals, runJob, sendPayments, SUMS, SUMS_EARLY, summaryOf, SumsBroker } from './support.ts'
 
-/** Each commit step so many times, at another passing each time; TIDEMARK_KILL_ROUNDS makes it more. */
-const ROUNDS = Number(process.env['TIDEMARK_KILL_ROUNDS'] ?? 1)
+/** Each commit step so many times, at another passing each time; KILL_ROUNDS makes it more. */
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 1)
 const PAYMENTS = 6000
 const USERS = 40
 
