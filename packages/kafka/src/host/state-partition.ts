@@ -1,4 +1,7 @@
 import {
+  dataShape,
+  Generations,
+  invariant,
   RecordCursor,
   type StateLoader,
   type StoreDescriptor,
@@ -69,14 +72,15 @@ export async function loadHistory(
   range: OffsetRange,
   to: { readonly id: number; readonly stores: readonly StoreDescriptor[]; readonly loader: StateLoader },
 ): Promise<void> {
-  const { id, stores, loader } = to
+  const { id, loader } = to
+  const { stores, names } = generationsOf(to.stores, loader.descriptors, where)
   await eachRecord(
     source,
     range,
     (cursor) => {
       const entry = readStateRecord(cursor, where)
       if (entry === null) return
-      const store = stores[entry.store - 1]
+      const store = names[entry.store - 1]
       if (store === undefined) {
         throw new TidemarkError(
           'ERR_STATE_CORRUPT',
@@ -84,11 +88,30 @@ export async function loadHistory(
         )
       }
       const { bytes, keyEnd, valueStart, valueEnd } = cursor
-      loader.add(store.name, bytes, entry.keyStart, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
+      loader.add(store, bytes, entry.keyStart, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
     },
     () => (loader.isFull ? loader.write(stores) : null),
   )
   await loader.finish(id, stores)
+}
+
+/**
+ * Under which name a base keeps the entries of each store of the topic, and all that it keeps then: data of one shape each.
+ * `written`: in the order of time, as the topic numbers them; `there`: what the base has already.
+ */
+function generationsOf(
+  written: readonly StoreDescriptor[],
+  there: readonly StoreDescriptor[],
+  where: string,
+): { readonly stores: readonly StoreDescriptor[]; readonly names: readonly string[] } {
+  const generations = new Generations(there, where)
+  for (const store of written) generations.add(store)
+  const names = written.map((store) => {
+    const kept = generations.of(generations.nameOf(store.name)).find((each) => dataShape(each) === dataShape(store))
+    invariant(kept !== undefined, `there is a generation of store ${store.name} for each shape of its data`)
+    return kept.name
+  })
+  return { stores: generations.stores().flatMap((store) => generations.of(store)), names }
 }
 
 /**
