@@ -1,4 +1,7 @@
 import {
+  dataShape,
+  Generations,
+  invariant,
   RecordCursor,
   type StateLoader,
   type StoreDescriptor,
@@ -69,7 +72,8 @@ export async function loadHistory(
   range: OffsetRange,
   to: { readonly id: number; readonly stores: readonly StoreDescriptor[]; readonly loader: StateLoader },
 ): Promise<void> {
-  const { id, stores, loader } = to
+  const { id, loader } = to
+  const { stores, names } = generationsOf(to.stores, loader.descriptors, where)
   await eachRecord(
     source,
     range,
@@ -84,18 +88,37 @@ export async function loadHistory(
         number = entry.store
         at = entry.keyStart
       }
-      const store = stores[number - 1]
+      const store = names[number - 1]
       if (store === undefined) {
         throw new TidemarkError(
           'ERR_STATE_CORRUPT',
           `${where} has an entry of store ${number} at offset ${cursor.offset}, which the newest commit record does not know`,
         )
       }
-      loader.add(store.name, bytes, at, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
+      loader.add(store, bytes, at, keyEnd, valueEnd < 0 ? -1 : valueStart, valueEnd)
     },
     () => (loader.isFull ? loader.write(stores) : null),
   )
   await loader.finish(id, stores)
+}
+
+/**
+ * Under which name a base keeps the entries of each store of the topic, and all that it keeps then: data of one shape each.
+ * `written`: in the order of time, as the topic numbers them; `there`: what the base has already.
+ */
+function generationsOf(
+  written: readonly StoreDescriptor[],
+  there: readonly StoreDescriptor[],
+  where: string,
+): { readonly stores: readonly StoreDescriptor[]; readonly names: readonly string[] } {
+  const generations = new Generations(there, where)
+  for (const store of written) generations.add(store)
+  const names = written.map((store) => {
+    const kept = generations.of(generations.nameOf(store.name)).find((each) => dataShape(each) === dataShape(store))
+    invariant(kept !== undefined, `there is a generation of store ${store.name} for each shape of its data`)
+    return kept.name
+  })
+  return { stores: generations.stores().flatMap((store) => generations.of(store)), names }
 }
 
 /**

@@ -28,6 +28,10 @@ export class BaseLoader implements StateLoader {
     return this.#base.id
   }
 
+  get descriptors(): readonly StoreDescriptor[] {
+    return this.#base.descriptors
+  }
+
   get isFull(): boolean {
     return this.#sizeBytes >= this.#chunkBytes
   }

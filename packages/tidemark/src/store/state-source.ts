@@ -1,9 +1,14 @@
 import type { StoreDescriptor } from './types.ts'
 
-/** Takes the state of a task in bulk, before the task is opened. Entries may come in any order of keys; later ones win. */
+/**
+ * Takes the state of a task in bulk, before the task is opened. Entries may come in any order of keys; later ones win. Stores go by
+ * the names of their generations, and so do the descriptors.
+ */
 export interface StateLoader {
   /** Checkpoint id that is in the files already. */
   readonly id: number
+  /** What the files have already, as they know it: see generations.ts. */
+  readonly descriptors: readonly StoreDescriptor[]
   /** `valueStart` -1 deletes the key. The bytes are copied. */
   add(store: string, bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void
   /** True when so much waits that it has to be written before more is added. */

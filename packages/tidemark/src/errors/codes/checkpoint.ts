@@ -86,7 +86,8 @@ export const CHECKPOINT_ERRORS = {
     domain: 'checkpoint',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'A job cannot start from this savepoint: of another job, or with other numbers of tasks or partitions.',
+    about:
+      'A job cannot start from this savepoint: of another job, with other numbers of tasks or partitions, or of other offsets.',
   },
   ERR_SAVEPOINT_IN_FLIGHT: {
     domain: 'checkpoint',

@@ -54,7 +54,8 @@ export const LOG_ERRORS = {
     domain: 'config',
     retry: 'never',
     exit: EXIT.usage,
-    about: 'The directory does not exist or holds no data of Tidemark. Check the path.',
+    about:
+      'The directory does not exist, holds no data of Tidemark, or only a copy of the state of a job that runs on Kafka.',
   },
   ERR_STREAM_MISMATCH: {
     domain: 'log',
