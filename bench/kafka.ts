@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { KafkaServer, kafkaMissing } from '../scripts/lib/services/kafka.ts'
 import { CASES, CODECS } from './kafka/cases.ts'
@@ -23,6 +23,7 @@ round of a case the outputs of both are read and compared: a difference is an er
   --codec NAME     ${CODECS.join(', ')}: of input, state and output (default none)
   --warmups N      runs of Kafka Streams over the input before the one that is measured (default 1)
   --side NAME      peer or own: only one of them
+  --cpu-prof DIR   writes CPU profiles of our side there, one of each thread and run
   --json           the results as lines of JSON
 `
 /** The broker is the same for both; it gets what its own guide recommends for a small machine. */
@@ -66,6 +67,7 @@ function readOptions(): Options | null {
       codec: { type: 'string', default: 'none' },
       warmups: { type: 'string', default: '1' },
       side: { type: 'string' },
+      'cpu-prof': { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -78,6 +80,7 @@ function readOptions(): Options | null {
   if (codec === undefined) throw new Error(`no codec ${values.codec}; there are: ${CODECS.join(', ')}`)
   if (values.side !== undefined && values.side !== 'peer' && values.side !== 'own')
     throw new Error('--side is peer or own')
+  const profile = values['cpu-prof']
   return {
     cases: CASES.filter(({ name }) => values.case.includes(name)),
     rounds: Number(values.rounds),
@@ -86,6 +89,7 @@ function readOptions(): Options | null {
     cacheBytes: Number(values.cache),
     codec,
     warmups: Number(values.warmups),
+    ownNode: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
     sides: values.side === undefined ? ['peer', 'own'] : [values.side],
     json: values.json,
   }

@@ -18,6 +18,8 @@ export interface MeasureOptions {
   /** Runs of Kafka Streams over the input before the one that is measured, in the same JVM. */
   readonly warmups: number
   readonly sides: readonly Side[]
+  /** More arguments of `node` on our side. */
+  readonly ownNode?: readonly string[]
   /** Flags of Kafka Streams' JVM, for tests that only look at its outputs. */
   readonly peerJvm?: readonly string[]
 }
@@ -93,7 +95,7 @@ export class Measure {
       const result =
         side === 'peer'
           ? await runPeer(classes, { ...more, threads, warmups, stateDirectory: directory, ...jvm })
-          : await runOwn({ ...more, containers: threads, directory })
+          : await runOwn({ ...more, containers: threads, directory, node: options.ownNode ?? [] })
       if (result.records === options.records) return result
       throw new Error(`${side} has processed ${result.records} records, not ${options.records}`)
     } finally {

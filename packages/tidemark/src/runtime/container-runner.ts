@@ -1,5 +1,6 @@
 import type { Job } from '../api/job.ts'
 import type { StateMetrics } from '../api/state-metrics.ts'
+import { inParallel } from '../checkpoint/in-parallel.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Disk } from '../disk/disk.ts'
 import type { TopologyNode } from '../dsl/topology.ts'
@@ -51,20 +52,9 @@ const RESTORE_LANES = 2
 /** What the system has of the tasks' state, and their files have not. Settles when nothing is written to them any more. */
 async function restoreAll({ port, grants, failpoint }: RunnerOptions, bases: readonly Base[]): Promise<void> {
   if (!isStateSource(port)) return
-  let next = 0
-  const lane = async (): Promise<void> => {
-    for (let i = next++; i < grants.length; i = next++) {
-      const { producer } = (grants[i] as TaskGrant).producer
-      try {
-        await port.restoreState(producer, new BaseLoader(bases[i] as Base, failpoint))
-      } catch (error) {
-        next = grants.length
-        throw error
-      }
-    }
-  }
-  const lanes = await Promise.allSettled(Array.from({ length: RESTORE_LANES }, lane))
-  for (const ended of lanes) if (ended.status === 'rejected') throw ended.reason as Error
+  const restore = ([i, { producer }]: readonly [number, TaskGrant]): Promise<void> =>
+    port.restoreState(producer.producer, new BaseLoader(bases[i] as Base, failpoint))
+  await inParallel([...grants.entries()], restore, RESTORE_LANES)
 }
 
 /** A container with its tasks opened: the same on a worker thread, on the caller's thread, and in tests. */
