@@ -167,6 +167,8 @@ export class KafkaHost implements SystemHost {
       )
     } catch (error) {
       if (mayRetry(error)) ownership.assertHeld()
+      // The watch says more of a topic that is gone.
+      if (isTopicMissing(error)) await this.#topics.untilThere()
       throw error
     }
   }
@@ -306,8 +308,8 @@ export class KafkaHost implements SystemHost {
       if (done?.error === 0) this.#registry.publish(info, partition, done.logStart, 0)
       else this.#cluster.forgetTopic(topic)
     } catch (error) {
-      // What cannot be purged now is purged with the next trim.
-      if (!mayRetry(error)) throw error
+      // What cannot be purged now is purged with the next trim; of a topic that is gone the watch tells.
+      if (!mayRetry(error) && !isTopicMissing(error)) throw error
     }
   }
 
