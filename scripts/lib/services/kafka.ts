@@ -137,6 +137,11 @@ export class KafkaServer {
     return this.#node(i).data
   }
 
+  /** False once a node has ended, by itself or not. */
+  runs(i = 0): boolean {
+    return this.#process(i).runs
+  }
+
   /** Ends a node as a crash would; settles when it is gone. */
   async kill(i = 0): Promise<void> {
     await this.#process(i).kill()

@@ -177,6 +177,8 @@ export class KafkaHost implements SystemHost, LineageKeeper {
       )
     } catch (error) {
       if (mayRetry(error)) ownership.assertHeld()
+      // The watch says more of a topic that is gone.
+      if (isTopicMissing(error)) await this.#topics.untilThere()
       throw error
     }
   }
@@ -327,8 +329,8 @@ export class KafkaHost implements SystemHost, LineageKeeper {
       if (done?.error === 0) this.#registry.publish(info, partition, done.logStart, 0)
       else this.#cluster.forgetTopic(topic)
     } catch (error) {
-      // What cannot be purged now is purged with the next trim.
-      if (!mayRetry(error)) throw error
+      // What cannot be purged now is purged with the next trim; of a topic that is gone the watch tells.
+      if (!mayRetry(error) && !isTopicMissing(error)) throw error
     }
   }
 
