@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { RunOptions } from 'tidemark'
+import { builtEnvironment, builtPackages } from '../../scripts/lib/built-packages.ts'
 import { finish, type SideResult } from './kafka-streams.ts'
 import type { BenchCodec, BenchJob } from './cases.ts'
 
@@ -49,7 +50,8 @@ export async function runOwn(run: OwnRun): Promise<OwnResult> {
   const program: OwnProgram = { module: pathToFileURL(moduleOf(run.job)).href, brokers, codec, options }
   const file = join(run.directory, 'run.json')
   writeFileSync(file, JSON.stringify(program))
-  const told = { BENCH_INPUT: run.input, BENCH_OUTPUT: run.output }
+  // As users have it: what is published, rather than the sources.
+  const told = { ...builtEnvironment(await builtPackages()), BENCH_INPUT: run.input, BENCH_OUTPUT: run.output }
   const output = await finish(process.execPath, [...(run.node ?? []), PROGRAM, file], { ...process.env, ...told })
   return JSON.parse(output.trim().split('\n').at(-1) ?? '') as OwnResult
 }

@@ -300,8 +300,8 @@ export class Claims {
     const known = this.#places.get(topic)
     if (known !== undefined) return { ...known, partition }
     await makeTopic(cluster, topic, partitions, 'state', { retentionMs: null, replicas })
-    const configs = (await checkTopic(cluster, topic, 'state', context.maxValueBytes)) ?? {}
     const there = await settledTopic(cluster, topic)
+    const configs = (await checkTopic(cluster, topic, 'state', context.maxValueBytes)) ?? {}
     if (there.partitions.length !== partitions) {
       throw new TidemarkError(
         'ERR_KAFKA_TOPIC',

@@ -104,7 +104,7 @@ public final class JavaPeer {
       case "begin", "commit", "abort", "close" -> step(command);
       case "dump" -> dump(command);
       case "createTopic" -> createTopic(command);
-      case "deleteTopic" -> nothing(admin.deleteTopics(List.of(text(command, "topic"))).all().get());
+      case "deleteTopic" -> deleteTopic(text(command, "topic"));
       case "addPartitions" -> nothing(admin.createPartitions(
           Map.of(text(command, "topic"), NewPartitions.increaseTo(command.get("partitions").asInt()))).all().get());
       case "setConfig" -> setConfig(command);
@@ -218,6 +218,17 @@ public final class JavaPeer {
       if (System.nanoTime() > deadline) throw new IllegalStateException(topic + " has no leaders");
       Thread.sleep(10);
     }
+  }
+
+  private JsonNode deleteTopic(String topic) throws Exception {
+    admin.deleteTopics(List.of(topic)).all().get();
+    // The controller answers before the broker forgets it.
+    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (admin.listTopics().names().get().contains(topic)) {
+      if (System.nanoTime() > deadline) throw new IllegalStateException(topic + " is still there");
+      Thread.sleep(10);
+    }
+    return null;
   }
 
   private JsonNode setConfig(JsonNode command) throws Exception {

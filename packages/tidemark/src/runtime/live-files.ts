@@ -83,8 +83,8 @@ function withLive(task: TaskStateMetrics, shares: ReadonlyMap<string, LiveShare>
     const share = shares.get(store.store)
     return share === undefined ? store : { ...store, liveKeys: share.liveKeys, liveBytes: share.liveBytes }
   })
-  // Another engine beside the files does not tell, and the bytes are those of both.
-  const known = stores.reduce((sum, { entries }) => sum + entries, 0) === task.entries
+  // An engine that is no files of ours does not tell; nor does one beside the files, and the bytes are those of both.
+  const known = task.reads !== null && stores.reduce((sum, { entries }) => sum + entries, 0) === task.entries
   if (!known) return { ...task, stores }
   const liveBytes = [...shares.values()].reduce((sum, share) => sum + share.liveBytes, 0)
   return { ...task, stores, liveBytes, spaceAmplification: liveBytes === 0 ? null : task.bytes / liveBytes }
