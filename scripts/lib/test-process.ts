@@ -24,6 +24,8 @@ export interface FileRun {
   readonly ms: number
   /** Node processes that it has started and that ended by SIGKILL; 0 where they are not counted. */
   readonly kills: number
+  /** Of the file and all that it has started and seen the end of; 0 where that is not counted. */
+  readonly cpuMs: number
 }
 
 const running = new Set<ChildProcess>()
@@ -93,8 +95,8 @@ export async function runFile(file: string, reportPath: string, limits: FileLimi
   // What it started and left behind must not hold its pipes, or outlive the run.
   kill(child)
   running.delete(child)
-  const kills = readKills(killsPath)
-  return { events: readEvents(reportPath), output, timedOut, ending, ms: performance.now() - start, kills }
+  const ms = performance.now() - start
+  return { events: readEvents(reportPath), output, timedOut, ending, ms, ...readCounts(killsPath) }
 }
 
 async function endOf(child: ChildProcess): Promise<string> {
@@ -104,9 +106,10 @@ async function endOf(child: ChildProcess): Promise<string> {
   })
 }
 
-/** A process that was killed itself has written no number. */
-function readKills(path: string): number {
-  return existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0
+/** A process that was killed itself has written nothing. */
+function readCounts(path: string): { readonly kills: number; readonly cpuMs: number } {
+  const [kills = 0, cpuMs = 0] = existsSync(path) ? readFileSync(path, 'utf8').split(' ').map(Number) : []
+  return { kills, cpuMs }
 }
 
 /** Compiles the sources for all processes that follow (see warm-cache.ts). */

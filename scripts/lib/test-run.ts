@@ -79,8 +79,9 @@ function judge(path: string, run: FileRun, limits: RunLimits, total: Tally, say:
     failures.push(brokenOff(run, limits))
   } else if (tests === 0) total.faults.push(`no tests in ${path}`)
   total.kills += run.kills
+  const cpu = run.cpuMs === 0 ? '' : `, ${Math.round(run.cpuMs)} ms of CPU`
   const kills = run.kills === 0 ? '' : `, ${run.kills} kills`
-  say(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${path} (${tests} tests, ${Math.round(run.ms)} ms${kills})`)
+  say(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${path} (${tests} tests, ${Math.round(run.ms)} ms${cpu}${kills})`)
   if (failures.length === 0) return
   for (const failure of failures) say(indent(failure))
   if (run.output !== '') say(indent(`output:\n${run.output}`))

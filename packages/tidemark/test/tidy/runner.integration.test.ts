@@ -86,7 +86,7 @@ test('the runner counts the Node processes that a file kills, and only those', (
   )
   assert.deepEqual(countsOf(outcome), [1, 0, 0, 0])
   assert.equal(outcome.kills, 3)
-  assert.match(outcome.said, /1 tests, \d+ ms, 3 kills/)
+  assert.match(outcome.said, /1 tests, \d+ ms(, \d+ ms of CPU)?, 3 kills/)
 })
 
 test('the runner kills a file that never yields, with what it has started, and says what it was doing', () => {
