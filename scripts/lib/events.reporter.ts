@@ -5,6 +5,8 @@ import type { TestEvent } from 'node:test/reporters'
 export interface ReportedEvent {
   readonly type: 'start' | 'pass' | 'fail' | 'summary'
   readonly name: string
+  /** Absolute; empty where it is not told. */
+  readonly file: string
   readonly line: number
   /** A suite groups tests and is not counted itself. */
   readonly suite: boolean
@@ -22,20 +24,35 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   }
 }
 
-const NOTHING = { name: '', line: 0, suite: false, skip: false, todo: false, reason: '' } as const
+const NOTHING = { name: '', file: '', line: 0, suite: false, skip: false, todo: false, reason: '' } as const
 
 function toLine(event: TestEvent): ReportedEvent | null {
   switch (event.type) {
     // test:start comes only when the test is reported, after it has ended.
     case 'test:dequeue':
-      return { ...NOTHING, type: 'start', name: event.data.name, line: event.data.line ?? 0 }
+      return {
+        ...NOTHING,
+        type: 'start',
+        name: event.data.name,
+        file: event.data.file ?? '',
+        line: event.data.line ?? 0,
+      }
     case 'test:pass': {
-      const { name, line = 0, details, skip = false, todo = false } = event.data
-      return { type: 'pass', name, line, suite: details.type === 'suite', skip, todo, reason: '' }
+      const { name, file = '', line = 0, details, skip = false, todo = false } = event.data
+      return { type: 'pass', name, file, line, suite: details.type === 'suite', skip, todo, reason: '' }
     }
     case 'test:fail': {
-      const { name, line = 0, details, skip = false, todo = false } = event.data
-      return { type: 'fail', name, line, suite: details.type === 'suite', skip, todo, reason: reasonOf(details.error) }
+      const { name, file = '', line = 0, details, skip = false, todo = false } = event.data
+      return {
+        type: 'fail',
+        name,
+        file,
+        line,
+        suite: details.type === 'suite',
+        skip,
+        todo,
+        reason: reasonOf(details.error),
+      }
     }
     case 'test:summary':
       return { ...NOTHING, type: 'summary' }

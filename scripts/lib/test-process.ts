@@ -6,6 +6,7 @@ import { ROOT } from './paths.ts'
 import type { ReportedEvent } from './events.reporter.ts'
 
 const REPORTER = pathToFileURL(join(import.meta.dirname, 'events.reporter.ts')).href
+const IMPORT_FILES = join(import.meta.dirname, 'import-files.ts')
 const COUNT_KILLS = pathToFileURL(join(import.meta.dirname, 'count-kills.ts')).href
 /** Types stripped and compiled once, for all test processes and what they start: loading the sources takes a fourth. */
 const COMPILED = join(ROOT, 'node_modules', '.cache', 'tidemark-compiled')
@@ -13,7 +14,7 @@ const WARM_CACHE = join(import.meta.dirname, 'warm-cache.ts')
 /** Of what a file prints, the end is kept. */
 const OUTPUT_LIMIT = 16_000
 
-/** How the process of one test file went. */
+/** How a process with test files went. */
 export interface FileRun {
   readonly events: readonly ReportedEvent[]
   readonly output: string
@@ -60,24 +61,31 @@ export interface FileLimits {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Runs one test file in a process of its own; `reportPath` is a temporary file for its events. */
-export async function runFile(file: string, reportPath: string, limits: FileLimits): Promise<FileRun> {
+/**
+ * Runs test files in a process of their own, one after the other; `reportPath` is a temporary file for their events. What a
+ * module has at its top level is theirs together: hooks there, and what they change of the process.
+ */
+export async function runFiles(files: readonly string[], reportPath: string, limits: FileLimits): Promise<FileRun> {
   const { countsKills, environment, fileTimeoutMs } = limits
   const start = performance.now()
   const flags = ['--test-reporter', REPORTER, '--test-reporter-destination', reportPath]
   const killsPath = `${reportPath}.kills`
   const counting = countsKills ? ['--import', COUNT_KILLS] : []
-  const child = spawn(process.execPath, [...flags, ...counting, file], {
-    cwd: ROOT,
-    env: {
-      NODE_COMPILE_CACHE: COMPILED,
-      ...process.env,
-      ...environment,
-      ...(countsKills ? { TIDEMARK_KILLS_FILE: killsPath } : {}),
+  const child = spawn(
+    process.execPath,
+    [...flags, ...counting, ...(files.length === 1 ? [] : [IMPORT_FILES]), ...files],
+    {
+      cwd: ROOT,
+      env: {
+        NODE_COMPILE_CACHE: COMPILED,
+        ...process.env,
+        ...environment,
+        ...(countsKills ? { TIDEMARK_KILLS_FILE: killsPath } : {}),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: process.platform !== 'win32',
-  })
+  )
   running.add(child)
   let output = ''
   const take = (chunk: string): void => {

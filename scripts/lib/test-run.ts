@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ROOT, fromRoot } from './paths.ts'
-import { type FileLimits, killAll, runFile, type FileRun } from './test-process.ts'
+import { type FileLimits, killAll, runFiles, type FileRun } from './test-process.ts'
 import type { ReportedEvent } from './events.reporter.ts'
 
 /** What a part of the suite did. `faults` are reasons to fail that are not failed tests. */
@@ -26,11 +26,13 @@ interface Tally {
 type Say = (line: string) => void
 
 export interface RunLimits extends FileLimits {
-  /** Files at a time. */
+  /** Processes at a time. */
   readonly concurrency: number
+  /** Files a process. */
+  readonly filesTogether: number
 }
 
-/** Runs test files in processes of their own and tells one line per file, more where one fails. */
+/** Runs test files in processes, and tells a line for each process, more where something fails. */
 export async function runTests(files: readonly string[], limits: RunLimits, say: Say): Promise<PartResult> {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-tests-'))
   const total: Tally = { passed: 0, failed: 0, skipped: 0, kills: 0, faults: [] }
@@ -40,12 +42,13 @@ export async function runTests(files: readonly string[], limits: RunLimits, say:
     process.exit(signal === 'SIGINT' ? 130 : 143)
   }
   process.on('SIGINT', stop).on('SIGTERM', stop)
+  const groups = inGroups(files, limits.filesTogether)
   let next = 0
   const lane = async (): Promise<void> => {
-    for (let at = next++; at < files.length; at = next++) {
-      const file = resolve(ROOT, files[at] ?? '')
-      const run = await runFile(file, join(directory, `${at}.jsonl`), limits)
-      judge(fromRoot(file), run, limits, total, say)
+    for (let at = next++; at < groups.length; at = next++) {
+      const group = (groups[at] ?? []).map((file) => resolve(ROOT, file))
+      const run = await runFiles(group, join(directory, `${at}.jsonl`), limits)
+      judge(group.map(fromRoot), run, limits, total, say)
     }
   }
   try {
@@ -58,30 +61,46 @@ export async function runTests(files: readonly string[], limits: RunLimits, say:
   return total
 }
 
-/** Counts the tests of a file, and tells how it went. */
-function judge(path: string, run: FileRun, limits: RunLimits, total: Tally, say: Say): void {
+/** Tests that a helper declares are of whoever has called it, which is not told. */
+function isAnotherFile(counts: ReadonlyMap<string, number>, paths: readonly string[]): boolean {
+  return [...counts].some(([path, count]) => count > 0 && !paths.includes(path))
+}
+
+/** So many neighbours at a time. */
+function inGroups(files: readonly string[], size: number): string[][] {
+  return Array.from({ length: Math.ceil(files.length / size) }, (_, i) => files.slice(i * size, (i + 1) * size))
+}
+
+/** Counts the tests of the files of a process, and tells how it went. */
+function judge(paths: readonly string[], run: FileRun, limits: RunLimits, total: Tally, say: Say): void {
   const failures: string[] = []
-  let tests = 0
+  const counts = new Map<string, number>(paths.map((path) => [path, 0]))
   for (const event of run.events) {
     if (event.type !== 'pass' && event.type !== 'fail') continue
+    const path = event.file === '' ? (paths[0] ?? '') : fromRoot(event.file)
     const where = `${event.name} (${path}:${event.line})`
-    if (!event.suite) tests++
+    if (!event.suite) counts.set(path, (counts.get(path) ?? 0) + 1)
     if (event.type === 'fail') {
       if (!event.suite) total.failed++
       if (event.reason !== '') failures.push(`${where}\n${event.reason}`)
     } else countPass(event, where, total, say)
   }
+  const [first = ''] = paths
+  const names = paths.length === 1 ? first : `${first} and ${paths.length - 1} more`
   const ended = run.events.some((event) => event.type === 'summary')
   if (!run.timedOut && !ended && run.ending === 'exit code 0') {
-    total.faults.push(`no tests in ${path}, or it ended before they were done`)
+    total.faults.push(`no tests in ${names}, or it ended before they were done`)
   } else if (run.timedOut || !ended || (failures.length === 0 && run.ending !== 'exit code 0')) {
     total.failed++
     failures.push(brokenOff(run, limits))
-  } else if (tests === 0) total.faults.push(`no tests in ${path}`)
+  } else if (!isAnotherFile(counts, paths)) {
+    total.faults.push(...paths.filter((path) => counts.get(path) === 0).map((path) => `no tests in ${path}`))
+  }
   total.kills += run.kills
+  const tests = [...counts.values()].reduce((sum, count) => sum + count, 0)
   const cpu = run.cpuMs === 0 ? '' : `, ${Math.round(run.cpuMs)} ms of CPU`
   const kills = run.kills === 0 ? '' : `, ${run.kills} kills`
-  say(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${path} (${tests} tests, ${Math.round(run.ms)} ms${cpu}${kills})`)
+  say(`${failures.length === 0 ? 'ok  ' : 'FAIL'} ${names} (${tests} tests, ${Math.round(run.ms)} ms${cpu}${kills})`)
   if (failures.length === 0) return
   for (const failure of failures) say(indent(failure))
   if (run.output !== '') say(indent(`output:\n${run.output}`))
