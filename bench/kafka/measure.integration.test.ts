@@ -41,7 +41,6 @@ suite('both sides of bench/kafka on one broker', { skip }, () => {
   for (const [job, keys] of [
     ['count', 200],
     ['pass', 200],
-    ['hours', 200],
   ] as const satisfies readonly (readonly [BenchJob, number])[]) {
     test(`${job}: the outputs are the same, and both are measured`, async () => {
       assert.ok(CASES.some((each) => each.job === job))

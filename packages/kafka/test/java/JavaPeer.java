@@ -285,6 +285,14 @@ public final class JavaPeer {
     if (outcome.isPresent() && !outcome.get().getClass().getSimpleName().equals("ElectionNotNeededException")) {
       throw new IllegalStateException(outcome.get());
     }
+    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (true) {
+      var there = admin.describeTopics(List.of(partition.topic())).allTopicNames().get().get(partition.topic());
+      var leads = there.partitions().get(partition.partition()).leader();
+      if (leads != null && leads.id() == leader) break;
+      if (System.nanoTime() > deadline) throw new IllegalStateException(partition + " is not led by " + leader);
+      Thread.sleep(10);
+    }
     return null;
   }
 

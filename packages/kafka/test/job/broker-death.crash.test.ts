@@ -11,7 +11,7 @@ import { JobProcess, sendPayments, SUMS, SumsBroker, untilSummed } from './suppo
 import { untilOf } from './watched.ts'
 
 const USERS = 20
-const DEATHS = Number(process.env['BROKER_DEATHS'] ?? 3)
+const DEATHS = Number(process.env['BROKER_DEATHS'] ?? 2)
 const MOST_MS = 240_000
 
 describe('a job whose broker dies', { skip: kafkaMissing() ?? false }, () => {

@@ -24,7 +24,8 @@ export class Tidemark {
   ) {
     this.child = spawn(process.execPath, [BIN, ...args], {
       cwd: options.cwd,
-      env: { ...process.env, ...options.environment },
+      // One container, unless a test says more: threads are most of what a short run costs.
+      env: { ...process.env, TIDEMARK_CONTAINERS: '1', ...options.environment },
     })
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => void (this.out += text))
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => void (this.error += text))

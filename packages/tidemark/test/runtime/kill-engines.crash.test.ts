@@ -35,7 +35,7 @@ describe('kill -9 of whole jobs on engines of native packages (C1, C2, C3, C6)',
   let whole: Results
 
   function settingsFor(name: string, engine: string, more: RunOptions = {}): RunOptions {
-    return { ...options(name, file, 16 * 1024), engine, ...more }
+    return { ...options(name, file, 16 * 1024), containers: 1, engine, ...more }
   }
 
   before(async () => {

@@ -12,7 +12,7 @@ import job from './fixtures-savepoint/stages.job.ts'
 import { assertBatch, JOB, makeSales, options, root, salesFile } from './fixtures-savepoint/sales.ts'
 
 const SCRIPT = fileURLToPath(new URL('./fixtures-savepoint/run-savepoint.ts', import.meta.url))
-const LIST = makeSales(3000)
+const LIST = makeSales(2000)
 const file = salesFile('sales', LIST)
 
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -27,7 +27,7 @@ describe('kill -9 while a savepoint is taken (K2, K3, K4, C5, C6)', () => {
     it(`killed at ${point}: the job is not harmed, and there is a whole savepoint or none`, async () => {
       const settings = options(`at-${point}`, file)
       const to = join(root, `savepoint-at-${point}`)
-      const growing = { ...settings, inputs: { sales: [{ path: file, follow: true }] } }
+      const growing = { ...settings, containers: 1, inputs: { sales: [{ path: file, follow: true }] } }
       const args = [JOB.href, JSON.stringify(growing), '1000', to]
       const end = await runScript(SCRIPT, args, `${point}:1`)
       assert.equal(end.signal, 'SIGKILL', `${point} was not passed: ${end.stderr}`)
@@ -62,7 +62,7 @@ describe('kill -9 while a job starts from a savepoint (K5, C8)', () => {
       const name = `new-${point}`
       // Only other engines get their state in batches.
       const settings = { ...options(name, file), ...(point === 'restore-after-batch' ? { engine: 'rocksdb' } : {}) }
-      const killed = await runChild(JOB, { ...settings, from: savepoint }, { failpoint: `${point}:1` })
+      const killed = await runChild(JOB, { ...settings, containers: 1, from: savepoint }, { failpoint: `${point}:1` })
       assert.equal(killed.signal, 'SIGKILL', `${point} was not passed: ${killed.stderr}`)
       // Before the first point nothing has happened; after the last one the start is made.
       if (point === 'restore-after-lineage') await finish(settings)
@@ -76,7 +76,7 @@ describe('kill -9 while a job starts from a savepoint (K5, C8)', () => {
 
   it('killed in the data directory that it is of: the old lineage goes on, or the new one does', async () => {
     for (const point of ['restore-after-pending', 'restore-after-task', 'restore-before-lineage']) {
-      const killed = await runChild(JOB, { ...home, from: savepoint }, { failpoint: `${point}:1` })
+      const killed = await runChild(JOB, { ...home, containers: 1, from: savepoint }, { failpoint: `${point}:1` })
       assert.equal(killed.signal, 'SIGKILL', `${point} was not passed: ${killed.stderr}`)
       await finish(home)
       await assertBatch('home', LIST, `the old lineage after ${point}`)

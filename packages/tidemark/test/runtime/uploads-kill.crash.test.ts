@@ -28,7 +28,7 @@ describe('kill -9 while a job uploads (C1, C4, C6)', () => {
   for (const point of ['upload-after-file', 'upload-before-record', 'upload-after-record', 'collect-after-remove']) {
     it(`killed at ${point}: the job goes on, and so do its uploads`, async () => {
       const settings = settingsFor(point)
-      const killed = await runChild(JOB, settings, { failpoint: `${point}:3` })
+      const killed = await runChild(JOB, { ...settings, containers: 1 }, { failpoint: `${point}:3` })
       assert.equal(killed.signal, 'SIGKILL', `${point} was not passed: ${killed.stderr}`)
       await finish(settings)
       rmSync(join(root, point, 'state'), { recursive: true })
@@ -44,7 +44,7 @@ describe('kill -9 while a task is restored (C6, C8)', () => {
       const settings = settingsFor(point)
       await finish(settings)
       rmSync(join(root, point, 'state'), { recursive: true })
-      const killed = await runChild(JOB, settings, { failpoint: `${point}:2` })
+      const killed = await runChild(JOB, { ...settings, containers: 1 }, { failpoint: `${point}:2` })
       assert.equal(killed.signal, 'SIGKILL', `${point} was not passed: ${killed.stderr}`)
       await finish(settings)
       await assertBatch(point, LIST, point)
