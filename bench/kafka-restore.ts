@@ -86,7 +86,10 @@ async function measure(): Promise<Runs> {
 async function stateRecords(brokers: string): Promise<number> {
   const cluster = await connect(brokers)
   try {
-    const places = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: 'bench-count.1.state', partition }))
+    const places = Array.from({ length: PARTITIONS }, (_, partition) => ({
+      topic: 'bench-count-bench-output.1.state',
+      partition,
+    }))
     const offsets = await partitionOffsets(cluster, places, (ms) => systemClock.sleep(ms))
     return offsets.reduce((sum, { start, end }) => sum + end - start, 0)
   } finally {

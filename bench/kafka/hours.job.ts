@@ -8,7 +8,7 @@ export const output = stream(BENCH_OUTPUT, { key: string(), value: string() })
 export const counts = windows('counts', { key: string(), value: uint(), retention: '2h' })
 
 /** How often each key was there in each hour, told once when the hour is over. */
-export default defineJob('bench-hours', (job) =>
+export default defineJob(`bench-hours-${BENCH_OUTPUT}`, (job) =>
   job
     .from(input)
     .groupByKey()

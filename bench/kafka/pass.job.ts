@@ -5,4 +5,4 @@ const { BENCH_INPUT = 'bench-input', BENCH_OUTPUT = 'bench-output' } = process.e
 export const input = stream(BENCH_INPUT, { key: string(), value: bytes() })
 export const output = stream(BENCH_OUTPUT, { key: string(), value: bytes() })
 
-export default defineJob('bench-pass', (job) => job.from(input).to(output))
+export default defineJob(`bench-pass-${BENCH_OUTPUT}`, (job) => job.from(input).to(output))
