@@ -45,6 +45,7 @@ function stateOf(name: string, task: number): string {
 }
 
 function sortedFiles(name: string, task: number): string[] {
+  if (!existsSync(stateOf(name, task))) return []
   return readdirSync(stateOf(name, task))
     .filter((each) => each.endsWith('.sorted'))
     .map((each) => join(stateOf(name, task), each))
@@ -61,6 +62,7 @@ async function following(name: string, to: string, more: RunOptions['checkpoint'
   const warnings: string[] = []
   const app = await run(JOB, {
     ...options(name, file),
+    containers: 1,
     inputs: { sales: [{ path: file, follow: true }] },
     checkpoint: { to, uploadIntervalMs: 50, ...more },
     onWarning: (line) => warnings.push(line),
@@ -72,8 +74,10 @@ async function following(name: string, to: string, more: RunOptions['checkpoint'
 async function halfDone(name: string, to: string): Promise<{ settings: RunOptions; grow: () => void }> {
   const path = salesFile(name, LIST.slice(0, 1500))
   const settings = { ...options(name, path), checkpoint: { to } }
-  const app = await run(JOB, { ...settings, inputs: { sales: [{ path, follow: true }] } })
+  const app = await run(JOB, { ...settings, containers: 1, inputs: { sales: [{ path, follow: true }] } })
   await until('half of the records', () => app.progress().records >= 1500 && app.progress().lag === 0)
+  // State goes to files a moment later: when much of it has changed, or when there is nothing to do.
+  await until('files of each task', () => [0, 1, 2, 3].every((task) => sortedFiles(name, task).length > 0))
   await app.drain()
   const rest = LIST.slice(1500).map((sale) => `${JSON.stringify(sale)}\n`)
   return { settings, grow: () => appendFileSync(path, rest.join('')) }
