@@ -30,7 +30,7 @@ describe('ERR_DISK_FULL: whole runs on a disk that is full in one place (C3, C6)
   it('the segments of streams', () => stopsAndGoesOn(whole, 'segments', 'streams', '800k'))
   it('sorted files: flushes and merges', () => stopsAndGoesOn(whole, 'lsm', 'state', '300k'))
   it('sorted files that retained checkpoints pin', () =>
-    stopsAndGoesOn(whole, 'retained', 'state', '600k', {
+    stopsAndGoesOn(whole, 'retained', 'state', '400k', {
       checkpoint: { intervalMs: 20, retain: [{ periodMs: 20, forMs: 3_600_000 }] },
     }))
 
