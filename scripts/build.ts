@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle, type BuiltPackage, PACKAGES, TIDEMARK } from './lib/bundle.ts'
-import { publishedManifest, type PackageManifest, type WorkspaceManifest } from './lib/package-manifest.ts'
+import { publishedText } from './lib/package-manifest.ts'
 import { ROOT } from './lib/paths.ts'
 
 const HELP = `usage: npm run build -- [--stage DIR | --prepack | --postpack]
@@ -51,12 +51,6 @@ function declarations(pack: BuiltPackage, dist: string, tidemark: string): objec
   }
 }
 
-function published({ directory }: BuiltPackage): string {
-  const source = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as PackageManifest
-  const workspace = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as WorkspaceManifest
-  return `${JSON.stringify(publishedManifest(source, workspace), null, 2)}\n`
-}
-
 async function stage(directory: string): Promise<boolean> {
   for (const pack of PACKAGES) {
     const into = join(directory, pack.name)
@@ -66,7 +60,7 @@ async function stage(directory: string): Promise<boolean> {
       const from = join(pack.directory, name)
       if (existsSync(from)) cpSync(from, join(into, name), { recursive: true })
     }
-    writeFileSync(join(into, 'package.json'), published(pack))
+    writeFileSync(join(into, 'package.json'), publishedText(pack.directory))
   }
   return true
 }
@@ -87,7 +81,7 @@ async function prepack(pack: BuiltPackage): Promise<boolean> {
   restore(pack)
   if (!(await compileAll())) return false
   const manifest = join(pack.directory, 'package.json')
-  const text = published(pack)
+  const text = publishedText(pack.directory)
   cpSync(manifest, join(pack.directory, KEPT))
   writeFileSync(manifest, text)
   return true

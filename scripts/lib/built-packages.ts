@@ -3,7 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, stat
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle, bundleScripts, entriesOf, PACKAGES, TIDEMARK } from './bundle.ts'
-import { publishedManifest, type PackageManifest, type WorkspaceManifest } from './package-manifest.ts'
+import { publishedText } from './package-manifest.ts'
 import { findFiles, fromRoot, ROOT } from './paths.ts'
 
 /** Not below node_modules: what is there takes itself for installed, not for a checkout. */
@@ -35,7 +35,7 @@ export async function builtPackages(): Promise<string> {
     await bundle(pack, join(into(making), 'dist'))
     const bin = join(pack.directory, 'bin')
     if (existsSync(bin)) cpSync(bin, join(into(making), 'bin'), { recursive: true })
-    writeFileSync(join(into(making), 'package.json'), manifestOf(pack.directory))
+    writeFileSync(join(into(making), 'package.json'), publishedText(pack.directory))
     for (const entry of entriesOf(pack)) {
       const source = pathToFileURL(join(pack.directory, 'src', `${entry}.ts`)).href
       urls[source] = pathToFileURL(join(into(directory), 'dist', `${entry}.js`)).href
@@ -49,12 +49,6 @@ export async function builtPackages(): Promise<string> {
   writeFileSync(join(making, ENTRIES), JSON.stringify(urls))
   renameSync(making, directory)
   return directory
-}
-
-function manifestOf(directory: string): string {
-  const source = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as PackageManifest
-  const workspace = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as WorkspaceManifest
-  return JSON.stringify(publishedManifest(source, workspace))
 }
 
 /** What the environment of a test process says, so that what it starts loads built packages. */

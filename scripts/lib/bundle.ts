@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { dirname, isAbsolute, join, relative } from 'node:path'
 import { type Plugin, rolldown } from 'rolldown'
-import { findFiles, ROOT } from './paths.ts'
+import { findFiles, posix, ROOT } from './paths.ts'
 
 const SOURCE = /^\.\/src\/(.*)\.ts$/
 /** How sources name a module that is the first of a thread or a process: one that is loaded by its place. */
@@ -58,19 +58,15 @@ export async function bundle(pack: BuiltPackage, outDir: string): Promise<void> 
   const entries = entriesOf(pack)
   checkFirst(source, entries)
   const inputs = entries.map((entry) => [entry, join(source, `${entry}.ts`)] as const)
-  await write(pack, Object.fromEntries(inputs), outDir)
+  await bundleScripts(pack, Object.fromEntries(inputs), outDir)
 }
 
 /** Writes scripts that use single modules of a package beside what `bundle` has written there: `NAME.js` of each. */
-export function bundleScripts(
+export async function bundleScripts(
   pack: BuiltPackage,
-  scripts: Readonly<Record<string, string>>,
-  outDir: string,
+  input: Readonly<Record<string, string>>,
+  dir: string,
 ): Promise<void> {
-  return write(pack, scripts, outDir)
-}
-
-async function write(pack: BuiltPackage, input: Readonly<Record<string, string>>, dir: string): Promise<void> {
   const fromSource = (file: string): string => posix(relative(join(pack.directory, 'src'), file))
   const built = await rolldown({
     input: { ...input },
@@ -122,8 +118,4 @@ function checkFirst(source: string, entries: readonly string[]): void {
         throw new Error(`${path} loads ${name}.js, which scripts/lib/bundle.ts does not name`)
     }
   }
-}
-
-function posix(path: string): string {
-  return path.split(sep).join('/')
 }

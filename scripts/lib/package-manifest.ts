@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './paths.ts'
+
 /** The parts of a package's package.json that differ between the repository and the registry. */
 export interface PackageManifest {
   readonly exports: Readonly<Record<string, unknown>>
@@ -31,4 +35,11 @@ export function publishedManifest(source: PackageManifest, workspace: WorkspaceM
     engines: workspace.engines,
     optionalDependencies: { ...workspace.optionalDependencies, ...source.optionalDependencies },
   }
+}
+
+/** The package.json to publish of the package in a directory, as text. */
+export function publishedText(directory: string): string {
+  const source = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as PackageManifest
+  const workspace = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as WorkspaceManifest
+  return `${JSON.stringify(publishedManifest(source, workspace), null, 2)}\n`
 }

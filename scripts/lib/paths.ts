@@ -10,10 +10,15 @@ export function findFiles(patterns: readonly string[]): string[] {
     cwd: ROOT,
     exclude: (path) => path === 'node_modules' || path.endsWith(`${sep}node_modules`) || path.endsWith('.tidemark'),
   })
-  return found.map((path) => path.split(sep).join('/')).sort()
+  return found.map(posix).sort()
 }
 
 /** A path from the root with forward slashes. */
 export function fromRoot(path: string): string {
-  return relative(ROOT, path).split(sep).join('/')
+  return posix(relative(ROOT, path))
+}
+
+/** A path with forward slashes. */
+export function posix(path: string): string {
+  return path.split(sep).join('/')
 }

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -220,15 +221,19 @@ public final class JavaPeer {
     }
   }
 
-  private JsonNode deleteTopic(String topic) throws Exception {
-    admin.deleteTopics(List.of(topic)).all().get();
-    // The controller answers before the broker forgets it.
+  /** The controller answers before each broker knows of it. */
+  private static JsonNode until(String what, Callable<Boolean> seen) throws Exception {
     long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-    while (admin.listTopics().names().get().contains(topic)) {
-      if (System.nanoTime() > deadline) throw new IllegalStateException(topic + " is still there");
+    while (!seen.call()) {
+      if (System.nanoTime() > deadline) throw new IllegalStateException("not within 30 s: " + what);
       Thread.sleep(10);
     }
     return null;
+  }
+
+  private JsonNode deleteTopic(String topic) throws Exception {
+    admin.deleteTopics(List.of(topic)).all().get();
+    return until(topic + " is gone", () -> !admin.listTopics().names().get().contains(topic));
   }
 
   private JsonNode setConfig(JsonNode command) throws Exception {
@@ -237,14 +242,10 @@ public final class JavaPeer {
         new AlterConfigOp(new ConfigEntry(each.getKey(), each.getValue().asText()), AlterConfigOp.OpType.SET)));
     var resource = new ConfigResource(ConfigResource.Type.TOPIC, text(command, "topic"));
     admin.incrementalAlterConfigs(Map.of(resource, ops)).all().get();
-    // The controller answers before the broker goes by it.
-    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-    while (true) {
+    return until(resource + " is changed", () -> {
       var seen = admin.describeConfigs(List.of(resource)).all().get().get(resource);
-      if (ops.stream().allMatch(op -> op.configEntry().value().equals(seen.get(op.configEntry().name()).value()))) return null;
-      if (System.nanoTime() > deadline) throw new IllegalStateException(resource + " is not changed");
-      Thread.sleep(10);
-    }
+      return ops.stream().allMatch(op -> op.configEntry().value().equals(seen.get(op.configEntry().name()).value()));
+    });
   }
 
   private JsonNode getConfig(JsonNode command) throws Exception {
@@ -285,15 +286,11 @@ public final class JavaPeer {
     if (outcome.isPresent() && !outcome.get().getClass().getSimpleName().equals("ElectionNotNeededException")) {
       throw new IllegalStateException(outcome.get());
     }
-    long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-    while (true) {
+    return until(partition + " is led by " + leader, () -> {
       var there = admin.describeTopics(List.of(partition.topic())).allTopicNames().get().get(partition.topic());
       var leads = there.partitions().get(partition.partition()).leader();
-      if (leads != null && leads.id() == leader) break;
-      if (System.nanoTime() > deadline) throw new IllegalStateException(partition + " is not led by " + leader);
-      Thread.sleep(10);
-    }
-    return null;
+      return leads != null && leads.id() == leader;
+    });
   }
 
   private JsonNode groupOffsets(JsonNode command) throws Exception {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { systemClock } from 'tidemark/system'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
-import { mayRetry } from '../../src/net/retry.ts'
+import { retrying } from '../../src/net/retry.ts'
 import { TransactionalProducer } from '../../src/txn/transactional-producer.ts'
 import { type Fault, FaultyCluster, part, TestBroker } from './broker.ts'
 
@@ -10,15 +10,8 @@ const missing = kafkaMissing()
 const STEPS = ['Produce', 'TxnOffsetCommit', 'EndTxn'] as const
 
 /** A broker that has just started may let it wait for longer than it takes for an answer: then it is asked again. */
-async function resolved(producer: TransactionalProducer): Promise<'owner' | 'fenced'> {
-  const untilMs = performance.now() + 60_000
-  for (;;) {
-    try {
-      return await producer.resolve()
-    } catch (error) {
-      if (!mayRetry(error) || performance.now() > untilMs) throw error
-    }
-  }
+function resolved(producer: TransactionalProducer): Promise<'owner' | 'fenced'> {
+  return retrying({ clock: systemClock, random: Math.random, withinMs: 60_000 }, () => producer.resolve())
 }
 
 describe('a broker that is killed under a transaction', { skip: missing ?? false }, () => {
