@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { KafkaOptions } from '@tidemark/kafka'
@@ -82,6 +83,12 @@ export class JobProcess {
 export function summaryOf({ code, signal, stdout, stderr }: ChildEnd): Summary {
   if (code !== 0) throw new Error(`the run ended with ${signal ?? code}:\n${stderr}`)
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Summary
+}
+
+/** All users are in the files; those that were written again are there more than once until files are merged. */
+export function assertWhole({ state }: Summary, users: number): void {
+  const { entries } = state ?? { entries: 0 }
+  assert.ok(entries >= users, `${entries} entries of ${users} users`)
 }
 
 /** Has a Java producer send payments: `count` of so many users, amounts 1 to 9. */
