@@ -7,4 +7,6 @@ export const input = stream(BENCH_INPUT, { key: string(), value: bytes() })
 export const output = stream(BENCH_OUTPUT, { key: string(), value: uint() })
 export const counts = kv('counts', { key: string(), value: uint() })
 
-export default defineJob(`bench-count-${BENCH_OUTPUT}`, (job) => job.from(input).groupByKey().count(counts).to(output))
+export default defineJob(`bench-count-${BENCH_OUTPUT}`, (job) =>
+  job.from(input).groupByKey().count(counts, { emit: 'commit' }).to(output),
+)

@@ -81,18 +81,27 @@ export interface AggregateSpec<K, V, A> {
   readonly value?: Serde<A>
 }
 
+export interface EmitOptions {
+  /**
+   * When updates of an aggregate without a window go on. `update`, the default: each of them. `commit`: with each commit the
+   * last one of each key that has changed, under the time of the newest message; what lies between is never seen.
+   */
+  readonly emit?: 'update' | 'commit'
+}
+
 /** Messages grouped by key, before an aggregate. Stores are given as values, or by name if they are never queried. */
 export interface Group<K, V> {
   readonly '~end': 'this group leads nowhere: add .count, .reduce or .aggregate'
-  count(store: string | KvSink<K, number>): Aggregate<K, number>
+  count(store: string | KvSink<K, number>, options?: EmitOptions): Aggregate<K, number>
   /** Adds up values of one type: the first value of a key stands for itself. */
   reduce(
     store: string | KvSink<K, V>,
     add: (accumulated: V, value: V, message: MessageInfo<K>) => NoInfer<V>,
+    options?: EmitOptions,
   ): Aggregate<K, V>
   aggregate<A, SK = K>(
     store: string | (KvDef<SK, A> & KvSink<K, DeepReadonly<NoInfer<A>>>),
-    spec: AggregateSpec<K, V, A>,
+    spec: AggregateSpec<K, V, A> & EmitOptions,
   ): Aggregate<K, DeepReadonly<A>>
   window(window: WindowDef): WindowedGroup<K, V>
 }

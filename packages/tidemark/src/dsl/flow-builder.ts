@@ -6,7 +6,7 @@ import { TidemarkError } from '../errors/error.ts'
 import { showValue } from '../serde/hex.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { NamedStore, TopologyBuilder } from './topology-builder.ts'
-import type { AggregateNode, LookupNode, ValueFn, WindowSpec } from './topology.ts'
+import type { AggregateNode, Emit, LookupNode, ValueFn, WindowSpec } from './topology.ts'
 
 /*
  * What the interfaces of api/flow.ts are at run time, with the types erased: each call adds a node and returns an object
@@ -25,6 +25,7 @@ interface Spec {
   readonly init?: (key: unknown) => unknown
   readonly add?: Add
   readonly value?: Serde<unknown>
+  readonly emit?: Emit
 }
 
 /** A flow: the messages that leave one node. */
@@ -133,13 +134,13 @@ export class GroupBuilder {
     return new GroupBuilder(this.#topology, this.#node, Object.freeze({ kind: 'tumbling', sizeMs, graceMs }))
   }
 
-  count(store: string | StoreDef): FlowBuilder {
-    return this.#aggregate('count', store, null, null, null)
+  count(store: string | StoreDef, options: Pick<Spec, 'emit'> = {}): FlowBuilder {
+    return this.#aggregate('count', store, options)
   }
 
-  reduce(store: string | StoreDef, add: Add): FlowBuilder {
+  reduce(store: string | StoreDef, add: Add, options: Pick<Spec, 'emit'> = {}): FlowBuilder {
     if (typeof add !== 'function') throw this.#missing('reduce', 'a function (accumulated, value) => value')
-    return this.#aggregate('reduce', store, null, add, null)
+    return this.#aggregate('reduce', store, { ...options, add })
   }
 
   aggregate(store: string | StoreDef, spec: Spec = {}): FlowBuilder {
@@ -148,16 +149,12 @@ export class GroupBuilder {
       throw this.#missing('aggregate', '{ init: () => start, add: (accumulated, value) => next }')
     }
     if (value !== null) assertSerde(`job ${this.#topology.job}, aggregate`, 'value', value)
-    return this.#aggregate('aggregate', store, init, add, value)
+    return this.#aggregate('aggregate', store, spec)
   }
 
-  #aggregate(
-    kind: AggregateNode['kind'],
-    store: string | StoreDef,
-    init: AggregateNode['init'],
-    add: Add | null,
-    value: Serde<unknown> | null,
-  ): FlowBuilder {
+  #aggregate(kind: AggregateNode['kind'], store: string | StoreDef, spec: Spec): FlowBuilder {
+    const { init = null, add = null, value = null, emit } = spec
+    this.#checkEmit(kind, emit)
     const node = this.#topology.addAggregate({
       op: 'aggregate',
       input: this.#node,
@@ -166,6 +163,7 @@ export class GroupBuilder {
       kind,
       init,
       add,
+      emit: emit ?? 'update',
     })
     return new FlowBuilder(this.#topology, node)
   }
@@ -181,6 +179,20 @@ export class GroupBuilder {
       throw wrongStore(job, step, store, `a name, or ${kind}('name', { key, value })`)
     }
     return store
+  }
+
+  #checkEmit(step: string, emit: unknown): void {
+    if (emit === undefined) return
+    const { job } = this.#topology
+    if (emit !== 'update' && emit !== 'commit') {
+      const got = showValue(emit)
+      throw new TidemarkError('ERR_JOB_DEFINITION', `job ${job}: ${step} got emit ${got}: pass 'update' or 'commit'`)
+    }
+    if (this.#window === null) return
+    throw new TidemarkError(
+      'ERR_JOB_DEFINITION',
+      `job ${job}: ${step} with a window takes no emit: its rows go on when a window closes`,
+    )
   }
 
   #missing(step: string, wanted: string): TidemarkError {

@@ -17,6 +17,8 @@ function shapeOf(node: TopologyNode): unknown {
   if ('stream' in node) shape.push(streamShape(node.stream))
   if ('store' in node) shape.push(storeShape(node.store))
   if (node.op === 'aggregate') shape.push(node.kind, node.window)
+  // Only where it is not the default, so that other plans keep the hash they have always had.
+  if (node.op === 'aggregate' && node.emit !== 'update') shape.push(node.emit)
   if (node.op === 'lookup') shape.push(node.table.name)
   if (node.op === 'task') shape.push(taskShape(node))
   return shape

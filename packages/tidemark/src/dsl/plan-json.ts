@@ -3,7 +3,7 @@ import { eraseTable } from '../api/remote-table.ts'
 import type { Plan, PlannedStream, PlannedTable } from './plan.ts'
 import type { PartitionerName } from '../hash/partitioners.ts'
 import type { StoreKind, StoreTtl } from '../store/types.ts'
-import type { TopologyNode } from './topology.ts'
+import type { Emit, TopologyNode } from './topology.ts'
 
 /** A plan as data for other programs: `tidemark plan --json`. Serdes go by name, functions are left out. */
 export interface PlanJson {
@@ -38,6 +38,8 @@ export interface StepJson {
   /** Of a repartition: values pass undecoded. */
   readonly raw: boolean | null
   readonly window: { readonly kind: 'tumbling'; readonly sizeMs: number; readonly graceMs: number } | null
+  /** Of an aggregate without a window: when its updates go on. */
+  readonly emit: Emit | null
 }
 
 export interface StoreJson {
@@ -138,5 +140,6 @@ function stepJson(node: TopologyNode, nodes: readonly TopologyNode[]): StepJson 
     store: 'store' in node ? node.store.name : null,
     raw: node.op === 'repartition' ? node.raw : null,
     window: node.op === 'aggregate' ? node.window : null,
+    emit: node.op === 'aggregate' && node.window === null ? node.emit : null,
   }
 }

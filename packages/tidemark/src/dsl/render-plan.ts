@@ -117,7 +117,8 @@ function describe(node: TopologyNode): string {
     case 'aggregate': {
       const { window } = node
       const grace = window === null || window.graceMs === 0 ? '' : `, grace ${showDuration(window.graceMs)}`
-      return `${node.name}: ${node.store.name}${window === null ? '' : `, tumbling ${showDuration(window.sizeMs)}${grace}`}`
+      const emits = node.emit === 'commit' ? ', emits with commits' : ''
+      return `${node.name}: ${node.store.name}${window === null ? emits : `, tumbling ${showDuration(window.sizeMs)}${grace}`}`
     }
     case 'task': {
       const { inputs, outputs } = node.task

@@ -108,7 +108,12 @@ export interface AggregateNode extends NodeBase {
   readonly kind: 'count' | 'reduce' | 'aggregate'
   readonly init: ((key: unknown) => unknown) | null
   readonly add: ((accumulated: unknown, value: unknown, message: unknown) => unknown) | null
+  /** When updates go on; always `update` with a window, whose rows go on when it closes. */
+  readonly emit: Emit
 }
+
+/** `update`: each update of an aggregate goes on. `commit`: with each commit, the last one of each key. */
+export type Emit = 'update' | 'commit'
 
 export interface SinkNode extends NodeBase {
   readonly op: 'sink'

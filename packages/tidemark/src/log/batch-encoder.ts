@@ -108,6 +108,25 @@ export class BatchEncoder {
   }
 
   /**
+   * Appends bytes[start, end) that are records already, as the first of the batch: their offsets count from 0, their times
+   * from `times.base`, and `times.max` is the latest.
+   */
+  appendRun(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    count: number,
+    times: { readonly base: number; readonly max: number },
+  ): void {
+    invariant(this.count === 0, 'records that are encoded begin a batch')
+    this.checkSize(end - start)
+    this.writer.raw(bytes, start, end)
+    this.count = count
+    this.firstTimestamp = times.base
+    this.maxTimestamp = times.max
+  }
+
+  /**
    * Starts a record whose value the caller appends to the writer that this gives (a serde does), and then calls `end`.
    * What was begun and not ended is dropped by the next call of any other method: so a serde may throw.
    * Throws ERR_RECORD_INVALID as `append` does.

@@ -84,9 +84,9 @@ export class LimitChecks {
   }
 }
 
-/** The most that a record may take: never less than it does. */
-export function recordBytesAtMost(keyBytes: number, valueBytes: number, headers: RecordHeaders | null): number {
-  let sizeBytes = RECORD_BYTES + keyBytes + valueBytes
+/** The most that a record may take whose key and value have so many bytes: never less than it does. */
+export function recordBytesAtMost(ownBytes: number, headers: RecordHeaders | null): number {
+  let sizeBytes = RECORD_BYTES + ownBytes
   // A letter of a name takes three bytes at most.
   if (headers !== null) for (const [name, value] of headers) sizeBytes += 10 + 3 * name.length + (value?.length ?? 0)
   return sizeBytes

@@ -41,6 +41,9 @@ export class RecordCursor {
   valueEnd = -1
   headersStart = 0
   headerCount = 0
+  /** All of the record, its length included. */
+  recordStart = 0
+  recordEnd = 0
 
   /** The bytes that `reset` was given; batchStart and batchEnd refer to them. */
   source: Uint8Array = EMPTY
@@ -73,8 +76,7 @@ export class RecordCursor {
   private lastDelta = 0
   private lastOffsetDelta = 0
   private isAppendTime = false
-  /** End of the current record, and of the last varint that took the slow path. */
-  private recordEnd = 0
+  /** End of the last varint that took the slow path. */
   private varintEnd = 0
 
   constructor(options: RecordCursorOptions = {}) {
@@ -96,6 +98,24 @@ export class RecordCursor {
     this.at = 0
     this.limit = 0
     this.incomplete = false
+  }
+
+  /** Gives what is left of the other's batch, while that stays where it is. */
+  follow(other: RecordCursor): void {
+    this.source = other.source
+    this.bytes = other.bytes
+    this.batchStart = other.batchStart
+    this.baseOffset = other.baseOffset
+    this.baseTimestamp = other.baseTimestamp
+    this.maxTimestamp = other.maxTimestamp
+    this.recordCount = other.recordCount
+    this.isAppendTime = other.isAppendTime
+    this.lastOffsetDelta = other.lastOffsetDelta
+    this.lastDelta = other.lastDelta
+    this.filePosition = other.filePosition
+    this.at = other.at
+    this.limit = other.limit
+    this.left = other.left
   }
 
   /**
@@ -174,12 +194,23 @@ export class RecordCursor {
     this.limit = this.bytes.length
   }
 
+  /** The batch's records say themselves when they are of, and have no offsets between them that compaction has emptied. */
+  get isWhole(): boolean {
+    return !this.isAppendTime && this.recordCount === this.lastOffsetDelta + 1
+  }
+
+  /** Size of the batch as it came, header included. */
+  get batchBytes(): number {
+    return this.batchEnd - this.batchStart
+  }
+
   /** Goes on to the next record of the batch; false after the last. Throws ERR_BATCH_CORRUPT. */
   next(): boolean {
     if (this.left === 0) return this.finish()
     const bytes = this.bytes
     const limit = this.limit
     let at = this.at
+    this.recordStart = at
     // Varints of one and two bytes are read in line, longer ones by a call; a value of 0 or more is twice itself.
     let byte = bytes[at++] as number
     let raw = byte

@@ -4,6 +4,7 @@ import type { AggregateNode, LookupNode, RepartitionNode, TableNode, TaskNode, T
 import type { StreamInfo } from '../log/types.ts'
 import type { Origin } from './message.ts'
 import { CountOperator, FoldOperator, foldOf, TableOperator } from './operators/aggregate.ts'
+import { LatestOperator } from './operators/latest.ts'
 import { LookupOperator } from './operators/lookup.ts'
 import { FanOut, NOTHING, type Operator } from './operators/operator.ts'
 import { RepartitionOperator, SinkOperator } from './operators/outputs.ts'
@@ -23,6 +24,8 @@ export interface Compiled {
   readonly repartitions: readonly RepartitionOperator[]
   /** Those nearer to the end first. */
   readonly lookups: readonly LookupOperator[]
+  /** Those nearer to the source first. */
+  readonly latest: readonly LatestOperator[]
   readonly tasks: readonly TaskOperator[]
   /** By input stream: told of decoded keys, so that stores need not encode them again. */
   readonly onKey: (stream: string) => Origin['onKey']
@@ -48,6 +51,7 @@ class Compiler {
   readonly #roots = new Map<string, Operator[]>()
   readonly #repartitions: RepartitionOperator[] = []
   readonly #lookups: LookupOperator[] = []
+  readonly #latest: LatestOperator[] = []
   readonly #tasks: TaskOperator[] = []
   readonly #contexts: {
     readonly context: TaskContext
@@ -76,7 +80,8 @@ class Compiler {
     const roots = new Map<string, Operator>()
     for (const [stream, operators] of this.#roots) roots.set(stream, join(operators))
     const onKey = (stream: string): Origin['onKey'] => this.#onKey(stream)
-    return { roots, repartitions: this.#repartitions, lookups: this.#lookups, tasks: this.#tasks, onKey }
+    const latest = this.#latest.toReversed()
+    return { roots, repartitions: this.#repartitions, lookups: this.#lookups, latest, tasks: this.#tasks, onKey }
   }
 
   #make(node: TopologyNode, next: Operator): Operator | null {
@@ -107,7 +112,7 @@ class Compiler {
       case 'table':
         return linked(this.#makeTable(node), next)
       case 'aggregate':
-        return linked(this.#makeAggregate(node, next), next)
+        return this.#makeAggregate(node, next)
     }
   }
 
@@ -154,29 +159,31 @@ class Compiler {
   #makeAggregate(node: AggregateNode, next: Operator): Operator {
     const { scope } = this.#options
     const store = scope.store(node.store.name)
-    if (node.window === null) {
-      if (node.kind === 'count') return new CountOperator(store, this.#dropped)
-      return new FoldOperator(store, foldOf(node), this.#dropped)
+    const { key, value } = node.store
+    const of = (what: string): Origin => {
+      return { stream: `${node.name} (${what})`, partition: scope.task, key, value, onKey: null }
     }
-    const origin: Origin = {
-      stream: `${node.name} (windows)`,
-      partition: scope.task,
-      key: node.store.key,
-      value: node.store.value,
-      onKey: null,
+    if (node.window === null) {
+      const dropped = this.#dropped
+      const operator =
+        node.kind === 'count' ? new CountOperator(store, dropped) : new FoldOperator(store, foldOf(node), dropped)
+      if (node.emit === 'update' || next === NOTHING) return linked(operator, next)
+      const latest = new LatestOperator(store, of('updates'))
+      this.#latest.push(latest)
+      return linked(operator, linked(latest, next))
     }
     const operator = new WindowOperator({
       store,
       pending: scope.store(pendingSpec(node.store.name).name),
       window: node.window,
       fold: foldOf(node),
-      origin,
+      origin: of('windows'),
       emits: next !== NOTHING,
       dropped: this.#dropped,
       late: this.#late,
       alive: () => scope.alive(),
     })
-    return operator
+    return linked(operator, next)
   }
 
   #makeTask(node: TaskNode): void {

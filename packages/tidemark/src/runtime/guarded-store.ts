@@ -1,3 +1,4 @@
+import type { ChangeCursor } from '../store/change-cursor.ts'
 import type { ByteRange, KeyBatch, RawIterator, RawStore, StoreSpec } from '../store/types.ts'
 import type { Gate } from './scope.ts'
 
@@ -48,8 +49,21 @@ export class GuardedStore implements RawStore {
     return this.#store.approximateCount()
   }
 
+  changes(): ChangeCursor {
+    this.#gate.check()
+    return this.#store.changes()
+  }
+
   prefetch(keys: KeyBatch): Promise<void> | null {
     return this.#store.prefetch(keys)
+  }
+
+  get wantsTouch(): boolean {
+    return this.#store.wantsTouch
+  }
+
+  touch(hashes: Int32Array, count: number): void {
+    this.#store.touch(hashes, count)
   }
 
   get wantsPrefetch(): boolean {

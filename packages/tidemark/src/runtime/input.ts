@@ -6,15 +6,16 @@ import type { Origin } from './message.ts'
 import type { EventTime } from './event-time.ts'
 import type { Operator } from './operators/operator.ts'
 import { SerdesAhead } from './prepare-serdes.ts'
-import { bothOf, KeysAhead } from './prefetch.ts'
+import { bothOf, HashesAhead, KeysAhead } from './prefetch.ts'
 import type { KeyCheck } from './key-check.ts'
+import { MOST_TOUCHED } from '../store/types.ts'
 import type { Pulse } from './pulse.ts'
 import type { Row } from './row.ts'
 
 /** How much is read from a partition at once. */
 const READ_BYTES = 1024 * 1024
 /** The clock is looked at once in so many records, after 1, 2, 4 ... in the beginning. */
-const RECORDS_PER_LOOK = 128
+const RECORDS_PER_LOOK = MOST_TOUCHED
 /** Handlers that take longer than this for the first few records end their turn at the deadline all the same. */
 const SLOW_MS = 1
 
@@ -58,6 +59,7 @@ export class Input {
   readonly #cursor = new RecordCursor()
   readonly #board = new MarkBoard()
   readonly #ahead: KeysAhead
+  readonly #hashes: HashesAhead
   /** Null: its serdes need nothing from elsewhere. */
   readonly #serdes: SerdesAhead | null
   /** Of stores with a TTL by event time, with the input's number in each. */
@@ -106,6 +108,7 @@ export class Input {
     }
     options.reader.seek(this.#position)
     this.#ahead = new KeysAhead(options.origin.key, options.time === null)
+    this.#hashes = new HashesAhead(options.origin.key)
     this.#serdes = SerdesAhead.of(options.origin)
   }
 
@@ -220,6 +223,7 @@ export class Input {
       if (this.#held) this.#held = false
       else if (!cursor.next()) {
         if (!this.#nextBatch()) break
+        if (span === RECORDS_PER_LOOK) this.#touch()
         // State that has to come from a disk, and schemas, are fetched first.
         if ((this.root.wantsPrefetch || this.#serdes !== null) && this.#prefetch()) break
         continue
@@ -258,10 +262,17 @@ export class Input {
     this.root.active()
   }
 
-  /** Tells where the next records are. */
+  /** Tells where the next records are, and the hashes of their keys, if that is worth it. */
   #look(count: number): void {
     const { pulse, streamId } = this.#options
     pulse.records(streamId, this.#position, count)
+    if (count === RECORDS_PER_LOOK) this.#touch()
+  }
+
+  #touch(): void {
+    if (!this.#loaded || !this.root.wantsTouch) return
+    this.#hashes.read(this.#cursor)
+    if (this.#hashes.count > 0) this.root.touch(this.#hashes)
   }
 
   #prefetch(): boolean {

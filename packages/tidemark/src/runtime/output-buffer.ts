@@ -1,28 +1,8 @@
-import { BatchEncoder, type RecordHeaders } from '../log/batch-encoder.ts'
+import type { RecordHeaders } from '../log/batch-encoder.ts'
 import { LimitChecks, recordBytesAtMost } from '../log/limit-checks.ts'
+import type { RecordCursor } from '../log/record-cursor.ts'
 import type { Append, StreamInfo } from '../log/types.ts'
-
-/** One output partition's share of a commit: closed batches and the one that is being filled. */
-class OutputPartition {
-  readonly stream: number
-  readonly partition: number
-  readonly encoder = new BatchEncoder()
-  closed: Uint8Array[] = []
-
-  constructor(stream: number, partition: number) {
-    this.stream = stream
-    this.partition = partition
-  }
-
-  /** Closes the open batch; returns its bytes' number. */
-  close(): number {
-    if (this.encoder.count === 0) return 0
-    const batch = this.encoder.finish()
-    this.closed.push(batch)
-    this.encoder.reset()
-    return batch.length
-  }
-}
+import { OutputPartition } from './output-partition.ts'
 
 /** All partitions of one output stream. */
 export class OutputStream {
@@ -56,8 +36,10 @@ export class OutputStream {
     const target = this.#partitions[partition] as OutputPartition
     const { limits } = this
     if (timestamp < limits.earliestMs || timestamp > limits.latestMs) throw limits.untimely(timestamp)
-    const mostBytes = recordBytesAtMost(keyEnd - keyStart, valueEnd - valueStart, headers)
-    if (target.encoder.sizeBytes + mostBytes > limits.maxBatchBytes) {
+    // Of null, a start says nothing.
+    const ownBytes = (keyEnd < 0 ? 0 : keyEnd - keyStart) + (valueEnd < 0 ? 0 : valueEnd - valueStart)
+    const mostBytes = recordBytesAtMost(ownBytes, headers)
+    if (target.sizeBytes + mostBytes > limits.maxBatchBytes) {
       limits.checkAlone(mostBytes)
       target.close()
     }
@@ -71,8 +53,19 @@ export class OutputStream {
       valueEnd,
       headers,
     )
-    this.#buffer.added(keyEnd - keyStart + (valueEnd - valueStart) + 10)
-    if (target.encoder.sizeBytes >= limits.closeBytes) target.close()
+    this.#buffer.added(ownBytes + 10)
+    if (target.sizeBytes >= limits.closeBytes) target.close()
+  }
+
+  /** Takes the cursor's record as it is, where that is less work than to append it; it has no headers. False: append it. */
+  pass(partition: number, cursor: RecordCursor): boolean {
+    const target = this.#partitions[partition] as OutputPartition
+    const { limits } = this
+    const { timestamp } = cursor
+    if (timestamp < limits.earliestMs || timestamp > limits.latestMs) throw limits.untimely(timestamp)
+    if (!target.pass(cursor, limits.maxBatchBytes)) return false
+    this.#buffer.added(cursor.recordEnd - cursor.recordStart)
+    return true
   }
 
   seal(into: Append[]): void {

@@ -2,6 +2,7 @@ import { murmur2 } from '../hash/murmur2.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
 import type { Serde } from '../serde/serde.ts'
 import { KeyList } from '../store/key-list.ts'
+import { MOST_TOUCHED } from '../store/types.ts'
 
 /** The keys of a batch of records, told to the operators before they get the records. */
 export interface BatchKeys {
@@ -37,6 +38,35 @@ export class KeysAhead implements BatchKeys {
       keys.add(bytes, keyStart, keyEnd, murmur2(bytes, keyStart, keyEnd))
       if (times !== null) times.push(cursor.timestamp)
     }
+  }
+}
+
+/** The hashes of the keys of records that come next, told to the operators shortly before they get them. */
+export class HashesAhead {
+  readonly hashes: Int32Array = new Int32Array(MOST_TOUCHED)
+  readonly serde: Serde<unknown>
+  count = 0
+  readonly #cursor = new RecordCursor({ verify: false })
+
+  constructor(serde: Serde<unknown>) {
+    this.serde = serde
+  }
+
+  /** Of the records of its batch that `at` gives next. */
+  read(at: RecordCursor): void {
+    const { hashes } = this
+    const cursor = this.#cursor
+    let count = 0
+    cursor.follow(at)
+    try {
+      for (let left = MOST_TOUCHED; left > 0 && cursor.next(); left--) {
+        const { bytes, keyStart, keyEnd } = cursor
+        if (keyEnd >= 0) hashes[count++] = murmur2(bytes, keyStart, keyEnd)
+      }
+    } catch {
+      // Damage: whoever reads the records meets it where it is.
+    }
+    this.count = count
   }
 }
 

@@ -38,6 +38,8 @@ export class Row {
   /** Of a row that waited: the record, which the cursor has left. */
   private held: RecordBytes | null = null
   private messageOf: MessageView | RowMessage | null = null
+  /** Of a row without a record: the value that it was emitted with. */
+  private emitted: unknown = null
 
   constructor(origin: Origin) {
     this.origin = origin
@@ -84,6 +86,33 @@ export class Row {
     this.setKey(key, keySerde)
     this.setValue(value)
     this.messageOf = new RowMessage(origin.stream, origin.partition, timestamp, key, value)
+  }
+
+  /** Makes the row one that an operator emits by itself, whose key is encoded. The bytes must stay as they are. */
+  emit(
+    origin: Origin,
+    keyBytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: unknown,
+    timestamp: number,
+    watermarkMs: number,
+  ): void {
+    this.origin = origin
+    this.cursor = null
+    this.held = null
+    this.offset = -1
+    this.timestamp = timestamp
+    this.watermarkMs = watermarkMs
+    this.keyBytes = keyBytes
+    this.keyStart = keyStart
+    this.keyEnd = keyEnd
+    this.keyEncoded = true
+    this.keyDecoded = false
+    this.keySerde = origin.key
+    this.emitted = value
+    this.setValue(value)
+    this.messageOf = null
   }
 
   get hasKey(): boolean {
@@ -151,14 +180,25 @@ export class Row {
     return this.valueEncoded && this.origin.value === serde
   }
 
+  /** The cursor, if the row is its record, all of it, and that has no headers; the value may have been looked at. */
+  get asItCame(): RecordCursor | null {
+    const { cursor } = this
+    if (cursor === null || cursor.headerCount > 0 || !this.valueEncoded || !this.keyEncoded) return null
+    if (this.keyBytes !== cursor.bytes || this.keyStart !== cursor.keyStart) return null
+    return this.timestamp === cursor.timestamp ? cursor : null
+  }
+
   /** The record behind the row, as callbacks see it: made once per record, when first asked for. */
   get message(): MessageView | RowMessage {
     if (this.messageOf === null) this.messageOf = this.makeMessage()
     return this.messageOf
   }
 
-  private makeMessage(): MessageView {
-    const cursor = this.cursor as RecordCursor
+  private makeMessage(): MessageView | RowMessage {
+    const { cursor, origin } = this
+    if (cursor === null) {
+      return new RowMessage(origin.stream, origin.partition, this.timestamp, this.key, this.emitted)
+    }
     return new MessageView(
       this.origin,
       this.offset,

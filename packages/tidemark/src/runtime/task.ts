@@ -19,6 +19,7 @@ import { DeadLetters } from './dead-letters.ts'
 import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
 import { HandlerLimit } from './handler-limit.ts'
 import type { Input } from './input.ts'
+import { LatestUpdates } from './latest-updates.ts'
 import { Lookups } from './lookups.ts'
 import { type InputSpecOfTask, makeInputs } from './task-inputs.ts'
 import type { Origin } from './message.ts'
@@ -86,6 +87,7 @@ export class Task {
   readonly #compiled: Compiled
   readonly #tables: Tables
   readonly #lookups: Lookups
+  readonly #latest: LatestUpdates
   readonly #committer: Committer
   readonly #pressure: BackPressure
   readonly #cut: TaskCut
@@ -115,6 +117,7 @@ export class Task {
     this.#tables = this.#makeTables()
     this.#compiled = this.#compile(record)
     this.#lookups = new Lookups(this.#compiled.lookups)
+    this.#latest = new LatestUpdates(this.#compiled.latest)
     const wait = (promise: Promise<void>): void => this.#waitFor(promise)
     this.inputs = makeInputs(options, this.#compiled, record, wait)
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
@@ -181,7 +184,7 @@ export class Task {
       port: options.port,
       nowMs: () => options.clock.monotonicMs(),
       seal: () => this.#cut.seal(),
-      underWay: () => this.#lookups.pending,
+      underWay: () => this.#lookups.pending || this.#latest.pending,
       onCommitted: () => {
         this.#cut.committed()
         options.onCommitted()
@@ -278,7 +281,10 @@ export class Task {
     if (this.outputs.timed) this.outputs.sampleTime(clock.now())
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
-    if (this.#lookups.pending && this.#emitLooked(deadlineMs)) worked = true
+    if (this.#lookups.pending && this.#emit(this.#lookups, deadlineMs)) worked = true
+    if (!this.#failed && this.#committer.blocked && this.#latest.pending && !this.#lookups.full) {
+      if (this.#emit(this.#latest, deadlineMs)) worked = true
+    }
     // What a message that failed has done so far must not be committed.
     if (this.#failed) return worked
     this.#committer.tick()
@@ -288,16 +294,17 @@ export class Task {
     return worked
   }
 
-  /** Messages whose look-ups are answered go on; true if there were any. An error ends only the message at hand. */
-  #emitLooked(deadlineMs: number): boolean {
+  /** Messages that have waited go on; true if there were any. An error ends only the message at hand. */
+  #emit(waiting: Lookups | LatestUpdates, deadlineMs: number): boolean {
     const now = (): number => this.#options.clock.monotonicMs()
-    const stop = (): boolean => this.#waiting !== null || this.#failed
+    const stop = (): boolean =>
+      this.#waiting !== null || this.#failed || (waiting !== this.#lookups && this.#lookups.full)
     let worked = false
     // What an error cut short may have left more behind it.
     const turn = { more: true }
     while (turn.more && !stop() && !(worked && now() >= deadlineMs)) {
       this.#guarded('message', () => {
-        turn.more = this.#lookups.emit(this.#row, now, deadlineMs, stop)
+        turn.more = waiting.emit(this.#row, now, deadlineMs, stop)
       })
       if (turn.more) worked = true
     }

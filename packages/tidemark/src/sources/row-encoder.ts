@@ -184,7 +184,7 @@ export class RowEncoder {
       ['tm-line', utf8.encode(String(bad.line))],
       ['tm-column', utf8.encode(String(bad.column))],
     ]
-    const mostBytes = recordBytesAtMost(0, text.length, headers)
+    const mostBytes = recordBytesAtMost(text.length, headers)
     limits.checkAlone(mostBytes)
     target.close(limits.maxBatchBytes - mostBytes)
     target.encoder.append(this.#nowMs, null, 0, 0, text, 0, text.length, headers)

@@ -32,6 +32,7 @@ const FIRST_UNITS = 128
 const VALUES_SHIFT = 12
 const VALUES_MASK: number = (1 << VALUES_SHIFT) - 1
 const PREPARE_ENTRIES = 2048
+const MAX_SPARE_ENTRIES = 200_000
 
 /** What a map keeps beside its hash table. */
 export interface MapLayout {
@@ -114,6 +115,38 @@ export class ByteMap {
       if (segment[place] === hash && this.#equals(entry, bytes, start, end)) return entry
       place = (place + 2) & mask
     }
+  }
+
+  /**
+   * Brings into the processor's caches what `find` will look at for keys of these hashes. In loops that do nothing else the
+   * waits for memory overlap, which is most of what finding costs where there are many entries. Returns how many of the hashes
+   * are not here, and puts them first; `scratch` is as long.
+   */
+  touch(hashes: Int32Array, count: number, scratch: Int32Array): number {
+    const { directory, directoryMask } = this.#index
+    const words = this.#words
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i] as number
+      const segment = directory[hash & directoryMask] as Int32Array
+      scratch[i] = segment[firstPlace(hash, segmentMask(segment))] as number
+    }
+    let found = 0
+    let missing = 0
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i] as number
+      const segment = directory[hash & directoryMask] as Int32Array
+      const mask = segmentMask(segment)
+      let place = firstPlace(hash, mask)
+      while (segment[place] !== hash && segment[place + 1] !== 0) place = (place + 2) & mask
+      const entry = (segment[place + 1] as number) - 1
+      if (entry >= 0) scratch[found++] = entry
+      else hashes[missing++] = hash
+    }
+    for (let i = 0; i < found; i++) {
+      const entry = scratch[i] as number
+      scratch[i] = (words[entry >>> CHUNK_SHIFT] as Int32Array)[(entry & UNIT_MASK) << 1] as number
+    }
+    return missing
   }
 
   #equals(entry: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -369,6 +402,11 @@ export class ByteMap {
   /** Entries that the index has room for. */
   get room(): number {
     return this.#index.slots
+  }
+
+  /** Larger maps are not emptied for their next use, since that would take longer than a step may; nor hollow or watched ones. */
+  get reusable(): boolean {
+    return this.undo.views === 0 && this.room <= MAX_SPARE_ENTRIES && this.size * 8 >= this.room
   }
 
   /** Empties the map and keeps its memory for the next use. The caller knows that no view is open. Order is forgotten. */

@@ -11,6 +11,7 @@ import { declaredGenerations, Generations } from './generations.ts'
 import { watchForLeaks } from './leak-watch.ts'
 import { type IteratorLimits, OpenIterators } from './open-iterators.ts'
 import { LayeredStore } from './raw-store.ts'
+import { restoreEntry } from './restore-entry.ts'
 import type { StoreContext } from './store-context.ts'
 import { type ClockReading, TaskClock } from './task-clock.ts'
 import { LayeredState } from './task-state.ts'
@@ -228,10 +229,10 @@ class Replay implements DeltaVisitor {
 
   entry(from: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
     const store = this.#store as LayeredStore
-    for (const other of this.#others) other.restore(from, keyStart, keyEnd, -1, -1)
+    for (const other of this.#others) restoreEntry(other, from, keyStart, keyEnd, -1, -1)
     const converter = this.#converter
     if (converter === null || valueStart < 0) {
-      store.restore(from, keyStart, keyEnd, valueStart, valueEnd)
+      restoreEntry(store, from, keyStart, keyEnd, valueStart, valueEnd)
       return
     }
     converter.convert(from, valueStart, valueEnd)
@@ -240,7 +241,7 @@ class Replay implements DeltaVisitor {
     entry.raw(from, keyStart, keyEnd)
     const middle = entry.position
     entry.raw(converter.bytes, 0, converter.end)
-    store.restore(entry.bytes, 0, middle, middle, entry.position)
+    restoreEntry(store, entry.bytes, 0, middle, middle, entry.position)
   }
 }
 

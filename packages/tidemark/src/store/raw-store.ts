@@ -1,21 +1,22 @@
-import { invariant, TidemarkError } from '../errors/error.ts'
+import { invariant } from '../errors/error.ts'
 import { murmur2 } from '../hash/murmur2.ts'
 import { ByteMap, type MapLayout } from './byte-map.ts'
 import { DELETED, ENCODED, FRESH, TIMED } from './entry-flags.ts'
+import { ChangeCursor } from './change-cursor.ts'
 import { CleanLayer } from './clean-layer.ts'
 import { type CountOptions, estimateCount } from './estimate-count.ts'
+import { checkKeySize } from './key-limit.ts'
 import { KeyList } from './key-list.ts'
 import { openCursors } from './layer-cursor.ts'
 import { LayeredIterator } from './layered-iterator.ts'
 import type { StoreContext } from './store-context.ts'
 import { TtlQueue } from './ttl-queue.ts'
+import { touchLayers, worthTouching } from './touch-layers.ts'
 import type { Base, ByteRange, KeyBatch, RawIterator, RawStore, Steps, StoreSpec } from './types.ts'
 import { ValuePolicy } from './value-policy.ts'
 import { suffixBytesOf } from './stored-serde.ts'
 
 const NO_BYTES = new Uint8Array(0)
-/** Larger maps are not kept for reuse: emptying them would take longer than a step may. */
-const MAX_SPARE_ENTRIES = 200_000
 /** So many reads of the base make it worth to look at the keys of the next batch before. */
 const PREFETCH_READS = 16
 const MOST_PREFETCH_READS = 262_144
@@ -174,7 +175,7 @@ export class LayeredStore implements RawStore {
     if (!isNew) {
       active.setAt(entry, kept, policy.flags | (active.flagsAt(entry) & FRESH), policy.bytes)
     } else {
-      if (this.#end - this.#start > this.#context.maxKeyBytes) throw this.#keyTooLarge(this.#end - this.#start)
+      checkKeySize(this.#name, this.#end - this.#start, this.#context.maxKeyBytes)
       // With a TTL, something may be below although nothing is visible.
       const flags = this.#foundMap === null && !policy.timed ? policy.flags | FRESH : policy.flags
       entry = active.insert(this.#bytes, this.#start, this.#end, this.#hash, kept, flags, policy.bytes)
@@ -211,7 +212,7 @@ export class LayeredStore implements RawStore {
     if (!isNew) {
       active.setAt(entry, kept, policy.flags | (active.flagsAt(entry) & FRESH), policy.bytes)
     } else {
-      if (end - start > this.#context.maxKeyBytes) throw this.#keyTooLarge(end - start)
+      checkKeySize(this.#name, end - start, this.#context.maxKeyBytes)
       entry = active.insert(bytes, start, end, hash, kept, policy.flags, policy.bytes)
     }
     if (this.ttl !== null) this.ttl.put(active, entry, isNew)
@@ -242,7 +243,7 @@ export class LayeredStore implements RawStore {
   removeEnded(bytes: Uint8Array, start: number, end: number): boolean {
     const ttl = this.ttl as TtlQueue
     const hash = murmur2(bytes, start, end)
-    for (const map of [this.active, this.frozen, this.merging, this.recent, this.flushing]) {
+    for (const map of this.#layers) {
       const entry = map === null ? -1 : map.find(bytes, start, end, hash)
       if (entry < 0) continue
       const found = map as ByteMap
@@ -262,15 +263,6 @@ export class LayeredStore implements RawStore {
   #leave(): void {
     this.stamp++
     this.#located = false
-  }
-
-  #keyTooLarge(sizeBytes: number): TidemarkError {
-    const limitBytes = this.#context.maxKeyBytes
-    return new TidemarkError(
-      'ERR_KEY_TOO_LARGE',
-      `store ${this.#name}: a key takes ${sizeBytes} bytes, more than the limit of ${limitBytes}. Use a hash of it`,
-      { details: { store: this.#name, sizeBytes, limitBytes } },
-    )
   }
 
   #found(map: ByteMap, entry: number): boolean {
@@ -331,6 +323,10 @@ export class LayeredStore implements RawStore {
     return clean.add(bytes, start, end, hash, kept, policy.loadedFlags, policy.bytes, policy.deadlineMs)
   }
 
+  get #layers(): readonly (ByteMap | null)[] {
+    return [this.active, this.frozen, this.merging, this.recent, this.flushing]
+  }
+
   /** True if there is an entry below `active`, be it one that has ended; decodes nothing. */
   #existsBelow(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
     for (const map of [this.frozen, this.merging, this.recent, this.flushing]) {
@@ -358,7 +354,7 @@ export class LayeredStore implements RawStore {
   }
 
   #inMemory(bytes: Uint8Array, start: number, end: number, hash: number): boolean {
-    for (const map of [this.active, this.frozen, this.merging, this.recent, this.flushing]) {
+    for (const map of this.#layers) {
       if (map !== null && map.find(bytes, start, end, hash) >= 0) return true
     }
     return this.clean.has(bytes, start, end, hash)
@@ -371,12 +367,20 @@ export class LayeredStore implements RawStore {
     return drops
   }
 
+  get wantsTouch(): boolean {
+    return worthTouching(this.active, this.recent)
+  }
+
+  touch(hashes: Int32Array, count: number): void {
+    touchLayers(this.active, this.recent, hashes, count)
+  }
+
   get wantsPrefetch(): boolean {
     return this.#baseReads >= this.#prefetchAt && this.#base.prefetch !== undefined
   }
 
   range(range: ByteRange): RawIterator {
-    return this.#iterate([this.active, this.frozen, this.merging, this.recent, this.flushing], range)
+    return this.#iterate(this.#layers, range)
   }
 
   rangeCommitted(range: ByteRange): RawIterator {
@@ -407,27 +411,12 @@ export class LayeredStore implements RawStore {
   }
 
   approximateCount(options?: CountOptions): number {
-    const layers = [this.active, this.frozen, this.merging, this.recent, this.flushing]
     const nowMs = this.ttl === null ? null : this.ttl.nowMs
-    return estimateCount(layers, this.#base, this.#name, this.policy, nowMs, options)
+    return estimateCount(this.#layers, this.#base, this.#name, this.policy, nowMs, options)
   }
 
-  /** Puts an entry of a committed delta into recent; `valueStart` is -1 for a deletion. */
-  restore(bytes: Uint8Array, start: number, end: number, valueStart: number, valueEnd: number): void {
-    const policy = this.policy
-    const deleted = valueStart < 0
-    const kept = deleted ? 0 : policy.load(bytes, valueStart, valueEnd)
-    const flags = deleted ? DELETED : policy.loadedFlags
-    const valueBytes = deleted ? 0 : policy.bytes
-    const hash = murmur2(bytes, start, end)
-    const recent = this.recent
-    let entry = recent.find(bytes, start, end, hash)
-    if (entry >= 0) recent.setAt(entry, kept, flags, valueBytes)
-    else entry = recent.insert(bytes, start, end, hash, kept, flags, valueBytes)
-    if (this.ttl !== null && !deleted) {
-      recent.setDeadlineAt(entry, policy.deadlineMs)
-      this.ttl.expect(bytes, start, end, policy.deadlineMs)
-    }
+  changes(): ChangeCursor {
+    return new ChangeCursor(this.active, this.policy)
   }
 
   /** The active map becomes the frozen one. */
@@ -462,7 +451,7 @@ export class LayeredStore implements RawStore {
   }
 
   #recycle(map: ByteMap): void {
-    if (map.undo.views > 0 || map.room > MAX_SPARE_ENTRIES || map.size * 8 < map.room) return
+    if (!map.reusable) return
     if (this.#spare !== null && this.#spare.room >= map.room) return
     map.clear()
     this.#spare = map

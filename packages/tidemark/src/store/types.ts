@@ -1,3 +1,4 @@
+import type { ChangeCursor } from './change-cursor.ts'
 import type { Discipline, Serde } from '../serde/serde.ts'
 import type { BaseStatistics } from './base-statistics.ts'
 import type { TaskClock } from './task-clock.ts'
@@ -124,6 +125,13 @@ export interface RawStore {
    * or null if nothing has to. A read error is not reported here: the read of the key itself will meet it.
    */
   prefetch(keys: KeyBatch): Promise<void> | null
+  /** True if there is so much in memory that it is worth to call `touch`. */
+  readonly wantsTouch: boolean
+  /**
+   * Says that keys with these hashes (murmur2), MOST_TOUCHED at most, are located next: brings near what will be looked at.
+   * Changes nothing but the order of the hashes.
+   */
+  touch(hashes: Int32Array, count: number): void
   /** True if reads have gone below the layers in memory lately, so that a prefetch may be worth its cost. */
   readonly wantsPrefetch: boolean
   /**
@@ -146,6 +154,8 @@ export interface RawStore {
   expireWindows?(beforeEndMs: number): boolean
   /** Windows that end up to this have expired: they may still be seen here. Minus infinity: none is known to have. */
   readonly windowsExpiredMs?: number
+  /** What was put since the last freeze. Nothing may be written to this store until the cursor is at its end. */
+  changes(): ChangeCursor
   /** Changes whenever a location ends: an equal stamp means that the last location still holds. */
   readonly stamp: number
 }
@@ -160,6 +170,9 @@ export interface RawIterator extends Disposable {
   readonly value: unknown
   close(): void
 }
+
+/** Of the hashes that `touch` is told at once. */
+export const MOST_TOUCHED = 128
 
 /** A frozen memtable on its way to be committed. */
 export interface FrozenState {

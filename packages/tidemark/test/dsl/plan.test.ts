@@ -98,7 +98,7 @@ test('a plan as data', () => {
 })
 
 function step(name: string, op: string, input: string | null, more: object = {}): object {
-  return { name, op, input, stream: null, store: null, raw: null, window: null, ...more }
+  return { name, op, input, stream: null, store: null, raw: null, window: null, emit: null, ...more }
 }
 
 function repartitions(topology: Topology): RepartitionNode[] {

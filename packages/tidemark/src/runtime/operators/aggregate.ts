@@ -1,6 +1,6 @@
 import type { AggregateNode } from '../../dsl/topology.ts'
 import type { RawStore } from '../../store/types.ts'
-import type { BatchKeys } from '../prefetch.ts'
+import type { BatchKeys, HashesAhead } from '../prefetch.ts'
 import type { Row } from '../row.ts'
 import { NOTHING, Operator } from './operator.ts'
 import { refusePromise } from './stateless.ts'
@@ -21,6 +21,14 @@ abstract class StoreOperator extends Operator {
   override prefetch(batch: BatchKeys): Promise<void> | null {
     // Keys of another serde are encoded anew for the store.
     return batch.serde.name === this.store.spec.key.name ? this.store.prefetch(batch.keys) : null
+  }
+
+  override get wantsTouch(): boolean {
+    return this.store.wantsTouch
+  }
+
+  override touch({ hashes, count, serde }: HashesAhead): void {
+    if (serde.name === this.store.spec.key.name) this.store.touch(hashes, count)
   }
 }
 

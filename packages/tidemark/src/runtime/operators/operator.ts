@@ -1,4 +1,4 @@
-import { type BatchKeys, bothOf } from '../prefetch.ts'
+import { type BatchKeys, bothOf, type HashesAhead } from '../prefetch.ts'
 import { type Row, RowSave } from '../row.ts'
 
 /**
@@ -26,6 +26,14 @@ export abstract class Operator {
     return null
   }
 
+  /** True if it helps to tell the hashes of keys shortly before their rows. */
+  get wantsTouch(): boolean {
+    return false
+  }
+
+  /** Rows with keys of these hashes come next. The order of the hashes may be changed. */
+  touch(_ahead: HashesAhead): void {}
+
   advance(watermarkMs: number): void {
     this.next.advance(watermarkMs)
   }
@@ -52,6 +60,14 @@ export abstract class KeyKeeper extends Operator {
 
   override prefetch(batch: BatchKeys): Promise<void> | null {
     return this.next.prefetch(batch)
+  }
+
+  override get wantsTouch(): boolean {
+    return this.next.wantsTouch
+  }
+
+  override touch(ahead: HashesAhead): void {
+    this.next.touch(ahead)
   }
 }
 
@@ -95,6 +111,15 @@ export class FanOut extends Operator {
     let all: Promise<void> | null = null
     for (const branch of this.#branches) if (branch.wantsPrefetch) all = bothOf(all, branch.prefetch(batch))
     return all
+  }
+
+  override get wantsTouch(): boolean {
+    for (const branch of this.#branches) if (branch.wantsTouch) return true
+    return false
+  }
+
+  override touch(ahead: HashesAhead): void {
+    for (const branch of this.#branches) if (branch.wantsTouch) branch.touch(ahead)
   }
 
   override advance(watermarkMs: number): void {

@@ -93,7 +93,12 @@ export class SinkOperator extends Operator {
   override process(row: Row): void {
     const rows = this.#rows
     const partition = row.hasKey ? rows.partitionOfKey(row) : this.#turn++ % rows.output.info.partitions
-    rows.append(row, partition, row.valueIsRawOf(this.#value))
+    const asIs = row.valueIsRawOf(this.#value)
+    if (asIs) {
+      const cursor = row.asItCame
+      if (cursor !== null && rows.output.pass(partition, cursor)) return
+    }
+    rows.append(row, partition, asIs)
   }
 }
 

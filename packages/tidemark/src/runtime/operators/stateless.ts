@@ -75,6 +75,10 @@ export class RekeyOperator extends Step {
     return false
   }
 
+  override get wantsTouch(): boolean {
+    return false
+  }
+
   override process(row: Row): void {
     const key = this.fn(row.value, row.message)
     refusePromise(key, this.name)
