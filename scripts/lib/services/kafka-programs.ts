@@ -25,8 +25,8 @@ const ARTIFACTS: readonly (readonly [group: string, artifact: string, version: s
   ['org.slf4j', 'slf4j-nop', '1.7.36'],
 ]
 
-/** Classes that the JVM maps rather than loads, so that it starts faster. Made by a run of the broker. */
-export const CLASSES: string = join(HOME, 'classes.jsa')
+/** Classes that the JVM maps rather than loads, so that it starts faster. Made by a run of the broker and clients. */
+export const CLASSES: string = join(HOME, 'used-classes.jsa')
 /** The class path, as an argument file of `java`. */
 const CLASS_PATH = join(HOME, 'class-path')
 

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,6 +16,8 @@ const PORT = 19_770
 /** Starting costs more than running in tests: one compiler, one collector, few threads. */
 const QUICK_START = ['-Xms64m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
 const MAIN = 'kafka.Kafka'
+/** A source file: `java` compiles it without a directory on the class path, which an archive of classes does not bear. */
+const WARM = join(import.meta.dirname, 'WarmKafka.java')
 /** A machine that is busy has taken more than a minute. */
 const START_TIMEOUT_MS = 150_000
 
@@ -30,13 +33,17 @@ function prepare(
   node: KafkaNode,
   nodes: readonly KafkaNode[],
   directory: string,
-  more: { readonly config: Readonly<Record<string, string>>; readonly jvm: readonly string[] },
+  more: {
+    readonly config: Readonly<Record<string, string>>
+    readonly jvm: readonly string[]
+    readonly main?: string
+  },
 ): readonly string[] {
   mkdirSync(directory, { recursive: true })
   formatted(node)
   const file = join(directory, `node-${node.id}.properties`)
   writeFileSync(file, serverProperties(node, nodes, KAFKA_KEYS, more.config))
-  return javaArguments(...more.jvm, MAIN, file)
+  return javaArguments(...more.jvm, more.main ?? MAIN, file)
 }
 
 export const kafka: Service = {
@@ -226,31 +233,29 @@ async function untilServing(node: KafkaNode, brokers: number, child: ChildProces
   }
 }
 
-/** Runs a broker once, which ends in an orderly way, so that the JVM writes down the classes that it had loaded. */
+/** Runs a broker and clients once, which end in an orderly way, so that the JVM writes down the classes that they used. */
 async function archiveClasses(): Promise<void> {
   if (existsSync(CLASSES)) return
   const directory = join(PROGRAMS, `kafka-classes-${process.pid}`)
   const made = join(directory, 'classes.jsa')
   mkdirSync(directory, { recursive: true })
-  const broker = new OwnProcess()
+  const warm = new OwnProcess()
   try {
     const [node] = await makeNodes(directory, {})
     if (node === undefined) return
     const args = prepare(node, [node], directory, {
       config: {},
       jvm: [...QUICK_START, `-XX:ArchiveClassesAtExit=${made}`],
+      main: WARM,
     })
     const log = join(directory, 'log')
-    const child = broker.start({ command: jdk('java'), args, log })
-    await untilServing(node, 1, child, log)
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGTERM')
-    await gone
-    if (!existsSync(made))
+    const child = warm.start({ command: jdk('java'), args: [...args, `127.0.0.1:${node.ports.inner}`], log })
+    const [code] = (await once(child, 'exit')) as [number | null]
+    if (code !== 0 || !existsSync(made))
       throw new Error(`the JVM made no archive of classes. ${readFileSync(log, 'utf8').slice(-2000)}`)
     renameSync(made, CLASSES)
   } finally {
-    await broker.kill()
+    await warm.kill()
     rmSync(directory, { recursive: true, force: true })
   }
 }
