@@ -23,7 +23,7 @@ broker on this machine. Goals (design/05): exactly-once p99 at most the commit i
 `
 const PARTITIONS = 4
 const ALLOWED_MS = { 'exactly-once': 50, 'at-least-once': 20 }
-const BROKER_JVM = ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20']
+const BROKER_JVM = ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:TieredStopAtLevel=1']
 
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,8 @@ const PROGRAM = join(import.meta.dirname, '../../packages/kafka/test/job/fixture
 const VALUE_BYTES = 90
 const KEYS = 10_000
 const READ_BYTES = 1024 * 1024
-const PACE_MS = 1
+/** As `linger.ms` of Java's producer, by default since Kafka 4.0. */
+const PACE_MS = 5
 const MOST_IN_FLIGHT = 2
 /** Outputs that have not come so long after the last input will not come. */
 const LAST_OUTPUT_MS = 60_000
@@ -81,7 +82,7 @@ async function startJob(run: LatencyRun): Promise<ChildProcess> {
   const { job, brokers, commitMs, delivery, directory } = run
   const url = pathToFileURL(join(import.meta.dirname, `${job}.job.ts`)).href
   const options: RunOptions = { containers: 1, dataDir: directory, delivery, commit: { intervalMs: commitMs } }
-  const env = { ...process.env, BENCH_INPUT: run.input, BENCH_OUTPUT: run.output }
+  const env = { ...process.env, BENCH_INPUT: run.input, BENCH_OUTPUT: run.output, BENCH_EMIT: 'update' }
   const child = spawn(process.execPath, [PROGRAM, url, brokers, JSON.stringify(options)], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

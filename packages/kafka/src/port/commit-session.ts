@@ -11,7 +11,7 @@ import { COMMIT_KEY } from '../state/commit-record.ts'
 import { StateBatches } from '../state/state-batches.ts'
 import { StoreTable } from '../state/store-table.ts'
 import { TransactionalProducer } from '../txn/transactional-producer.ts'
-import { EarlyOutputs } from './early-outputs.ts'
+import { EarlyOutputs, type EarlyProducer } from './early-outputs.ts'
 
 export interface CommitSessionOptions {
   readonly session: ProducerSession
@@ -19,6 +19,8 @@ export interface CommitSessionOptions {
   readonly clock: Clock
   readonly covered: CoveredFiles
   readonly plan: PortData
+  /** Of all sessions of the thread. */
+  readonly early: EarlyProducer
 }
 
 /** `ends`: by place in the parts, the offset behind them; empty if they are not known. */
@@ -80,8 +82,7 @@ export class CommitSession {
       },
       onState: () => writeIdentity(session.identity, this.#txn.identity),
     })
-    const { compression: codec = 'none' } = plan.options
-    this.#early = new EarlyOutputs({ cluster, clock, timeoutMs: Math.ceil(plan.commitTimeoutMs / 2), codec })
+    this.#early = new EarlyOutputs(options.early)
     if (session.task !== null) this.#commits.push({ ...session.task.committed, atMs: clock.now() })
   }
 

@@ -20,6 +20,7 @@ import { CoveredFiles } from '../host/local-state.ts'
 import type { PortData, StreamTopic } from '../host/shared-plan.ts'
 import type { Cluster } from '../net/cluster.ts'
 import { CommitSession, type Part } from './commit-session.ts'
+import { EarlyProducer } from './early-outputs.ts'
 
 /** A port of one thread: reads partitions and commits for the producers that it was given, over connections of its own. */
 export class KafkaPort implements LogPort, StateSource {
@@ -44,8 +45,10 @@ export class KafkaPort implements LogPort, StateSource {
     this.#streams = plan.streams
     this.#held = new Int32Array(plan.held)
     const covered = new CoveredFiles(plan.directory)
+    const { compression: codec = 'none' } = plan.options
+    const early = new EarlyProducer({ cluster, clock, timeoutMs: Math.ceil(plan.commitTimeoutMs / 2), codec })
     for (const session of plan.sessions) {
-      this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan }))
+      this.#sessions.set(session.producer, new CommitSession({ session, cluster, clock, covered, plan, early }))
     }
     if (plan.sendsEarly) {
       // Without the right to run the job nothing is sent: the commit that it belongs to fails.
