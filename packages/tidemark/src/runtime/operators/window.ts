@@ -48,6 +48,8 @@ export class WindowOperator extends Operator {
   #flushed: boolean
   #earliestEndMs: number = Number.NEGATIVE_INFINITY
   #passedMs: number = Number.NEGATIVE_INFINITY
+  /** No window before this key is pending: what was deleted there need not be passed over again and again. */
+  #from: Uint8Array | null = null
 
   constructor(options: WindowOperatorOptions) {
     super()
@@ -135,8 +137,9 @@ export class WindowOperator extends Operator {
   #emit(untilMs: number): number {
     const { pending, store, origin } = this.#options
     const key = this.#pendingKey
-    const to = untilMs === Number.POSITIVE_INFINITY ? FLUSHED : key.bound(untilMs + 1)
-    using cursor = pending.range({ from: null, to, reverse: false, limit: Number.POSITIVE_INFINITY })
+    const all = untilMs === Number.POSITIVE_INFINITY
+    const to = all ? FLUSHED : key.bound(untilMs + 1)
+    using cursor = pending.range({ from: this.#from, to, reverse: false, limit: Number.POSITIVE_INFINITY })
     let count = 0
     while (cursor.next()) {
       const bytes = cursor.key
@@ -158,13 +161,15 @@ export class WindowOperator extends Operator {
       )
       this.next.process(row)
     }
-    // Nothing pending is left at or before the border; later windows set the mark when they are made.
+    // Nothing pending is left at or before the border, and what comes for such a window is late. Those that were emitted since
+    // the input has ended may become pending again.
+    if (!all) this.#from = to
     this.#earliestEndMs = this.#nextPending()
     return count
   }
 
   #nextPending(): number {
-    using cursor = this.#options.pending.range({ from: null, to: FLUSHED, reverse: false, limit: 1 })
+    using cursor = this.#options.pending.range({ from: this.#from, to: FLUSHED, reverse: false, limit: 1 })
     return cursor.next() ? this.#pendingKey.endOf(cursor.key) : Number.POSITIVE_INFINITY
   }
 }
@@ -173,29 +178,49 @@ export class WindowOperator extends Operator {
 class PendingKey {
   bytes: Uint8Array = new Uint8Array(256)
   end = 0
-  #view = new DataView(this.bytes.buffer)
 
   encode(endMs: number, key: Uint8Array, start: number, end: number): void {
     const length = TIME_BYTES + end - start
-    if (length > this.bytes.length) {
-      this.bytes = new Uint8Array(length * 2)
-      this.#view = new DataView(this.bytes.buffer)
-    }
-    this.#view.setBigInt64(0, BigInt(endMs) ^ -0x8000_0000_0000_0000n)
+    if (length > this.bytes.length) this.bytes = new Uint8Array(length * 2)
+    putTime(this.bytes, endMs)
     for (let i = start, at = TIME_BYTES; i < end; i++, at++) this.bytes[at] = key[i] as number
     this.end = length
   }
 
   bound(endMs: number): Uint8Array {
     const bytes = new Uint8Array(TIME_BYTES)
-    new DataView(bytes.buffer).setBigInt64(0, BigInt(Math.floor(endMs)) ^ -0x8000_0000_0000_0000n)
+    putTime(bytes, Math.floor(endMs))
     return bytes
   }
 
   endOf(key: Uint8Array): number {
-    const view = new DataView(key.buffer, key.byteOffset, TIME_BYTES)
-    return Number(view.getBigInt64(0) ^ -0x8000_0000_0000_0000n)
+    return (word(key, 0) ^ SIGN) * TWO_32 + (word(key, 4) >>> 0)
   }
+}
+
+const TWO_32 = 0x1_0000_0000
+const SIGN = 0x8000_0000
+
+function putTime(bytes: Uint8Array, ms: number): void {
+  const high = Math.floor(ms / TWO_32)
+  putWord(bytes, 0, high ^ SIGN)
+  putWord(bytes, 4, ms - high * TWO_32)
+}
+
+function putWord(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  )
 }
 
 /** toTable of rows into a windows store: keeps each row's value under its key and window; a null value deletes. */
