@@ -7,6 +7,7 @@ import { kafka } from '@tidemark/kafka'
 import { defineJob, json, kv, run, stream, string, uint } from 'tidemark'
 import { runCli } from '../../../tidemark/src/cli/program.ts'
 import { FakeTerminal, fakeContext } from '../../../tidemark/test/cli/fake-terminal.ts'
+import { NO_S3, s3Url, startS3 } from '../../../tidemark/test/checkpoint/s3-support.ts'
 import { until } from '../../../tidemark/test/until.ts'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { type Addition, checkSums } from './sums-check.ts'
@@ -28,6 +29,13 @@ describe('savepoints and lineages of a job on Kafka', { skip: kafkaMissing() ?? 
 
   async function send(count: number): Promise<void> {
     sent.push(...(await sendPayments(broker.peer, count, USERS, sent.length)))
+  }
+
+  /** Of each user, all that was sent so far. */
+  function sums(): Map<string, number> {
+    const all = new Map<string, number>()
+    for (const { key, amount } of sent) all.set(key, (all.get(key) ?? 0) + amount)
+    return all
   }
 
   async function cli(...args: string[]): Promise<{ exit: number; out: string; error: string }> {
@@ -149,8 +157,7 @@ describe('savepoints and lineages of a job on Kafka', { skip: kafkaMissing() ?? 
     const kept = await cli('checkpoint', 'create', ...at, '--json')
     assert.equal(kept.exit, 0, kept.error)
     const { checkpoint } = JSON.parse(kept.out) as { checkpoint: string }
-    const expected = new Map<string, number>()
-    for (const { key, amount } of sent) expected.set(key, (expected.get(key) ?? 0) + amount)
+    const expected = sums()
     await send(60)
     await until('all totals', async () => (await readTotals(broker.peer)).length >= sent.length)
     const later = await cli('checkpoint', 'create', ...at, '--json')
@@ -239,6 +246,20 @@ describe('savepoints and lineages of a job on Kafka', { skip: kafkaMissing() ?? 
     )
     assert.equal(asked.exit, 0, asked.error)
     assert.equal((JSON.parse(asked.out) as { tasks: number }).tasks, 4)
+  })
+
+  it('C8: a savepoint in S3 starts a lineage on another machine', { skip: NO_S3 }, async () => {
+    const { endpoint } = await startS3()
+    const to = s3Url(endpoint, 'sums')
+    const asked = await cli('savepoint', SUMS.pathname, '--data-dir', data, '--to', to, '--json')
+    assert.equal(asked.exit, 0, asked.error)
+    await send(40)
+    const there = { ...options, dataDir: join(broker.root, 'of-s3'), from: to }
+    const summary = summaryOf(await runJob(SUMS, broker.server.brokers, there))
+    assert.equal(summary.records, 40)
+    // Since the reset, totals were written that had been there before: the last ones count.
+    const last = new Map((await readTotals(broker.peer)).map(({ key, total }) => [key, total]))
+    assert.deepEqual(last, sums())
   })
 
   it('ERR_SAVEPOINT_MISMATCH: one of the embedded system starts a job on brokers that has not run there, with inputs that are empty', async () => {

@@ -338,12 +338,7 @@ export class ContainerGroup {
 
   /** Asks all containers; rejects with the first error, or ERR_RUN_ENDED while one of them is not running. */
   async ask(request: ContainerRequest): Promise<TaskCheckpoint[]> {
-    const answers = await Promise.all(
-      this.#members.map(({ host, index }) => {
-        if (host !== null && !this.#closing) return host.ask(request)
-        throw new TidemarkError('ERR_RUN_ENDED', `container ${index} is not running now: ask again when it is`)
-      }),
-    )
+    const answers = await this.#askEach((host) => host.ask(request))
     return answers.flat().sort((a, b) => a.task - b.task)
   }
 
@@ -353,16 +348,21 @@ export class ContainerGroup {
     await Promise.allSettled(this.#members.map(({ host }) => host?.ask(request) ?? Promise.resolve([])))
   }
 
+  /** What the stores of all containers have. ERR_RUN_ENDED while one of them is not running: it may have the key. */
   async query(query: StoreQuery): Promise<QueryEntry[]> {
-    const answers = await Promise.all(this.#members.map((m) => m.host?.query(query) ?? Promise.resolve([])))
+    const answers = await this.#askEach((host) => host.query(query))
     return answers.flat()
   }
 
   /** What the state of each container's tasks holds. ERR_RUN_ENDED while one of them is not running. */
   states(): Promise<StateMetrics[]> {
+    return this.#askEach((host) => host.state())
+  }
+
+  #askEach<T>(ask: (host: ContainerHost) => Promise<T>): Promise<T[]> {
     return Promise.all(
       this.#members.map(async ({ host, index }) => {
-        if (host !== null && !this.#closing) return host.state()
+        if (host !== null && !this.#closing) return ask(host)
         throw new TidemarkError('ERR_RUN_ENDED', `container ${index} is not running now: ask again when it is`)
       }),
     )
