@@ -15,6 +15,26 @@ export interface RecordCursorOptions {
   readonly verify?: boolean
 }
 
+/** Numbers of a record in `Ahead.places`. */
+export const PLACES = 8
+
+/** What `lead` takes: see RecordsAhead. */
+interface Ahead {
+  readonly count: number
+  readonly offsets: Float64Array
+  readonly timestamps: Float64Array
+  readonly places: Int32Array
+  readonly keyHashes: Int32Array
+}
+
+const NONE_AHEAD: Ahead = {
+  count: 0,
+  offsets: new Float64Array(0),
+  timestamps: new Float64Array(0),
+  places: new Int32Array(0),
+  keyHashes: new Int32Array(0),
+}
+
 /**
  * Walks the records of batches (format v2) that stand back to back in bytes[start, end), in order, and allocates nothing
  * per record:
@@ -44,6 +64,9 @@ export class RecordCursor {
   /** All of the record, its length included. */
   recordStart = 0
   recordEnd = 0
+  /** murmur2 of the key, if it is known: `hashed`. */
+  keyHash = 0
+  hashed = false
 
   /** The bytes that `reset` was given; batchStart and batchEnd refer to them. */
   source: Uint8Array = EMPTY
@@ -76,6 +99,9 @@ export class RecordCursor {
   private lastDelta = 0
   private lastOffsetDelta = 0
   private isAppendTime = false
+  /** Records that were read ahead, and which is the next of them. */
+  private ahead: Ahead = NONE_AHEAD
+  private aheadAt = 0
   /** End of the last varint that took the slow path. */
   private varintEnd = 0
 
@@ -98,6 +124,13 @@ export class RecordCursor {
     this.at = 0
     this.limit = 0
     this.incomplete = false
+    this.ahead = NONE_AHEAD
+  }
+
+  /** Takes the records that come next, in its batch, from `ahead`, which has read them of this cursor as it stands. */
+  lead(ahead: Ahead): void {
+    this.ahead = ahead
+    this.aheadAt = 0
   }
 
   /** Gives what is left of the other's batch, while that stays where it is. */
@@ -127,6 +160,7 @@ export class RecordCursor {
     const start = this.batchEnd
     this.left = 0
     this.at = this.limit
+    this.ahead = NONE_AHEAD
     if (!this.enter(bytes, start)) return false
     const bits = header.attributes(bytes, start)
     this.baseTimestamp = header.baseTimestamp(bytes, start)
@@ -207,6 +241,8 @@ export class RecordCursor {
   /** Goes on to the next record of the batch; false after the last. Throws ERR_BATCH_CORRUPT. */
   next(): boolean {
     if (this.left === 0) return this.finish()
+    if (this.aheadAt < this.ahead.count) return this.takeAhead()
+    this.hashed = false
     const bytes = this.bytes
     const limit = this.limit
     let at = this.at
@@ -257,6 +293,30 @@ export class RecordCursor {
     this.offset = this.baseOffset + delta
     this.recordEnd = end
     this.parts(bytes, at, end)
+    this.at = end
+    this.left--
+    return true
+  }
+
+  private takeAhead(): boolean {
+    const { offsets, timestamps, places, keyHashes } = this.ahead
+    const i = this.aheadAt++
+    const at = i * PLACES
+    const offset = offsets[i] as number
+    this.offset = offset
+    this.timestamp = timestamps[i] as number
+    this.recordStart = places[at] as number
+    const end = places[at + 1] as number
+    this.recordEnd = end
+    this.keyStart = places[at + 2] as number
+    this.keyEnd = places[at + 3] as number
+    this.valueStart = places[at + 4] as number
+    this.valueEnd = places[at + 5] as number
+    this.headersStart = places[at + 6] as number
+    this.headerCount = places[at + 7] as number
+    this.keyHash = keyHashes[i] as number
+    this.hashed = true
+    this.lastDelta = offset - this.baseOffset
     this.at = end
     this.left--
     return true

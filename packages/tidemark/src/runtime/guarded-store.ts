@@ -70,9 +70,9 @@ export class GuardedStore implements RawStore {
     return this.#store.wantsPrefetch
   }
 
-  locate(bytes: Uint8Array, start: number, end: number): boolean {
+  locate(bytes: Uint8Array, start: number, end: number, hash?: number): boolean {
     this.#gate.check()
-    return this.#store.locate(bytes, start, end)
+    return this.#store.locate(bytes, start, end, hash)
   }
 
   current(): unknown {

@@ -1,5 +1,6 @@
 import { murmur2 } from '../hash/murmur2.ts'
 import { RecordCursor } from '../log/record-cursor.ts'
+import { RecordsAhead } from '../log/records-ahead.ts'
 import type { Serde } from '../serde/serde.ts'
 import { KeyList } from '../store/key-list.ts'
 import { MOST_TOUCHED } from '../store/types.ts'
@@ -46,27 +47,17 @@ export class HashesAhead {
   readonly hashes: Int32Array = new Int32Array(MOST_TOUCHED)
   readonly serde: Serde<unknown>
   count = 0
-  readonly #cursor = new RecordCursor({ verify: false })
+  readonly #records = new RecordsAhead(MOST_TOUCHED)
 
   constructor(serde: Serde<unknown>) {
     this.serde = serde
   }
 
-  /** Of the records of its batch that `at` gives next. */
-  read(at: RecordCursor): void {
-    const { hashes } = this
-    const cursor = this.#cursor
-    let count = 0
-    cursor.follow(at)
-    try {
-      for (let left = MOST_TOUCHED; left > 0 && cursor.next(); left--) {
-        const { bytes, keyStart, keyEnd } = cursor
-        if (keyEnd >= 0) hashes[count++] = murmur2(bytes, keyStart, keyEnd)
-      }
-    } catch {
-      // Damage: whoever reads the records meets it where it is.
-    }
-    this.count = count
+  /** Of the records of its batch that `cursor` gives next, which it takes from here then. */
+  read(cursor: RecordCursor): void {
+    this.#records.read(cursor)
+    cursor.lead(this.#records)
+    this.count = this.#records.hashesInto(this.hashes)
   }
 }
 

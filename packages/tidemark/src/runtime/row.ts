@@ -1,3 +1,4 @@
+import { murmur2 } from '../hash/murmur2.ts'
 import { ByteWriter } from '../serde/byte-writer.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { RecordCursor } from '../log/record-cursor.ts'
@@ -151,6 +152,15 @@ export class Row {
     this.keyStart = 0
     this.keyEnd = writer.position
     this.keyEncoded = true
+  }
+
+  /** murmur2 of keyBytes[keyStart, keyEnd), which are valid. */
+  get keyHash(): number {
+    const { cursor } = this
+    if (cursor !== null && cursor.hashed && this.keyBytes === cursor.bytes && this.keyStart === cursor.keyStart) {
+      return cursor.keyHash
+    }
+    return murmur2(this.keyBytes, this.keyStart, this.keyEnd)
   }
 
   get value(): unknown {

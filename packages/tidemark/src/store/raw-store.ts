@@ -136,8 +136,7 @@ export class LayeredStore implements RawStore {
     return (flags & DELETED) === 0 && ((flags & TIMED) === 0 || !this.#ended(map, entry))
   }
 
-  locate(bytes: Uint8Array, start: number, end: number): boolean {
-    const hash = murmur2(bytes, start, end)
+  locate(bytes: Uint8Array, start: number, end: number, hash: number = murmur2(bytes, start, end)): boolean {
     this.stamp++
     this.#located = true
     this.#bytes = bytes

@@ -138,9 +138,9 @@ export interface RawStore {
    * The fastest read-modify-write: finds a key once; `current` reads what was found, `replace` and `remove` change it
    * without another search. The bytes must stay as they are until then. Any other call on this store, and `freeze`,
    * end the location (and change `stamp`); `replace` and `remove` after that throw ERR_INVARIANT. Returns whether there
-   * is a value.
+   * is a value. `hash`: murmur2 of the key, if it is known.
    */
-  locate(bytes: Uint8Array, start: number, end: number): boolean
+  locate(bytes: Uint8Array, start: number, end: number, hash?: number): boolean
   /** The located value, or undefined. */
   current(): unknown
   /** Puts a value at the located key. The location stays: `current` is now this value. */

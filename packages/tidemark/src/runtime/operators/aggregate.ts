@@ -48,7 +48,7 @@ export class CountOperator extends StoreOperator {
     }
     const store = this.store
     row.encodeKeyAs(store.spec.key)
-    store.locate(row.keyBytes, row.keyStart, row.keyEnd)
+    store.locate(row.keyBytes, row.keyStart, row.keyEnd, row.keyHash)
     const before = store.current()
     const count = before === undefined ? 1 : (before as number) + 1
     store.replace(count)
@@ -95,7 +95,7 @@ export class FoldOperator extends StoreOperator {
     const store = this.store
     row.encodeKeyAs(store.spec.key)
     // The user's function may read and write other stores, never this one, so what was located stays valid.
-    store.locate(row.keyBytes, row.keyStart, row.keyEnd)
+    store.locate(row.keyBytes, row.keyStart, row.keyEnd, row.keyHash)
     const value = this.#fold(store.current(), row)
     store.replace(value)
     if (this.next !== NOTHING) {
