@@ -1,8 +1,6 @@
 import type { LatestOperator } from './operators/latest.ts'
 import type { Row } from './row.ts'
-
-/** The clock is looked at once in so many rows. */
-const ROWS_PER_LOOK = 64
+import { emitRows } from './waiting-rows.ts'
 
 /** The aggregates of one task that emit with commits. */
 export class LatestUpdates {
@@ -21,13 +19,6 @@ export class LatestUpdates {
 
   /** Emits rows, until the deadline; true if there were any. Throws what a step throws; then the rest waits. */
   emit(row: Row, now: () => number, deadlineMs: number, stop: () => boolean): boolean {
-    let emitted = 0
-    for (const operator of this.#operators) {
-      while (operator.emitNext(row)) {
-        emitted++
-        if (stop() || (emitted % ROWS_PER_LOOK === 0 && now() >= deadlineMs)) return true
-      }
-    }
-    return emitted > 0
+    return emitRows(this.#operators, row, now, deadlineMs, stop)
   }
 }

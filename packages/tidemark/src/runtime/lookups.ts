@@ -1,8 +1,6 @@
 import type { LookupOperator } from './operators/lookup.ts'
 import type { Row } from './row.ts'
-
-/** The clock is looked at once in so many rows. */
-const ROWS_PER_LOOK = 64
+import { emitRows } from './waiting-rows.ts'
 
 /** The look-ups of one task: what waits for answers, and its going on. */
 export class Lookups {
@@ -32,13 +30,6 @@ export class Lookups {
 
   /** Lets rows go on whose answers are there, until the deadline; true if there were any. Throws what a step throws. */
   emit(row: Row, now: () => number, deadlineMs: number, stop: () => boolean): boolean {
-    let emitted = 0
-    for (const operator of this.#operators) {
-      while (operator.emitNext(row)) {
-        emitted++
-        if (stop() || (emitted % ROWS_PER_LOOK === 0 && now() >= deadlineMs)) return true
-      }
-    }
-    return emitted > 0
+    return emitRows(this.#operators, row, now, deadlineMs, stop)
   }
 }

@@ -78,12 +78,7 @@ export class Row {
     timestamp: number,
     watermarkMs: number,
   ): void {
-    this.origin = origin
-    this.cursor = null
-    this.held = null
-    this.offset = -1
-    this.timestamp = timestamp
-    this.watermarkMs = watermarkMs
+    this.leaveRecord(origin, timestamp, watermarkMs)
     this.setKey(key, keySerde)
     this.setValue(value)
     this.messageOf = new RowMessage(origin.stream, origin.partition, timestamp, key, value)
@@ -99,12 +94,7 @@ export class Row {
     timestamp: number,
     watermarkMs: number,
   ): void {
-    this.origin = origin
-    this.cursor = null
-    this.held = null
-    this.offset = -1
-    this.timestamp = timestamp
-    this.watermarkMs = watermarkMs
+    this.leaveRecord(origin, timestamp, watermarkMs)
     this.keyBytes = keyBytes
     this.keyStart = keyStart
     this.keyEnd = keyEnd
@@ -114,6 +104,16 @@ export class Row {
     this.emitted = value
     this.setValue(value)
     this.messageOf = null
+  }
+
+  /** No record is behind the row any more. */
+  private leaveRecord(origin: Origin, timestamp: number, watermarkMs: number): void {
+    this.origin = origin
+    this.cursor = null
+    this.held = null
+    this.offset = -1
+    this.timestamp = timestamp
+    this.watermarkMs = watermarkMs
   }
 
   get hasKey(): boolean {

@@ -7,10 +7,10 @@ import { Row } from '../row.ts'
 import type { Fold } from './aggregate.ts'
 import type { BatchKeys } from '../prefetch.ts'
 import { murmur2 } from '../../hash/murmur2.ts'
+import { readKeyTime, TIME_BYTES, writeKeyTime } from '../../serde/time-bytes.ts'
 import { KeyList } from '../../store/key-list.ts'
 import { Operator } from './operator.ts'
 
-const TIME_BYTES = 8
 const EXPIRE_STEP = 1000
 const ROWS_PER_SIGN_OF_LIFE = 1024
 /** Behind all times: says that windows were emitted before they closed, so that any of them may be pending again. */
@@ -182,45 +182,20 @@ class PendingKey {
   encode(endMs: number, key: Uint8Array, start: number, end: number): void {
     const length = TIME_BYTES + end - start
     if (length > this.bytes.length) this.bytes = new Uint8Array(length * 2)
-    putTime(this.bytes, endMs)
+    writeKeyTime(this.bytes, 0, endMs)
     for (let i = start, at = TIME_BYTES; i < end; i++, at++) this.bytes[at] = key[i] as number
     this.end = length
   }
 
   bound(endMs: number): Uint8Array {
     const bytes = new Uint8Array(TIME_BYTES)
-    putTime(bytes, Math.floor(endMs))
+    writeKeyTime(bytes, 0, Math.floor(endMs))
     return bytes
   }
 
   endOf(key: Uint8Array): number {
-    return (word(key, 0) ^ SIGN) * TWO_32 + (word(key, 4) >>> 0)
+    return readKeyTime(key, 0)
   }
-}
-
-const TWO_32 = 0x1_0000_0000
-const SIGN = 0x8000_0000
-
-function putTime(bytes: Uint8Array, ms: number): void {
-  const high = Math.floor(ms / TWO_32)
-  putWord(bytes, 0, high ^ SIGN)
-  putWord(bytes, 4, ms - high * TWO_32)
-}
-
-function putWord(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24
-  bytes[at + 1] = value >>> 16
-  bytes[at + 2] = value >>> 8
-  bytes[at + 3] = value
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  )
 }
 
 /** toTable of rows into a windows store: keeps each row's value under its key and window; a null value deletes. */
