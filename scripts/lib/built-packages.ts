@@ -47,7 +47,13 @@ export async function builtPackages(): Promise<string> {
     urls[pathToFileURL(path).href] = pathToFileURL(join(directory, TIDEMARK.name, 'dist', `${name}.js`)).href
   }
   writeFileSync(join(making, ENTRIES), JSON.stringify(urls))
-  renameSync(making, directory)
+  try {
+    renameSync(making, directory)
+  } catch (error) {
+    // Another process may have been faster.
+    rmSync(making, { recursive: true, force: true })
+    if (!existsSync(directory)) throw error
+  }
   return directory
 }
 

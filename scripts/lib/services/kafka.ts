@@ -20,6 +20,8 @@ const MAIN = 'kafka.Kafka'
 const WARM = join(import.meta.dirname, 'WarmKafka.java')
 /** A machine that is busy has taken more than a minute. */
 const START_TIMEOUT_MS = 150_000
+const RESUME_TIMEOUT_MS = 40_000
+const STEADY_MS = 2500
 
 const ownDirectory = (): string => serviceDirectory('kafka')
 const ownNode = (): KafkaNode => ({
@@ -163,6 +165,17 @@ export class KafkaServer {
     this.#process(i).go()
   }
 
+  /**
+   * Lets a frozen node go on, and settles when it serves. The controller has taken it for dead meanwhile, and hears of it again
+   * at once; where a node does not come back from that (no client gets any further then), it is started anew: false.
+   */
+  async resume(i = 0): Promise<boolean> {
+    this.go(i)
+    if (await staysServing(this.#node(i))) return true
+    await this.restart(i)
+    return false
+  }
+
   /** Kills a node if it runs, and starts it on the same ports with its data; settles when it serves. */
   async restart(i = 0): Promise<void> {
     await this.kill(i)
@@ -231,6 +244,20 @@ async function untilServing(node: KafkaNode, brokers: number, child: ChildProces
     }
     await sleep(20)
   }
+}
+
+/** Whether a broker serves for a while without a break, before long: right after a standstill it may not know yet that it does not. */
+async function staysServing(node: KafkaNode): Promise<boolean> {
+  const until = performance.now() + RESUME_TIMEOUT_MS
+  let since: number | null = null
+  while (performance.now() < until) {
+    const serving = (await servingBrokers(node.ports.inner))?.includes(node.id) === true
+    if (!serving) since = null
+    else if (since === null) since = performance.now()
+    else if (performance.now() - since >= STEADY_MS) return true
+    await sleep(100)
+  }
+  return false
 }
 
 /** Runs a broker and clients once, which end in an orderly way, so that the JVM writes down the classes that they used. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Tidemark, tidemark } from '../../../tidemark/test/cli/spawn.ts'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
@@ -51,6 +51,11 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
 
   async function send(): Promise<void> {
     sent.push(...(await sendPayments(broker.peer, PAYMENTS, USERS, sent.length)))
+  }
+
+  async function resume(t: TestContext): Promise<void> {
+    if (!(await broker.server.resume()))
+      t.diagnostic('the broker did not serve after its standstill, and was started anew')
   }
 
   let runs: JobProcess
@@ -129,7 +134,7 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
     await summed(runs)
   })
 
-  it('ERR_LEASE_LOST: an owner that no broker answers stops itself; the command line waits for its next turn', async () => {
+  it('ERR_LEASE_LOST: an owner that no broker answers stops itself; the command line waits for its next turn', async (t) => {
     const args = ['run', fileURLToPath(SUMS), '--brokers', broker.server.brokers, '--commit-interval', '20ms']
     const command = new Tidemark([...args, '--data-dir', join(broker.root, 'e')])
     commands.push(command)
@@ -139,7 +144,7 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
     assert.equal(await runs.gone, 1)
     assert.match(runs.told, /ERR_LEASE_LOST/)
     assert.match(runs.told, /has answered this process within its lease of 6 s/)
-    broker.server.go()
+    await resume(t)
     await send()
     await summed(runsOn)
     // It owns now, and is refused, and told to end while it waits, what asks beside it.
@@ -154,7 +159,7 @@ describe('several processes of one job', { skip: kafkaMissing() ?? false }, () =
     assert.equal((await within(watched(waits), 'its end', waits.done)).exit, 0, waits.error)
     broker.server.freeze()
     await untilSays(runsOn, /this process goes on as a spare/)
-    broker.server.go()
+    await resume(t)
     await send()
     await summed(runsOn)
     command.child.kill('SIGTERM')

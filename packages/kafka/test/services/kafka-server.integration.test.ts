@@ -94,7 +94,7 @@ describe('a Kafka broker of a test', { skip: NO_KAFKA }, () => {
   it('answers nothing while it is frozen, and goes on after it', async () => {
     server.freeze()
     assert.equal(await servingBrokers(server.port()), null)
-    server.go()
+    assert.equal(await server.resume(), true, 'it was not started anew')
     assert.deepEqual(await servingBrokers(server.port()), [1])
   })
 
