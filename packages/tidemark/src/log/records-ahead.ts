@@ -55,7 +55,8 @@ export class RecordsAhead {
   hashesInto(hashes: Int32Array): number {
     const { places, keyHashes, count } = this
     let hashed = 0
-    for (let i = 0; i < count; i++) if ((places[i * PLACES + 3] as number) >= 0) hashes[hashed++] = keyHashes[i] as number
+    for (let i = 0; i < count; i++)
+      if ((places[i * PLACES + 3] as number) >= 0) hashes[hashed++] = keyHashes[i] as number
     return hashed
   }
 }
