@@ -130,7 +130,7 @@ export class ContainerGroup {
         },
         onFailed: (error) => {
           ready.reject(error)
-          if (isTidemarkError(error, 'ERR_COMMIT_FAILED')) void this.#restart(member, error)
+          if (cameToNothing(error)) void this.#restart(member, error)
           else this.#options.onFailed(error)
         },
         onCrashed: (error) => {
@@ -382,6 +382,11 @@ export class ContainerGroup {
     }
     await this.#compaction.close()
   }
+}
+
+/** A commit of a task was not made, or nobody knows in time whether it was: the task can go on from its checkpoint alone. */
+function cameToNothing(error: Error): boolean {
+  return isTidemarkError(error, 'ERR_COMMIT_FAILED') || isTidemarkError(error, 'ERR_COMMIT_TIMEOUT')
 }
 
 function closedEarly(index: number): TidemarkError {
