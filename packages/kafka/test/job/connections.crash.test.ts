@@ -130,6 +130,8 @@ describe('a job whose connections fail', { skip: kafkaMissing() ?? false }, () =
         proxy.swallow(true)
         await sleep(2000)
         proxy.swallow(false)
+        // No request is given up before half a minute: until then there is nothing to look for.
+        await sleep(27_000)
       },
       1000,
     )

@@ -57,11 +57,15 @@ function clientSettings(protocol: string, mechanism: string, user: string): Reco
 }
 
 describe('a Kafka broker of a test', { skip: NO_KAFKA }, () => {
+  let proxy!: FaultyProxy
   let server!: KafkaServer
   let peer!: JavaPeer
   before(async () => {
-    server = await startKafka('one')
-    peer = await startPeer(server.brokers)
+    proxy = await FaultyProxy.start()
+    closing.push(() => proxy.stop())
+    server = await startKafka('one', { advertisedPorts: [proxy.port] })
+    proxy.target = server.port()
+    peer = await startPeer(server.direct)
   })
 
   it('serves, makes no topic unasked, and keeps what it has through SIGKILL', async () => {
@@ -102,17 +106,10 @@ describe('a Kafka broker of a test', { skip: NO_KAFKA }, () => {
     const broken = startKafka('broken', { config: { 'num.io.threads': 'many' } })
     await assert.rejects(broken, /node 1 does not serve: it has ended \(1\)/)
   })
-})
 
-describe('a Kafka broker behind a proxy', { skip: NO_KAFKA }, () => {
-  it('sends clients of the plain listener through it, and others past it', async () => {
-    const proxy = await FaultyProxy.start()
-    closing.push(() => proxy.stop())
-    const server = await startKafka('proxied', { advertisedPorts: [proxy.port] })
-    proxy.target = server.port()
+  it('sends clients of the plain listener through a proxy, and others past it', async () => {
     assert.equal(server.brokers, `127.0.0.1:${proxy.port}`)
-    const direct = await startPeer(server.direct)
-    await direct.createTopic('t')
+    await peer.createTopic('t')
     assert.equal(proxy.connections, 0)
     const through = await startPeer(server.brokers)
     const producer = await through.producer()
@@ -120,7 +117,7 @@ describe('a Kafka broker behind a proxy', { skip: NO_KAFKA }, () => {
     assert.ok(proxy.connections >= 2, 'the first connection, and one to the leader that it names')
     proxy.cut()
     await producer.send('t', [{ value: 'y' }])
-    assert.deepEqual(await values(direct, 't'), ['x', 'y'])
+    assert.deepEqual(await values(peer, 't'), ['x', 'y'])
   })
 })
 
