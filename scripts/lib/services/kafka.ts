@@ -277,7 +277,8 @@ async function archiveClasses(): Promise<void> {
     })
     const log = join(directory, 'log')
     const child = warm.start({ command: jdk('java'), args: [...args, `127.0.0.1:${node.ports.inner}`], log })
-    const [code] = (await once(child, 'exit')) as [number | null]
+    const signal = AbortSignal.timeout(START_TIMEOUT_MS)
+    const [code] = (await once(child, 'exit', { signal })) as [number | null]
     if (code !== 0 || !existsSync(made))
       throw new Error(`the JVM made no archive of classes. ${readFileSync(log, 'utf8').slice(-2000)}`)
     renameSync(made, CLASSES)
