@@ -50,13 +50,4 @@ export class RecordsAhead {
     }
     this.count = count
   }
-
-  /** Copies the hashes of the keys that are not null; returns how many they are. */
-  hashesInto(hashes: Int32Array): number {
-    const { places, keyHashes, count } = this
-    let hashed = 0
-    for (let i = 0; i < count; i++)
-      if ((places[i * PLACES + 3] as number) >= 0) hashes[hashed++] = keyHashes[i] as number
-    return hashed
-  }
 }

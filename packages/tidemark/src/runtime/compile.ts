@@ -24,7 +24,7 @@ export interface Compiled {
   readonly repartitions: readonly RepartitionOperator[]
   /** Those nearer to the end first. */
   readonly lookups: readonly LookupOperator[]
-  /** Those nearer to the source first. */
+  /** Those nearer to the source first: what they emit may change what others have. */
   readonly latest: readonly LatestOperator[]
   readonly tasks: readonly TaskOperator[]
   /** By input stream: told of decoded keys, so that stores need not encode them again. */

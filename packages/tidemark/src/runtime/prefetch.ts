@@ -44,9 +44,7 @@ export class KeysAhead implements BatchKeys {
 
 /** The hashes of the keys of records that come next, told to the operators shortly before they get them. */
 export class HashesAhead {
-  readonly hashes: Int32Array = new Int32Array(MOST_TOUCHED)
   readonly serde: Serde<unknown>
-  count = 0
   readonly #records = new RecordsAhead(MOST_TOUCHED)
 
   constructor(serde: Serde<unknown>) {
@@ -57,7 +55,15 @@ export class HashesAhead {
   read(cursor: RecordCursor): void {
     this.#records.read(cursor)
     cursor.lead(this.#records)
-    this.count = this.#records.hashesInto(this.hashes)
+  }
+
+  /** `count` of them; of a null key it is the hash of some key. */
+  get hashes(): Int32Array {
+    return this.#records.keyHashes
+  }
+
+  get count(): number {
+    return this.#records.count
   }
 }
 

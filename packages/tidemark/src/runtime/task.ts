@@ -19,10 +19,10 @@ import { DeadLetters } from './dead-letters.ts'
 import { type Caller, handlerError, messageOf, mustStop } from './handler-error.ts'
 import { HandlerLimit } from './handler-limit.ts'
 import type { Input } from './input.ts'
-import { LatestUpdates } from './latest-updates.ts'
 import { Lookups } from './lookups.ts'
 import { type InputSpecOfTask, makeInputs } from './task-inputs.ts'
 import type { Origin } from './message.ts'
+import type { LatestOperator } from './operators/latest.ts'
 import { OutputBuffer } from './output-buffer.ts'
 import type { Pulse } from './pulse.ts'
 import { Row } from './row.ts'
@@ -31,6 +31,7 @@ import { feedsOf, TaskBarrier } from './task-barrier.ts'
 import { TaskCut } from './task-cut.ts'
 import { type OpenTable, Tables } from './tables.ts'
 import type { TaskCheckpoint } from './thread-messages.ts'
+import { WaitingRows } from './waiting-rows.ts'
 
 /** Entries that have ended are removed so many at a time. */
 const EXPIRE_STEP = 256
@@ -87,7 +88,8 @@ export class Task {
   readonly #compiled: Compiled
   readonly #tables: Tables
   readonly #lookups: Lookups
-  readonly #latest: LatestUpdates
+  /** Aggregates that emit with commits. */
+  readonly #latest: WaitingRows<LatestOperator>
   readonly #committer: Committer
   readonly #pressure: BackPressure
   readonly #cut: TaskCut
@@ -117,7 +119,7 @@ export class Task {
     this.#tables = this.#makeTables()
     this.#compiled = this.#compile(record)
     this.#lookups = new Lookups(this.#compiled.lookups)
-    this.#latest = new LatestUpdates(this.#compiled.latest)
+    this.#latest = new WaitingRows(this.#compiled.latest)
     const wait = (promise: Promise<void>): void => this.#waitFor(promise)
     this.inputs = makeInputs(options, this.#compiled, record, wait)
     for (const input of this.inputs) input.activeAtMs = options.clock.monotonicMs()
@@ -282,9 +284,7 @@ export class Task {
     let worked = this.#committer.step()
     if (this.#waiting !== null) return worked
     if (this.#lookups.pending && this.#emit(this.#lookups, deadlineMs)) worked = true
-    if (!this.#failed && this.#committer.blocked && this.#latest.pending && !this.#lookups.full) {
-      if (this.#emit(this.#latest, deadlineMs)) worked = true
-    }
+    if (this.#latest.pending && this.#committer.blocked && this.#emit(this.#latest, deadlineMs)) worked = true
     // What a message that failed has done so far must not be committed.
     if (this.#failed) return worked
     this.#committer.tick()
@@ -295,7 +295,7 @@ export class Task {
   }
 
   /** Messages that have waited go on; true if there were any. An error ends only the message at hand. */
-  #emit(waiting: Lookups | LatestUpdates, deadlineMs: number): boolean {
+  #emit(waiting: Pick<Lookups, 'emit'>, deadlineMs: number): boolean {
     const now = (): number => this.#options.clock.monotonicMs()
     const stop = (): boolean =>
       this.#waiting !== null || this.#failed || (waiting !== this.#lookups && this.#lookups.full)

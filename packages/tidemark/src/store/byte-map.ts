@@ -32,6 +32,7 @@ const FIRST_UNITS = 128
 const VALUES_SHIFT = 12
 const VALUES_MASK: number = (1 << VALUES_SHIFT) - 1
 const PREPARE_ENTRIES = 2048
+/** Emptying a larger map would take longer than a step may. */
 const MAX_SPARE_ENTRIES = 200_000
 
 /** What a map keeps beside its hash table. */
@@ -119,10 +120,10 @@ export class ByteMap {
 
   /**
    * Brings into the processor's caches what `find` will look at for keys of these hashes. In loops that do nothing else the
-   * waits for memory overlap, which is most of what finding costs where there are many entries. Returns how many of the hashes
-   * are not here, and puts them first; `scratch` is as long.
+   * waits for memory overlap, which is most of what finding costs where there are many entries. Puts the hashes that are not
+   * here into `missing`, and returns how many they are; `missing` and `scratch` are as long as `hashes`.
    */
-  touch(hashes: Int32Array, count: number, scratch: Int32Array): number {
+  touch(hashes: Int32Array, count: number, missing: Int32Array, scratch: Int32Array): number {
     const { directory, directoryMask } = this.#index
     const words = this.#words
     for (let i = 0; i < count; i++) {
@@ -131,7 +132,7 @@ export class ByteMap {
       scratch[i] = segment[firstPlace(hash, segmentMask(segment))] as number
     }
     let found = 0
-    let missing = 0
+    let lacking = 0
     for (let i = 0; i < count; i++) {
       const hash = hashes[i] as number
       const segment = directory[hash & directoryMask] as Int32Array
@@ -140,13 +141,13 @@ export class ByteMap {
       while (segment[place] !== hash && segment[place + 1] !== 0) place = (place + 2) & mask
       const entry = (segment[place + 1] as number) - 1
       if (entry >= 0) scratch[found++] = entry
-      else hashes[missing++] = hash
+      else missing[lacking++] = hash
     }
     for (let i = 0; i < found; i++) {
       const entry = scratch[i] as number
       scratch[i] = (words[entry >>> CHUNK_SHIFT] as Int32Array)[(entry & UNIT_MASK) << 1] as number
     }
-    return missing
+    return lacking
   }
 
   #equals(entry: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -404,7 +405,7 @@ export class ByteMap {
     return this.#index.slots
   }
 
-  /** Larger maps are not emptied for their next use, since that would take longer than a step may; nor hollow or watched ones. */
+  /** Worth to be emptied and used again: neither too large nor hollow, and no view is open. */
   get reusable(): boolean {
     return this.undo.views === 0 && this.room <= MAX_SPARE_ENTRIES && this.size * 8 >= this.room
   }

@@ -129,7 +129,6 @@ export interface RawStore {
   readonly wantsTouch: boolean
   /**
    * Says that keys with these hashes (murmur2), MOST_TOUCHED at most, are located next: brings near what will be looked at.
-   * Changes nothing but the order of the hashes.
    */
   touch(hashes: Int32Array, count: number): void
   /** True if reads have gone below the layers in memory lately, so that a prefetch may be worth its cost. */

@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/error.ts'
-import { readKeyTime, TIME_BYTES } from '../serde/time-bytes.ts'
+import { readKeyTime, TIME_BYTES, writeKeyTime } from '../serde/time-bytes.ts'
 
 /*
  * Keys of window stores: the user key's bytes with every 00 written as 00 ff, then 00 01, then the window's start, then,
@@ -10,8 +10,6 @@ import { readKeyTime, TIME_BYTES } from '../serde/time-bytes.ts'
 const ESCAPE = 0
 const ESCAPED_ZERO = 0xff
 const END_OF_KEY = 1
-const TWO_32 = 0x1_0000_0000
-const SIGN = 0x8000_0000
 
 /**
  * Makes and takes apart the keys of one window store. After `encode`, the key is `bytes[0, end)` until the next call.
@@ -68,20 +66,8 @@ export class WindowKeys {
         { details: { store: this.#store } },
       )
     }
-    const high = Math.floor(ms / TWO_32)
-    const low = ms - high * TWO_32
-    const top = high ^ SIGN
-    const bytes = this.bytes
-    const at = this.end
-    bytes[at] = top >>> 24
-    bytes[at + 1] = top >>> 16
-    bytes[at + 2] = top >>> 8
-    bytes[at + 3] = top
-    bytes[at + 4] = low >>> 24
-    bytes[at + 5] = low >>> 16
-    bytes[at + 6] = low >>> 8
-    bytes[at + 7] = low
-    this.end = at + TIME_BYTES
+    writeKeyTime(this.bytes, this.end, ms)
+    this.end += TIME_BYTES
   }
 
   /** Start of the window of an encoded key. */

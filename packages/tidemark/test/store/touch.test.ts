@@ -20,9 +20,12 @@ function mapOf(from: number, to: number): ByteMap {
 test('touching tells which hashes are not there, and changes nothing', () => {
   const map = mapOf(0, ENTRIES / 2)
   const some = Int32Array.from({ length: 128 }, (_, i) => hashes[i * 150] as number)
-  const missing = map.touch(some, 128, new Int32Array(128))
+  const before = some.slice()
+  const lacking = new Int32Array(128)
+  const missing = map.touch(some, 128, lacking, new Int32Array(128))
   const expected = hashes.filter((_, i) => i % 150 === 0 && i < 128 * 150 && i >= ENTRIES / 2)
-  assert.deepEqual([...some.subarray(0, missing)], expected)
+  assert.deepEqual([...lacking.subarray(0, missing)], expected)
+  assert.deepEqual(some, before)
   for (const [i, key] of keys.entries()) {
     const entry = map.find(key, 0, key.length, hashes[i] as number)
     if (i < ENTRIES / 2) assert.equal(map.valueAt(entry), i)

@@ -104,12 +104,11 @@ export class LookupOperator extends KeyKeeper {
   }
 
   // Rows that are held do not need their keys' state yet, and it may be gone when they do.
-  /** Rows wait here: what is brought near for them is gone again when they go on. */
-  override get wantsTouch(): boolean {
+  override get wantsPrefetch(): boolean {
     return false
   }
 
-  override get wantsPrefetch(): boolean {
+  override get wantsTouch(): boolean {
     return false
   }
 

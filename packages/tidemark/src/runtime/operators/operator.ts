@@ -31,7 +31,7 @@ export abstract class Operator {
     return false
   }
 
-  /** Rows with keys of these hashes come next. The order of the hashes may be changed. */
+  /** Rows with keys of these hashes come next. */
   touch(_ahead: HashesAhead): void {}
 
   advance(watermarkMs: number): void {
