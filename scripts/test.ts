@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { builtEnvironment, builtPackages } from './lib/built-packages.ts'
-import { PARTS, findTests, partOf, type Part } from './lib/test-files.ts'
+import { PARTS, findTests, inProcesses, partOf, type Part } from './lib/test-files.ts'
 import { warmCompileCache } from './lib/test-process.ts'
 import { runTests } from './lib/test-run.ts'
 
@@ -69,9 +69,9 @@ async function main(): Promise<number> {
     const concurrency = part === 'integration' ? Math.max(3, cores >> 1) : cores
     const fileTimeoutMs = process.env['THOROUGH_TESTS'] === '1' ? THOROUGH_TIMEOUT_MS : FILE_TIMEOUT_MS
     const runs = part === 'integration'
-    const filesTogether = runs ? 1 : FILES_TOGETHER
-    const limits = { concurrency, filesTogether, fileTimeoutMs, countsKills: runs, environment: runs ? built : {} }
-    const result = await runTests(mine, limits, (line) => console.log(line))
+    const limits = { concurrency, fileTimeoutMs, countsKills: runs, environment: runs ? built : {} }
+    const groups = inProcesses(mine, runs ? 1 : FILES_TOGETHER)
+    const result = await runTests(groups, limits, (line) => console.log(line))
     total.passed += result.passed
     total.failed += result.failed
     total.skipped += result.skipped

@@ -28,12 +28,14 @@ type Say = (line: string) => void
 export interface RunLimits extends FileLimits {
   /** Processes at a time. */
   readonly concurrency: number
-  /** Files a process. */
-  readonly filesTogether: number
 }
 
-/** Runs test files in processes, and tells a line for each process, more where something fails. */
-export async function runTests(files: readonly string[], limits: RunLimits, say: Say): Promise<PartResult> {
+/** Runs each group of test files in a process, and tells a line for it, more where something fails. */
+export async function runTests(
+  groups: readonly (readonly string[])[],
+  limits: RunLimits,
+  say: Say,
+): Promise<PartResult> {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-tests-'))
   const total: Tally = { passed: 0, failed: 0, skipped: 0, kills: 0, faults: [] }
   const stop = (signal: NodeJS.Signals): void => {
@@ -42,7 +44,6 @@ export async function runTests(files: readonly string[], limits: RunLimits, say:
     process.exit(signal === 'SIGINT' ? 130 : 143)
   }
   process.on('SIGINT', stop).on('SIGTERM', stop)
-  const groups = inGroups(files, limits.filesTogether)
   let next = 0
   const lane = async (): Promise<void> => {
     for (let at = next++; at < groups.length; at = next++) {
@@ -64,11 +65,6 @@ export async function runTests(files: readonly string[], limits: RunLimits, say:
 /** Tests that a helper declares are of whoever has called it, which is not told. */
 function isAnotherFile(counts: ReadonlyMap<string, number>, paths: readonly string[]): boolean {
   return [...counts].some(([path, count]) => count > 0 && !paths.includes(path))
-}
-
-/** So many neighbours at a time. */
-function inGroups(files: readonly string[], size: number): string[][] {
-  return Array.from({ length: Math.ceil(files.length / size) }, (_, i) => files.slice(i * size, (i + 1) * size))
 }
 
 /** Counts the tests of the files of a process, and tells how it went. */

@@ -8,7 +8,7 @@ import { isMainThread } from 'node:worker_threads'
  * modules of the sources too: a class must not be there twice.
  */
 const entries = process.env['BUILT_PACKAGES']
-const isTestFile = isMainThread && process.argv[1]?.endsWith('.test.ts') === true
+const isTestFile = isMainThread && /(\.test|\/import-files)\.ts$/.test(process.argv[1]?.replaceAll('\\', '/') ?? '')
 
 if (entries !== undefined && !isTestFile) {
   const built = JSON.parse(readFileSync(entries, 'utf8')) as Readonly<Record<string, string>>

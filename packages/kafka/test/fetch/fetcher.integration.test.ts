@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
+import { THOROUGH } from '../../../tidemark/test/thorough.ts'
 import type { Cluster } from '../../src/net/cluster.ts'
 import { deleteRecords, deleteTopics } from '../../src/wire/topics.ts'
 import {
@@ -19,24 +17,19 @@ import {
   upTo,
   write,
 } from './support.ts'
+import { SuiteBroker } from '../suite-broker.ts'
 
 const missing = kafkaMissing()
 
 describe('Fetcher on a broker', { skip: missing ?? false }, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'tidemark-fetch-'))
-  let server: KafkaServer
+  const broker = new SuiteBroker('fetch', null)
   let cluster: Cluster
 
   before(async () => {
-    server = await KafkaServer.start(directory)
-    cluster = await connect(server.brokers)
+    cluster = await connect(broker.server.brokers)
   })
   afterEach(closeFetchers)
-  after(async () => {
-    cluster.close()
-    await server.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+  after(() => cluster.close())
 
   test('several partitions, several codecs, and what is written while it reads: each record once, in order', async () => {
     await makeTopic(cluster, 'plain', 3)
@@ -184,17 +177,18 @@ describe('Fetcher on a broker', { skip: missing ?? false }, () => {
     source.close()
   })
 
-  test('the broker is killed and comes back, five times: every record once, in order', async () => {
+  test('the broker is killed and comes back, again and again: every record once, in order', async () => {
     await makeTopic(cluster, 'killed', 2)
     const source = fetcher(cluster)
     const readers = [source.reader('killed', 0), source.reader('killed', 1)]
     for (const reader of readers) reader.seek(0)
-    const count = 5000
+    const rounds = THOROUGH ? 5 : 2
+    const count = rounds * 1000
     const reading = Promise.all(readers.map((reader) => readValues(reader, count, 60_000)))
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (let i = 0; i < 10; i++)
         for (const p of [0, 1]) await write(cluster, 'killed', p, batchOf(round * 1000 + i * 100, 100))
-      await server.restart()
+      await broker.server.restart()
     }
     for (const values of await reading) assert.deepEqual(values, upTo(count))
     source.close()

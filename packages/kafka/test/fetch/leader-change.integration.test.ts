@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
 import type { Cluster } from '../../src/net/cluster.ts'
 import { IdempotentProducer } from '../../src/produce/idempotent-producer.ts'
+import { JavaPeer } from '../java/java-peer.ts'
 import { batchOf, closeFetchers, connect, fetcher, makeTopic, readValues, upTo } from './support.ts'
 
 const missing = kafkaMissing()
@@ -29,31 +30,56 @@ describe('three brokers', { skip: missing ?? false }, () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
+  test('leadership goes round all brokers, none of which dies: each acknowledged record once, in order', async () => {
+    await makeTopic(cluster, 'moved', 1, 3)
+    const peer = await JavaPeer.start(server.direct)
+    try {
+      await changeUnderLoad('moved', async () => {
+        for (const id of [server.id(0), server.id(1), server.id(2)]) {
+          await peer.lead('moved', 0, id)
+          assert.equal((await peer.describeTopic('moved'))[0]?.leader, id)
+        }
+      })
+    } finally {
+      await peer.kill()
+    }
+  })
+
   test('the leader is killed while it is written to and read from: each acknowledged record once, in order', async () => {
     await makeTopic(cluster, 'led', 1, 3)
     const killed = (await cluster.leader('led', 0)).node
+    await changeUnderLoad('led', () => server.kill(nodeIndex(killed)))
+    assert.notEqual((await cluster.leader('led', 0)).node, killed)
+  })
+
+  /** Writes and reads batches, one after the other; has `change` happen when a third is written, and writes on to its end. */
+  async function changeUnderLoad(topic: string, change: () => Promise<void>): Promise<void> {
     const { clock, random } = cluster
     const producer = new IdempotentProducer({ cluster, clock, random, timeoutMs: 60_000 })
     await producer.init()
-    const reader = fetcher(cluster).reader('led', 0)
+    const reader = fetcher(cluster).reader(topic, 0)
     reader.seek(0)
-    const reading = readValues(reader, BATCHES * EACH, 30_000)
-    const acknowledged: number[] = []
+    let changed = false
+    let written = 0
+    let last = Number.POSITIVE_INFINITY
+    const reading = readValues(reader, () => last, 30_000)
     const writing = (async () => {
-      for (let i = 0; i < BATCHES; i++) {
-        const base = await producer.send('led', 0, batchOf(i * EACH, EACH))
-        assert.equal(base, i * EACH, 'no batch stands twice in the log')
-        acknowledged.push(base)
+      while (written < BATCHES || !changed) {
+        const base = await producer.send(topic, 0, batchOf(written * EACH, EACH))
+        assert.equal(base, written * EACH, 'no batch stands twice in the log')
+        written++
         await sleep(2)
       }
     })()
-    while (acknowledged.length < BATCHES / 3) await sleep(1)
-    await server.kill(nodeIndex(killed))
-    assert.ok(acknowledged.length < BATCHES, 'it was still being written to')
+    writing.catch(() => {})
+    while (written < BATCHES / 3) await Promise.race([writing, sleep(1)])
+    await change().finally(() => (changed = true))
+    const before = written
     await writing
-    assert.deepEqual(await reading, upTo(BATCHES * EACH))
-    assert.notEqual((await cluster.leader('led', 0)).node, killed)
-  })
+    assert.ok(written > before || before < BATCHES, 'it was still being written to')
+    last = written * EACH
+    assert.deepEqual(await reading, upTo(last))
+  }
 
   function nodeIndex(id: number): number {
     const i = [0, 1, 2].find((at) => server.id(at) === id)

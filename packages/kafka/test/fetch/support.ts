@@ -138,12 +138,17 @@ export class TestProducer {
   }
 }
 
-/** Reads values until there are `count`, or nothing more has come for `quietMs`. */
-export async function readValues(reader: StreamReader, count: number, quietMs = 10_000): Promise<number[]> {
+/** Reads values until there are `count`, which may change meanwhile, or nothing more has come for `quietMs`. */
+export async function readValues(
+  reader: StreamReader,
+  count: number | (() => number),
+  quietMs = 10_000,
+): Promise<number[]> {
+  const most = typeof count === 'number' ? () => count : count
   const cursor = new RecordCursor()
   const values: number[] = []
   let lastMs = systemClock.monotonicMs()
-  while (values.length < count && systemClock.monotonicMs() - lastMs < quietMs) {
+  while (values.length < most() && systemClock.monotonicMs() - lastMs < quietMs) {
     const read = reader.read(64 * 1024)
     if (read === null) {
       await sleep(2)

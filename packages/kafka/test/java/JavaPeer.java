@@ -106,6 +106,7 @@ public final class JavaPeer {
       case "dump" -> dump(command);
       case "createTopic" -> createTopic(command);
       case "deleteTopic" -> deleteTopic(text(command, "topic"));
+      case "topics" -> JSON.valueToTree(admin.listTopics().names().get());
       case "addPartitions" -> nothing(admin.createPartitions(
           Map.of(text(command, "topic"), NewPartitions.increaseTo(command.get("partitions").asInt()))).all().get());
       case "setConfig" -> setConfig(command);

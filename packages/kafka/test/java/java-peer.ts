@@ -145,6 +145,11 @@ export class JavaPeer {
     }
   }
 
+  /** Names of all topics but Kafka's own. */
+  async topics(): Promise<string[]> {
+    return (await this.#call('topics', {})) as string[]
+  }
+
   async deleteTopic(topic: string): Promise<void> {
     await this.#call('deleteTopic', { topic })
   }

@@ -23,7 +23,7 @@ describe('a job whose broker dies', { skip: kafkaMissing() ?? false }, () => {
     // Whoever still has files there keeps it until its end.
     if (mounted !== null) execFileSync('umount', ['--lazy', mounted])
   })
-  const broker = new SumsBroker()
+  const broker = new SumsBroker({})
   // What the broker writes has a small disk of its own, where that can be had.
   const disk = join(broker.root, 'kafka', 'data-1')
   mkdirSync(join(broker.root, 'kafka'))

@@ -16,14 +16,7 @@ import {
   uint,
 } from 'tidemark'
 import { until } from '../../../tidemark/test/until.ts'
-import type { JavaPeer } from '../java/java-peer.ts'
-
-/** Of the broker of a file; known once its hooks have run. */
-export interface SharedBroker {
-  readonly root: string
-  readonly brokers: () => string
-  readonly peer: () => JavaPeer
-}
+import type { SuiteBroker } from '../suite-broker.ts'
 
 interface Visit {
   readonly page: string
@@ -78,16 +71,16 @@ const CASES = [
 ] as const
 
 /** Topics that are deleted under jobs that run. */
-export function deletedTopics({ root, brokers, peer }: SharedBroker): void {
+export function deletedTopics(broker: SuiteBroker): void {
   const begin = ({ name, job }: Sample, options: RunOptions = {}): Promise<App> => {
-    const system = kafka({ brokers: brokers().split(','), leaseMs: 60_000 })
-    return run(job, { system, dataDir: join(root, name), commit: { intervalMs: 50 }, ...options })
+    const system = kafka({ brokers: broker.server.brokers.split(','), leaseMs: 60_000 })
+    return run(job, { system, dataDir: join(broker.root, name), commit: { intervalMs: 50 }, ...options })
   }
   const visit = async (app: App, { visits }: Sample, from: number): Promise<void> => {
     for (let i = from; i < from + PAGES; i++)
       await app.send(visits, { key: `v-${i}`, value: { page: `p-${i % PAGES}` } })
   }
-  const countsOf = async ({ counts }: Sample): Promise<number> => (await peer().dump(counts)).length
+  const countsOf = async ({ counts }: Sample): Promise<number> => (await broker.peer.dump(counts)).length
 
   it('ERR_KAFKA_TOPIC_MISSING: a topic that is deleted under a job ends it, is named, and what to do', async () => {
     await Promise.all(
@@ -96,7 +89,7 @@ export function deletedTopics({ root, brokers, peer }: SharedBroker): void {
         const app = await begin(of)
         await visit(app, of, 0)
         await until(`${use}: all are counted`, async () => (await countsOf(of)) === PAGES)
-        await peer().deleteTopic(topic(of.name))
+        await broker.peer.deleteTopic(topic(of.name))
         // Tasks that have something to do meet it as well; whoever is first, the run says the same.
         if (use !== 'input') await visit(app, of, PAGES).catch(() => {})
         await assert.rejects(app.done, (error: Error & { readonly code?: string }) => {
@@ -114,10 +107,10 @@ export function deletedTopics({ root, brokers, peer }: SharedBroker): void {
     const app = await begin(of)
     await visit(app, of, 2 * PAGES)
     await until('the third of each is counted', async () => {
-      return (await peer().dump(of.counts)).filter(({ value }) => countOf(value) === 3).length === PAGES
+      return (await broker.peer.dump(of.counts)).filter(({ value }) => countOf(value) === 3).length === PAGES
     })
     await app.drain()
-    const counts = (await peer().dump(of.counts)).map(({ value }) => countOf(value))
+    const counts = (await broker.peer.dump(of.counts)).map(({ value }) => countOf(value))
     assert.deepEqual(
       counts.toSorted((a, b) => a - b),
       Array.from({ length: 2 * PAGES }, (_, i) => (i < PAGES ? 2 : 3)),

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { kafka } from '@tidemark/kafka'
 import { defineJob, json, kv, run, type RunOptions, stream, string, type Summary } from 'tidemark'
-import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { until } from '../../../tidemark/test/until.ts'
-import { JavaPeer, type PeerRecord } from '../java/java-peer.ts'
+import type { PeerRecord } from '../java/java-peer.ts'
+import { SuiteBroker } from '../suite-broker.ts'
 import { deletedTopics } from './deleted-topics-suite.ts'
 
 const HOUR_MS = 3_600_000
@@ -35,30 +34,25 @@ const job = defineJob('limits', {
 })
 
 describe('topics that do not take everything, or change', { skip: kafkaMissing() ?? false }, () => {
-  const root = mkdtempSync(join(tmpdir(), 'tidemark-limits-'))
-  let server: KafkaServer
-  let peer: JavaPeer
-
-  before(async () => {
-    server = await KafkaServer.start(join(root, 'kafka'))
-    peer = await JavaPeer.start(server.brokers)
+  const broker = new SuiteBroker('limits', null, async (peer) => {
     await peer.createTopic('asks', 1, { 'message.timestamp.after.max.ms': '9223372036854775807' })
     await peer.createTopic('answers', 1, { 'max.message.bytes': '2000' })
   })
-  after(async () => {
-    await peer.kill()
-    await server.stop()
-    rmSync(root, { recursive: true, force: true })
-  })
 
   async function runJob(options: RunOptions): Promise<Summary> {
-    const system = kafka({ brokers: server.brokers.split(',') })
-    const app = await run(job, { system, dataDir: join(root, 'data'), untilEnd: true, maxValueBytes: 5000, ...options })
+    const system = kafka({ brokers: broker.server.brokers.split(',') })
+    const app = await run(job, {
+      system,
+      dataDir: join(broker.root, 'data'),
+      untilEnd: true,
+      maxValueBytes: 5000,
+      ...options,
+    })
     return app.done
   }
 
   async function ask(key: string, asked: Asked, timestamp?: number): Promise<void> {
-    const producer = await peer.producer()
+    const producer = await broker.peer.producer()
     const record: PeerRecord = { key, value: JSON.stringify(asked), ...(timestamp === undefined ? {} : { timestamp }) }
     await producer.send('asks', [record])
     await producer.close()
@@ -75,10 +69,10 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
     for (let i = 0; i < 10; i++) await ask(`last-${i}`, { sends: 700 })
     const summary = await runJob({ onError: { deadLetter: 'bad' } })
     assert.equal(summary.deadLettered, 3)
-    const answered = (await peer.dump('answers')).map(({ key }) => String(key))
+    const answered = (await broker.peer.dump('answers')).map(({ key }) => String(key))
     assert.deepEqual(answered, ['fits', 'old', ...Array.from({ length: 10 }, (_, i) => `last-${i}`)])
     const causes = new Map<string, string>()
-    for (const { key, headers } of await peer.dump('bad')) {
+    for (const { key, headers } of await broker.peer.dump('bad')) {
       causes.set(String(key), String(new Map(headers).get('tm-error')))
     }
     assert.match(
@@ -100,15 +94,15 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
   })
 
   it('under at-least-once what fits is seen before its commit', async () => {
-    const system = kafka({ brokers: server.brokers.split(',') })
+    const system = kafka({ brokers: broker.server.brokers.split(',') })
     const commit = { intervalMs: 600_000 }
     const delivery = 'at-least-once'
-    const app = await run(job, { system, dataDir: join(root, 'data'), maxValueBytes: 5000, commit, delivery })
-    const known = (await peer.dump('answers')).length
+    const app = await run(job, { system, dataDir: join(broker.root, 'data'), maxValueBytes: 5000, commit, delivery })
+    const known = (await broker.peer.dump('answers')).length
     await ask('soon', { sends: 10 })
-    await until('the answer is seen', async () => (await peer.dump('answers')).length > known)
+    await until('the answer is seen', async () => (await broker.peer.dump('answers')).length > known)
     assert.equal(app.progress().checkpoints, 0)
-    assert.equal(String((await peer.dump('answers')).at(-1)?.key), 'soon')
+    assert.equal(String((await broker.peer.dump('answers')).at(-1)?.key), 'soon')
     await app.drain()
     assert.equal((await runJob({})).records, 0, 'and committed when it was drained')
     await assert.rejects(runJob({ delivery: 'at-most-once' as 'at-least-once' }), { code: 'ERR_OPTION' })
@@ -128,22 +122,22 @@ describe('topics that do not take everything, or change', { skip: kafkaMissing()
 
   it('values of stores are bounded by what the state topic takes: ERR_KAFKA_TOPIC, ERR_KAFKA_OPTION', async () => {
     await assert.rejects(runJob({ maxValueBytes: 70_000_000 }), { code: 'ERR_KAFKA_OPTION', message: /66060288 bytes/ })
-    await peer.setTopicConfig('limits.1.state', { 'max.message.bytes': '1048588' })
+    await broker.peer.setTopicConfig('limits.1.state', { 'max.message.bytes': '1048588' })
     await assert.rejects(runJob({ maxValueBytes: 50_000 }), {
       code: 'ERR_KAFKA_TOPIC',
       message: /max\.message\.bytes of limits\.1\.state is 1048588: set it to 1098576/,
     })
   })
 
-  deletedTopics({ root, brokers: () => server.brokers, peer: () => peer })
+  deletedTopics(broker)
 
   it('partitions that are added to an input are told of, and what to do', async () => {
     const warnings: string[] = []
-    const system = kafka({ brokers: server.brokers.split(',') })
+    const system = kafka({ brokers: broker.server.brokers.split(',') })
     const onWarning = (line: string): void => void warnings.push(line)
-    await peer.setTopicConfig('limits.1.state', { 'max.message.bytes': '67108864' })
-    const app = await run(job, { system, dataDir: join(root, 'data'), maxValueBytes: 5000, onWarning })
-    await peer.addPartitions('asks', 2)
+    await broker.peer.setTopicConfig('limits.1.state', { 'max.message.bytes': '67108864' })
+    const app = await run(job, { system, dataDir: join(broker.root, 'data'), maxValueBytes: 5000, onWarning })
+    await broker.peer.addPartitions('asks', 2)
     await until('it warns', () => warnings.length > 0)
     assert.match(warnings.join(), /topic asks has 2 partitions now, and had 1 when the job started: .*Stop the job/)
     await app.drain()

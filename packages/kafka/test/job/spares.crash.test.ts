@@ -29,7 +29,7 @@ const LONG_LEASE_MS = 60_000
 const TAKEOVER_MS = 45_000
 
 describe('several processes of one job', { skip: kafkaMissing() ?? false }, () => {
-  const broker = new SumsBroker()
+  const broker = new SumsBroker({})
   const sent: Addition[] = []
   const all: JobProcess[] = []
   const commands: Tidemark[] = []

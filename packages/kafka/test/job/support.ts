@@ -7,6 +7,7 @@ import { type ChildEnd, runScript } from '../../../tidemark/test/runtime/fixture
 import type { Addition, Total } from '../check/count-check.ts'
 import type { JavaPeer } from '../java/java-peer.ts'
 import { SuiteBroker } from '../suite-broker.ts'
+import type { KafkaOptions as ServerOptions } from '../../../../scripts/lib/services/kafka.ts'
 import { checkSums } from './sums-check.ts'
 import { untilOf, untilSays, type Watched, within } from './watched.ts'
 
@@ -136,10 +137,10 @@ export async function untilSummed(
   checkSums(sent, await readTotals(peer))
 }
 
-/** The broker of a suite, with the topics of the sums job. */
+/** A broker with the topics of the sums job. With options, {} too, it is the suite's own: for one that stops it, or its disk. */
 export class SumsBroker extends SuiteBroker {
-  constructor() {
-    super('job', {}, async (peer) => {
+  constructor(options: ServerOptions | null = null) {
+    super('job', options, async (peer) => {
       await peer.createTopic('payments', 4)
       await peer.createTopic('totals', 4)
     })

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { kafkaMissing, KafkaServer } from '../../../../scripts/lib/services/kafka.ts'
+import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import type { Cluster } from '../../src/net/cluster.ts'
 import { kafkaError, refusal } from '../../src/net/kafka-errors.ts'
 import { retrying } from '../../src/net/retry.ts'
@@ -15,24 +12,19 @@ import { offsetCommit, offsetFetch } from '../../src/wire/group-offsets.ts'
 import { createPartitions } from '../../src/wire/topics.ts'
 import { endTxn, initProducerId, txnOffsetCommit } from '../../src/wire/transactions.ts'
 import { connect, makeTopic } from '../fetch/support.ts'
+import { SuiteBroker } from '../suite-broker.ts'
 
 const missing = kafkaMissing()
 
 describe('requests as a broker understands them', { skip: missing ?? false }, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'tidemark-requests-'))
-  let server: KafkaServer
+  const broker = new SuiteBroker('requests', null)
   let cluster: Cluster
 
   before(async () => {
-    server = await KafkaServer.start(directory)
-    cluster = await connect(server.brokers)
+    cluster = await connect(broker.server.brokers)
     await makeTopic(cluster, 'in', 2)
   })
-  after(async () => {
-    cluster.close()
-    await server.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+  after(() => cluster.close())
 
   /** Asks a coordinator, again while it says that it is not ready: a new broker still makes its own topics. */
   function ask<Q, R>(
@@ -215,19 +207,19 @@ describe('requests as a broker understands them', { skip: missing ?? false }, ()
     assert.equal(values.get('segment.bytes')?.isDefault, true)
     assert.ok((all?.configs.length ?? 0) > 20)
     assert.equal(kafkaError(none?.error ?? 0).name, 'UNKNOWN_TOPIC_OR_PARTITION')
-    const node = server.id()
+    const node = broker.server.id()
     const brokerAsked = [{ kind: 'broker', name: String(node), keys: ['node.id', 'log.retention.ms'] }] as const
-    const [broker] = await cluster.request(node, describeConfigs, brokerAsked, 'control')
-    const ofBroker = new Map(broker?.configs.map((each) => [each.name, each]))
+    const [described] = await cluster.request(node, describeConfigs, brokerAsked, 'control')
+    const ofBroker = new Map(described?.configs.map((each) => [each.name, each]))
     assert.equal(ofBroker.get('node.id')?.value, String(node))
     assert.equal(ofBroker.get('node.id')?.readOnly, true)
     assert.equal(ofBroker.get('log.retention.ms')?.value, '-1')
   })
 
   test('DescribeCluster', async () => {
-    const [host = '', port] = server.brokers.split(':')
+    const [host = '', port] = broker.server.brokers.split(':')
     const found = await cluster.request('any', describeCluster, null, 'control')
-    const id = server.id()
+    const id = broker.server.id()
     assert.deepEqual(found, {
       error: 0,
       message: null,

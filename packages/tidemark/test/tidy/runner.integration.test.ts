@@ -28,7 +28,7 @@ function outcomeOf(text: string, timeoutMs = 60_000): Outcome {
   const program = `
     import { runTests } from ${JSON.stringify(RUN)}
     const said = []
-    const result = await runTests([${JSON.stringify(file)}], { concurrency: 1, filesTogether: 1, fileTimeoutMs: ${timeoutMs}, countsKills: true }, (line) => said.push(line))
+    const result = await runTests([[${JSON.stringify(file)}]], { concurrency: 1, fileTimeoutMs: ${timeoutMs}, countsKills: true }, (line) => said.push(line))
     process.stdout.write(JSON.stringify({ ...result, said: said.join('\\n') }))`
   const env = { ...process.env }
   delete env['NODE_TEST_CONTEXT']
