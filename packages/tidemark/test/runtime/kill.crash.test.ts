@@ -17,7 +17,7 @@ import {
   summaryOf,
 } from './fixtures/flights-crash.ts'
 
-const KILLS = THOROUGH ? 40 : 8
+const KILLS = THOROUGH ? 40 : 6
 const FLIGHTS = firstFlights(80_000)
 
 after(() => rmSync(root, { recursive: true, force: true }))

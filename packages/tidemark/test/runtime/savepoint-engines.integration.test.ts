@@ -107,7 +107,8 @@ describe('savepoints on every engine, started on the same and on another one', (
 })
 
 describe('kill -9 in the middle of an import (K5, C8)', () => {
-  for (const [i, [name, engines]] of ROUND.slice(0, 4).entries()) {
+  // Each engine alone is killed in an import by engines/shadow-kills.
+  for (const [i, [name, engines]] of ROUND.slice(THOROUGH ? 0 : 2, 4).entries()) {
     it(`${name}: after some batches; the start is made again, wholly, on this engine or another`, async () => {
       const { file, taken } = await takeFrom(`killed-${name}`, engines)
       const target = `killed-${name}-target`

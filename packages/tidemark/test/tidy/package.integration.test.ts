@@ -18,6 +18,7 @@ import { after, before, test } from 'node:test'
 import { entriesOf, PACKAGES, TIDEMARK } from '../../../../scripts/lib/bundle.ts'
 import { publishedManifest } from '../../../../scripts/lib/package-manifest.ts'
 import { ROOT, findFiles } from '../../../../scripts/lib/paths.ts'
+import { refusals } from '../types/refusals-suite.ts'
 
 const TSC = join(ROOT, 'node_modules', '.bin', 'tsc')
 const TSC_5 = join(ROOT, 'node_modules', 'typescript-5.9', 'lib', 'tsc.js')
@@ -58,7 +59,7 @@ before(() => {
     const manifest = readFileSync(join(modules, name, 'package.json'), 'utf8')
     return Object.keys((JSON.parse(manifest) as { dependencies: Record<string, string> }).dependencies)
   })
-  for (const name of [...needed, '@types/node', 'undici-types']) {
+  for (const name of [...needed, 'zod', '@types/node', 'undici-types']) {
     if (existsSync(join(modules, name))) continue
     mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
@@ -150,6 +151,8 @@ test('its declarations stand alone, for both compilers, and refuse a wrong type'
     )
   }
 })
+
+refusals(directory)
 
 test('an older Node is told what to do when no Node came along', () => {
   const source = readFileSync(join(installed, 'bin', 'tidemark.mjs'), 'utf8')
