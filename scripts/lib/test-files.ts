@@ -14,7 +14,7 @@ export function partOf(path: string): Part {
  * Integration tests that share a broker, which is slow to start and works several times faster when it is warm, and so a
  * process. In each list in this order: what stops the broker comes last.
  */
-const TOGETHER: readonly (readonly string[])[] = [
+export const TOGETHER: readonly (readonly string[])[] = [
   ['job/kill', 'job/lineages', 'job/bulk-restore', 'job/zombie'],
   ['job/jobs', 'job/limits', 'java/java-peer', 'wire/every-request', 'fetch/fetcher'],
 ].map((names) => names.map((name) => `packages/kafka/test/${name}.`))

@@ -59,25 +59,24 @@ describe('three brokers', { skip: missing ?? false }, () => {
     await producer.init()
     const reader = fetcher(cluster).reader(topic, 0)
     reader.seek(0)
-    let changed = false
-    let written = 0
+    const load = { written: 0, changed: false }
     let last = Number.POSITIVE_INFINITY
     const reading = readValues(reader, () => last, 30_000)
     const writing = (async () => {
-      while (written < BATCHES || !changed) {
-        const base = await producer.send(topic, 0, batchOf(written * EACH, EACH))
-        assert.equal(base, written * EACH, 'no batch stands twice in the log')
-        written++
+      while (load.written < BATCHES || !load.changed) {
+        const base = await producer.send(topic, 0, batchOf(load.written * EACH, EACH))
+        assert.equal(base, load.written * EACH, 'no batch stands twice in the log')
+        load.written++
         await sleep(2)
       }
     })()
     writing.catch(() => {})
-    while (written < BATCHES / 3) await Promise.race([writing, sleep(1)])
-    await change().finally(() => (changed = true))
-    const before = written
+    while (load.written < BATCHES / 3) await Promise.race([writing, sleep(1)])
+    await change().finally(() => (load.changed = true))
+    const when = load.written
     await writing
-    assert.ok(written > before || before < BATCHES, 'it was still being written to')
-    last = written * EACH
+    assert.ok(load.written > when || when < BATCHES, 'it was still being written to')
+    last = load.written * EACH
     assert.deepEqual(await reading, upTo(last))
   }
 

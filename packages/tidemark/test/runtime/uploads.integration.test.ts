@@ -84,8 +84,8 @@ async function halfDone(name: string, to: string): Promise<{ settings: RunOption
   return { settings, grow: () => appendFileSync(path, rest.join('')) }
 }
 
-/** What is told of every place, and `atHome` what is the same wherever the checkpoints are. */
-function suite(kind: string, placeOf: (name: string) => string, atHome: boolean): void {
+/** What has to do with the place. */
+function suite(kind: string, placeOf: (name: string) => string): void {
   it('C8 state that is gone is restored from there, and the run goes on to the right end', async () => {
     const name = `${kind}-gone`
     const { settings, grow } = await halfDone(name, placeOf(name))
@@ -121,9 +121,10 @@ function suite(kind: string, placeOf: (name: string) => string, atHome: boolean)
     await assert.rejects(first.done, { code: 'ERR_CHECKPOINT_FENCED' })
     await second.drain()
   })
+}
 
-  if (!atHome) return
-
+/** What is the same wherever the checkpoints are. */
+function anywhere(kind: string, placeOf: (name: string) => string): void {
   it('U1 C1 C8 killed before anything more was uploaded, and its state gone: the journal has what is missing', async () => {
     const name = `${kind}-behind`
     const { settings, grow } = await halfDone(name, placeOf(name))
@@ -159,7 +160,9 @@ function suite(kind: string, placeOf: (name: string) => string, atHome: boolean)
 }
 
 describe('checkpoints kept in a directory', () => {
-  suite('files', (name) => pathToFileURL(join(root, `place-${name}`)).href, true)
+  const urlOf = (name: string): string => pathToFileURL(join(root, `place-${name}`)).href
+  suite('files', urlOf)
+  anywhere('files', urlOf)
 
   it('an older copy of the data directory is refused: ERR_CHECKPOINT_AHEAD', async () => {
     const to = pathToFileURL(join(root, 'place-older')).href
@@ -182,7 +185,8 @@ describe('checkpoints kept in a directory', () => {
 
 describe('checkpoints kept in S3', { skip: NO_S3 }, () => {
   const urlOf = (name: string): string => s3Url(server?.endpoint ?? '', name)
-  suite('s3', urlOf, THOROUGH)
+  suite('s3', urlOf)
+  if (THOROUGH) anywhere('s3', urlOf)
 
   it('a savepoint is written there, and a job starts from it elsewhere', async () => {
     const to = urlOf('savepoint')

@@ -1,7 +1,7 @@
 // biome-ignore-all format: an error must be on the line after its comment
 /*
  * What the compiler must refuse. Each line after an `@ts-expect-error` is an error, and its message holds the text after
- * the colon: types.integration.test.ts compiles a copy of this file without these comments and looks.
+ * the colon: refusals-suite.ts compiles a copy of this file without these comments and looks.
  */
 import {
   type Context,
