@@ -153,7 +153,7 @@ export class BrokerConnection {
       frame.copy(whole, 4)
       this.#link.onAnswer(whole)
     })
-    socket.on('data', (chunk: Buffer) => {
+    this.#link.read((chunk) => {
       try {
         frames.push(chunk)
       } catch (error) {

@@ -5,8 +5,8 @@ const SIZE_BYTES = 4
 const MAX_FRAME_BYTES: number = 512 * 1024 * 1024
 
 /**
- * Cuts a stream of bytes into answers (four bytes of size, then as many bytes). An answer that lies within one chunk is a
- * view of it; a longer one is gathered in a buffer of its own, each byte copied once while the chunk is in the CPU's cache.
+ * Cuts a stream of bytes into answers (four bytes of size, then as many bytes). Each is gathered in memory of its own, every
+ * byte copied once while the chunk is in the CPU's cache: chunks may be overwritten afterwards.
  */
 export class Frames {
   readonly #onFrame: (frame: Buffer) => void
@@ -30,7 +30,7 @@ export class Frames {
       at = this.#readHead(chunk, at)
       if (this.#headBytes < SIZE_BYTES) return
       this.#headBytes = 0
-      at = this.#begin(chunk, at, this.#head.readInt32BE(0))
+      this.#begin(this.#head.readInt32BE(0))
     }
   }
 
@@ -41,7 +41,7 @@ export class Frames {
     return at + count
   }
 
-  #begin(chunk: Buffer, at: number, sizeBytes: number): number {
+  #begin(sizeBytes: number): void {
     if (sizeBytes < SIZE_BYTES || sizeBytes > MAX_FRAME_BYTES) {
       throw new TidemarkError(
         'ERR_KAFKA_PROTOCOL',
@@ -49,13 +49,9 @@ export class Frames {
         { details: { sizeBytes } },
       )
     }
-    if (chunk.length - at >= sizeBytes) {
-      this.#onFrame(chunk.subarray(at, at + sizeBytes))
-      return at + sizeBytes
-    }
+    // What is kept of a small one must not hold the memory of its neighbours in Node's pool.
     this.#body = Buffer.allocUnsafeSlow(sizeBytes)
     this.#filled = 0
-    return at
   }
 
   #fill(body: Buffer, chunk: Buffer, at: number): number {

@@ -129,7 +129,8 @@ export class SectionWriter {
       shared === this.#lastLength
         ? end - start > shared
         : shared < end - start && (key[start + shared] as number) > (this.#lastKey[shared] as number)
-    invariant(ascending, `store '${this.name}' gives keys to be written in ascending order, each once`)
+    if (ascending) return
+    invariant(false, `store '${this.name}' gives keys to be written in ascending order, each once`)
   }
 
   #keepKey(key: Uint8Array, start: number, end: number, shared: number): void {
