@@ -16,7 +16,7 @@ export function partOf(path: string): Part {
  */
 export const TOGETHER: readonly (readonly string[])[] = [
   ['job/kill', 'job/lineages', 'job/bulk-restore', 'job/zombie'],
-  ['job/jobs', 'job/limits', 'java/java-peer', 'wire/every-request', 'fetch/fetcher'],
+  ['job/jobs', 'job/kept-bytes', 'job/limits', 'java/java-peer', 'wire/every-request', 'fetch/fetcher'],
 ].map((names) => names.map((name) => `packages/kafka/test/${name}.`))
 
 /** The files that go to a process each: so many neighbours, or those that belong together. */

@@ -112,6 +112,9 @@ export class BrokerFetch {
   #onAnswer(answer: FetchResponse): void {
     this.#underWay = false
     if (this.#closed) return
+    const { memory } = this.#cluster
+    const whole = answer.partitions[0]?.records
+    if (whole !== undefined) memory.keep(whole)
     if (this.#session.answered(answer.error, answer.sessionId)) {
       for (const each of answer.partitions) {
         const partition = this.#find(each)
@@ -121,6 +124,7 @@ export class BrokerFetch {
         if (asked.leaderEpoch === partition.leaderEpoch) this.#events.onAnswer(partition, each)
       }
     }
+    if (whole !== undefined) memory.release(whole)
     this.pump()
   }
 

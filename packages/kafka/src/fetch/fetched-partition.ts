@@ -1,4 +1,5 @@
 import { batchHeader, type AbortedTransaction, type ReadBatches, type StreamReader } from 'tidemark/system'
+import type { AnswerMemory } from '../net/answer-memory.ts'
 import type { OutOfRangePolicy } from './fetch-options.ts'
 import { visibleRuns } from './visible-runs.ts'
 
@@ -48,11 +49,19 @@ export class FetchedPartition implements StreamReader {
   start = -1
   end = -1
   readonly #events: PartitionEvents
+  readonly #memory: AnswerMemory
   readonly #chunks: Chunk[] = []
   #position = 0
   #error: Error | null = null
 
-  constructor(topic: string, partition: number, events: PartitionEvents, outOfRange: OutOfRangePolicy) {
+  constructor(
+    topic: string,
+    partition: number,
+    events: PartitionEvents,
+    outOfRange: OutOfRangePolicy,
+    memory: AnswerMemory,
+  ) {
+    this.#memory = memory
     this.topic = topic
     this.partition = partition
     this.outOfRange = outOfRange
@@ -100,7 +109,16 @@ export class FetchedPartition implements StreamReader {
     const start = this.#position
     this.#position = end
     this.#release(to - from)
-    return { bytes: bytes.subarray(from, to), start, end }
+    const part = bytes.subarray(from, to)
+    this.#memory.keep(part)
+    // It may be the last of its answer, of which nothing but the part is needed then.
+    if (this.#chunks[0] !== chunk) this.#memory.release(bytes)
+    return { bytes: part, start, end }
+  }
+
+  /** As StreamReader has it. */
+  done(bytes: Uint8Array): void {
+    this.#memory.release(bytes)
   }
 
   close(): void {
@@ -118,6 +136,7 @@ export class FetchedPartition implements StreamReader {
     this.fetchOffset = next
     this.lastFetchedEpoch = leaderEpoch
     const bytes = answer.length * KEEP_FACTOR < answer.buffer.byteLength ? answer.slice() : answer
+    this.#memory.keep(bytes)
     this.#chunks.push({ bytes, runs, run: 0, at: runs[0] as number })
     for (let i = 0; i < runs.length; i += 3) this.bufferedBytes += (runs[i + 1] as number) - (runs[i] as number)
     return true

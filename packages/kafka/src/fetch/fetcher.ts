@@ -61,7 +61,7 @@ export class Fetcher {
     partition: number,
     policy: OutOfRangePolicy = this.#options.outOfRange,
   ): StreamReader & { readonly position: number; readonly bufferedBytes: number } {
-    const reader = new FetchedPartition(topic, partition, this.#partitionEvents, policy)
+    const reader = new FetchedPartition(topic, partition, this.#partitionEvents, policy, this.#options.cluster.memory)
     this.#partitions.add(reader)
     return reader
   }

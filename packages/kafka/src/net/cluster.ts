@@ -3,6 +3,7 @@ import { TidemarkError, type Clock } from 'tidemark/system'
 import type { Api } from '../wire/api.ts'
 import { findCoordinator, type CoordinatorKind } from '../wire/find-coordinator.ts'
 import { metadata, type MetadataResponse, type TopicMetadata } from '../wire/metadata.ts'
+import { AnswerMemory } from './answer-memory.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import type { ConnectionOptions, SaslOptions } from './link.ts'
 import { parseBroker, type HostAndPort } from './broker-list.ts'
@@ -35,6 +36,8 @@ const LEADER_NOT_AVAILABLE = 5
 export class Cluster {
   readonly clock: Clock
   readonly random: () => number
+  /** Of the answers of all its connections. */
+  readonly memory: AnswerMemory = new AnswerMemory()
   readonly #options: ConnectionOptions
   readonly #bootstrap: readonly HostAndPort[]
   readonly #brokers = new Map<number, HostAndPort>()
@@ -57,6 +60,7 @@ export class Cluster {
       clock,
       connectTimeoutMs,
       requestTimeoutMs,
+      memory: this.memory,
       ...(tls === undefined ? {} : { tls }),
       ...(sasl === undefined ? {} : { sasl }),
     }

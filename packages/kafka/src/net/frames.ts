@@ -10,13 +10,16 @@ const MAX_FRAME_BYTES: number = 512 * 1024 * 1024
  */
 export class Frames {
   readonly #onFrame: (frame: Buffer) => void
+  readonly #allocate: (sizeBytes: number) => Buffer
   readonly #head = Buffer.alloc(SIZE_BYTES)
   #headBytes = 0
   #body: Buffer | null = null
   #filled = 0
 
-  constructor(onFrame: (frame: Buffer) => void) {
+  /** `allocate`: memory for an answer. That of small ones is not to be a part of Node's pool, which it would keep. */
+  constructor(onFrame: (frame: Buffer) => void, allocate: (sizeBytes: number) => Buffer = alone) {
     this.#onFrame = onFrame
+    this.#allocate = allocate
   }
 
   /** Takes the next chunk. Throws ERR_KAFKA_PROTOCOL if the sizes make no sense. */
@@ -49,8 +52,7 @@ export class Frames {
         { details: { sizeBytes } },
       )
     }
-    // What is kept of a small one must not hold the memory of its neighbours in Node's pool.
-    this.#body = Buffer.allocUnsafeSlow(sizeBytes)
+    this.#body = this.#allocate(sizeBytes)
     this.#filled = 0
   }
 
@@ -64,4 +66,8 @@ export class Frames {
     }
     return at + count
   }
+}
+
+function alone(sizeBytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(sizeBytes)
 }

@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import type { SASLOptions } from '@platformatic/kafka'
 import type { Clock } from 'tidemark/system'
+import type { AnswerMemory } from './answer-memory.ts'
 import { connectError } from './connect-errors.ts'
 
 export type SaslOptions = Pick<SASLOptions, 'mechanism' | 'username' | 'password' | 'token' | 'oauthBearerExtensions'>
@@ -13,6 +14,8 @@ export interface ConnectionOptions {
   readonly clock: Clock
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** Of large answers; without it each has its own. */
+  readonly memory?: AnswerMemory
 }
 
 /** So much is read at once, into the same memory again and again: it stays in the CPU's cache, and is no garbage. */

@@ -70,6 +70,8 @@ export class RecordCursor {
 
   /** The bytes that `reset` was given; batchStart and batchEnd refer to them. */
   source: Uint8Array = EMPTY
+  /** Set by whoever goes on referring to `bytes` when the cursor has left the record: they may not be overwritten then. */
+  lent = false
   batchStart = 0
   /** Where the next batch, or an incomplete one, starts. */
   batchEnd = 0
@@ -125,6 +127,7 @@ export class RecordCursor {
     this.limit = 0
     this.incomplete = false
     this.ahead = NONE_AHEAD
+    this.lent = false
   }
 
   /** Takes the records that come next, in its batch, from `ahead`, which has read them of this cursor as it stands. */

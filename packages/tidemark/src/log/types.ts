@@ -108,6 +108,11 @@ export interface StreamReader {
    * refer to them no more. Throws ERR_OFFSET_OUT_OF_RANGE when the position has been trimmed away, ERR_LOG_CORRUPT.
    */
   read(maxBytes: number): ReadBatches | null
+  /**
+   * Nothing refers to the bytes of a read any more, once: they may be overwritten from now on. Who does not say it keeps
+   * them. Missing where nothing is gained by it.
+   */
+  done?(bytes: Uint8Array): void
   close(): void
 }
 

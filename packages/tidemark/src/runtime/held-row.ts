@@ -26,6 +26,7 @@ export class HeldRow {
     this.watermarkMs = row.watermarkMs
     this.value = row.value
     this.message = row.message
+    // Its message has said that the record's bytes are referred to.
     const { bytes, keyStart, keyEnd, valueStart, valueEnd } = row.record
     this.record = { bytes, keyStart, keyEnd, valueStart, valueEnd }
     row.save(this.save)

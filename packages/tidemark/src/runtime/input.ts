@@ -366,7 +366,11 @@ export class Input {
   #nextBatch(): boolean {
     const cursor = this.#cursor
     for (;;) {
-      if (this.#loaded && cursor.nextBatch()) return true
+      if (this.#loaded) {
+        if (cursor.nextBatch()) return true
+        this.#loaded = false
+        if (!cursor.lent) this.#options.reader.done?.(this.#batches)
+      }
       // Offsets of control records and of what compaction has removed are never seen.
       if (this.#readEnd > this.#position) this.#position = this.#readEnd
       if (this.#position >= this.end) return false

@@ -67,6 +67,7 @@ export class OutputPartition {
     }
     this.close()
     if (this.#without > 0) return false
+    cursor.lent = true
     this.#bytes = cursor.bytes
     this.#start = cursor.recordStart
     this.#end = this.#start

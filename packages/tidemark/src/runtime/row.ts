@@ -125,6 +125,7 @@ export class Row {
       this.keyValue =
         this.keyEnd < 0 ? null : decodeAt(this.origin, 'key', this.offset, this.keyBytes, this.keyStart, this.keyEnd)
       this.keyDecoded = true
+      if (typeof this.keyValue === 'object') this.lendTo(this.origin.key)
     }
     return this.keyValue
   }
@@ -170,8 +171,14 @@ export class Row {
           ? null
           : decodeAt(this.origin, 'value', this.offset, this.valueBytes, this.valueStart, this.valueEnd)
       this.valueDecoded = true
+      if (typeof this.valueValue === 'object') this.lendTo(this.origin.value)
     }
     return this.valueValue
+  }
+
+  /** What a serde has made of the record's bytes may be a view of them, unless it says otherwise (see Serde.copies). */
+  private lendTo(serde: Serde<unknown>): void {
+    if (this.cursor !== null && serde.discipline === 'copied' && serde.copies !== true) this.cursor.lent = true
   }
 
   setValue(value: unknown): void {
@@ -209,6 +216,7 @@ export class Row {
     if (cursor === null) {
       return new RowMessage(origin.stream, origin.partition, this.timestamp, this.key, this.emitted)
     }
+    cursor.lent = true
     return new MessageView(
       this.origin,
       this.offset,
