@@ -70,7 +70,7 @@ async function main(): Promise<number> {
     const fileTimeoutMs = process.env['THOROUGH_TESTS'] === '1' ? THOROUGH_TIMEOUT_MS : FILE_TIMEOUT_MS
     const runs = part === 'integration'
     // Memory that is free is overwritten: whoever still looks at it is found out (kafka/src/net/answer-memory.ts).
-    const environment = runs ? { ...built, TIDEMARK_POISON: '1' } : {}
+    const environment = runs ? { ...built, POISON_FREE_MEMORY: '1' } : {}
     const limits = { concurrency, fileTimeoutMs, countsKills: runs, environment }
     const groups = inProcesses(mine, runs ? 1 : FILES_TOGETHER)
     const result = await runTests(groups, limits, (line) => console.log(line))

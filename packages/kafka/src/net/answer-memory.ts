@@ -6,7 +6,7 @@ const MOST_TIMES = 4
 /** What may lie here unused. */
 const MOST_FREE_BYTES = 24 * 1024 * 1024
 /** What is free is overwritten: whoever still looks at it is found out. For tests. */
-const POISON = process.env['TIDEMARK_POISON'] === '1'
+const POISON = process.env['POISON_FREE_MEMORY'] === '1'
 const POISON_BYTE = 0xdb
 
 interface Use {

@@ -34,7 +34,7 @@ const views: Serde<Uint8Array> = {
 
 /*
  * The memory of answers is used again when nothing refers to it. In tests it is overwritten as soon as it is free
- * (TIDEMARK_POISON), so that whoever does refer to it sees what was never sent.
+ * (POISON_FREE_MEMORY), so that whoever does refer to it sees what was never sent.
  */
 describe('records whose bytes are referred to when they were processed', { skip: kafkaMissing() ?? false }, () => {
   const broker = new SuiteBroker('kept', null, async (peer) => {
@@ -51,7 +51,7 @@ describe('records whose bytes are referred to when they were processed', { skip:
   const system = () => kafka({ brokers: broker.server.brokers.split(',') })
 
   async function toEnd(name: string, job: Job, more: RunOptions = {}): Promise<void> {
-    assert.equal(process.env['TIDEMARK_POISON'], '1', 'run it by npm test')
+    assert.equal(process.env['POISON_FREE_MEMORY'], '1', 'run it by npm test')
     const options = { system: system(), dataDir: join(broker.root, name), untilEnd: true, ...more }
     assert.equal((await (await run(job, options)).done).records, RECORDS)
   }
