@@ -12,8 +12,8 @@ and crash (with --thorough: every kill that crash tests know of). The last line 
 `
 
 const MOST_PROCESSES = 4
-/** Of the parts that start nothing, in one process: two thirds of what a short file costs is loading. */
-const FILES_TOGETHER = 8
+/** Of a part, in one process: two thirds of what a short file costs is loading. Properties take long, and are spread. */
+const FILES_TOGETHER: Readonly<Record<Part, number>> = { unit: 8, property: 4, integration: 1 }
 const FILE_TIMEOUT_MS = 420_000
 const THOROUGH_TIMEOUT_MS = 3_600_000
 /** For fewer files it is not worth its second. */
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
     // Memory that is free is overwritten: whoever still looks at it is found out (kafka/src/net/answer-memory.ts).
     const environment = runs ? { ...built, POISON_FREE_MEMORY: '1' } : {}
     const limits = { concurrency, fileTimeoutMs, countsKills: runs, environment }
-    const groups = inProcesses(mine, runs ? 1 : FILES_TOGETHER)
+    const groups = inProcesses(mine, FILES_TOGETHER[part])
     const result = await runTests(groups, limits, (line) => console.log(line))
     total.passed += result.passed
     total.failed += result.failed
