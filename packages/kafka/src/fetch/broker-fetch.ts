@@ -112,6 +112,7 @@ export class BrokerFetch {
   #onAnswer(answer: FetchResponse): void {
     this.#underWay = false
     if (this.#closed) return
+    // While it is shared out, so that what nobody takes a part of is free at the end.
     const { memory } = this.#cluster
     const whole = answer.partitions[0]?.records
     if (whole !== undefined) memory.keep(whole)

@@ -24,7 +24,7 @@ export class AnswerMemory {
   readonly #uses = new WeakMap<ArrayBufferLike, Use>()
   #free: ArrayBuffer[] = []
 
-  /** A buffer of this size, with anything in it. */
+  /** A buffer of this size, with anything in it. A small one is no part of Node's pool, which it would keep. */
   allocate(sizeBytes: number): Buffer {
     if (sizeBytes < LEAST_BYTES) return Buffer.allocUnsafeSlow(sizeBytes)
     const memory =

@@ -145,18 +145,14 @@ export class BrokerConnection {
   /** What answers the link's own requests is handed to it as it came. */
   #takeSocket(): void {
     const { socket } = this.#link
-    const { memory } = this.#options
-    const frames = new Frames(
-      (frame) => {
-        const id = frame.readInt32BE(0)
-        if (id >= FIRST_ID) return this.#onAnswer(id, frame)
-        const whole = Buffer.allocUnsafe(4 + frame.length)
-        whole.writeInt32BE(frame.length, 0)
-        frame.copy(whole, 4)
-        this.#link.onAnswer(whole)
-      },
-      memory === undefined ? undefined : (sizeBytes) => memory.allocate(sizeBytes),
-    )
+    const frames = new Frames((frame) => {
+      const id = frame.readInt32BE(0)
+      if (id >= FIRST_ID) return this.#onAnswer(id, frame)
+      const whole = Buffer.allocUnsafe(4 + frame.length)
+      whole.writeInt32BE(frame.length, 0)
+      frame.copy(whole, 4)
+      this.#link.onAnswer(whole)
+    }, this.#options.memory)
     this.#link.read((chunk) => {
       try {
         frames.push(chunk)

@@ -1,4 +1,5 @@
 import { TidemarkError } from 'tidemark/system'
+import { AnswerMemory } from './answer-memory.ts'
 
 const SIZE_BYTES = 4
 /** Brokers refuse requests over 100 MiB, and we never ask for so much: a larger size is not a size. */
@@ -10,16 +11,15 @@ const MAX_FRAME_BYTES: number = 512 * 1024 * 1024
  */
 export class Frames {
   readonly #onFrame: (frame: Buffer) => void
-  readonly #allocate: (sizeBytes: number) => Buffer
+  readonly #memory: AnswerMemory
   readonly #head = Buffer.alloc(SIZE_BYTES)
   #headBytes = 0
   #body: Buffer | null = null
   #filled = 0
 
-  /** `allocate`: memory for an answer. That of small ones is not to be a part of Node's pool, which it would keep. */
-  constructor(onFrame: (frame: Buffer) => void, allocate: (sizeBytes: number) => Buffer = alone) {
+  constructor(onFrame: (frame: Buffer) => void, memory: AnswerMemory = new AnswerMemory()) {
     this.#onFrame = onFrame
-    this.#allocate = allocate
+    this.#memory = memory
   }
 
   /** Takes the next chunk. Throws ERR_KAFKA_PROTOCOL if the sizes make no sense. */
@@ -52,7 +52,7 @@ export class Frames {
         { details: { sizeBytes } },
       )
     }
-    this.#body = this.#allocate(sizeBytes)
+    this.#body = this.#memory.allocate(sizeBytes)
     this.#filled = 0
   }
 
@@ -66,8 +66,4 @@ export class Frames {
     }
     return at + count
   }
-}
-
-function alone(sizeBytes: number): Buffer {
-  return Buffer.allocUnsafeSlow(sizeBytes)
 }

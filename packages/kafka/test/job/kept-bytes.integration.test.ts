@@ -2,19 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { kafka } from '@tidemark/kafka'
-import {
-  type ByteWriter,
-  defineJob,
-  type Job,
-  kv,
-  type Message,
-  run,
-  type RunOptions,
-  type Serde,
-  stream,
-  string,
-  uint,
-} from 'tidemark'
+import { type ByteWriter, defineJob, type Job, kv, type Message, run, type Serde, stream, string, uint } from 'tidemark'
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { SuiteBroker } from '../suite-broker.ts'
 
@@ -50,9 +38,9 @@ describe('records whose bytes are referred to when they were processed', { skip:
   })
   const system = () => kafka({ brokers: broker.server.brokers.split(',') })
 
-  async function toEnd(name: string, job: Job, more: RunOptions = {}): Promise<void> {
+  async function toEnd(name: string, job: Job): Promise<void> {
     assert.equal(process.env['POISON_FREE_MEMORY'], '1', 'run it by npm test')
-    const options = { system: system(), dataDir: join(broker.root, name), untilEnd: true, ...more }
+    const options = { system: system(), dataDir: join(broker.root, name), untilEnd: true, containers: 0 }
     assert.equal((await (await run(job, options)).done).records, RECORDS)
   }
 
@@ -62,7 +50,7 @@ describe('records whose bytes are referred to when they were processed', { skip:
     const kept = stream('kept', { key: string(), value: string() })
     const messages: Message<string, string>[] = []
     const job = defineJob('keeping', { inputs: { kept }, task: { kept: (message) => void messages.push(message) } })
-    await toEnd('keeping', job, { containers: 0 })
+    await toEnd('keeping', job)
     const numbers = messages.map(({ value }) => numberOf(value)).toSorted((a, b) => a - b)
     assert.deepEqual(
       numbers,
@@ -79,7 +67,7 @@ describe('records whose bytes are referred to when they were processed', { skip:
     const kept = stream('kept', { key: string(), value: views, time })
     const counts = kv('counts', { key: string(), value: uint() })
     const job = defineJob('views', (flow) => void flow.from(kept).groupByKey().count(counts))
-    await toEnd('views', job, { containers: 0 })
+    await toEnd('views', job)
     const numbers = seen.map((value) => numberOf(Buffer.from(value).toString())).toSorted((a, b) => a - b)
     assert.deepEqual(
       numbers,
@@ -96,7 +84,7 @@ describe('records whose bytes are referred to when they were processed', { skip:
       flow.from(kept).to(copies)
       flow.from(kept).groupByKey().count(counts, { emit: 'commit' }).to(totals)
     })
-    await toEnd('copying', job, { containers: 0 })
+    await toEnd('copying', job)
     const copied = (await broker.peer.dump('kept-copies')).map(({ value }) => String(value))
     assert.deepEqual(
       copied.toSorted((a, b) => numberOf(a) - numberOf(b)),
