@@ -8,7 +8,7 @@ import { delaysByAirportHour, flightsByAircraft } from '../../../../examples/01-
 import { kafkaMissing } from '../../../../scripts/lib/services/kafka.ts'
 import { FLIGHTS, JOB as FLIGHTS_JOB } from '../../../tidemark/test/runtime/fixtures/flights-crash.ts'
 import { until } from '../../../tidemark/test/until.ts'
-import { groupLag } from '../java/kafka-tools.ts'
+import { groupLag, kafkaTool } from '../java/kafka-tools.ts'
 import { recordsOf, runOn, runToEnd, stateOf, type SystemName } from './both-systems.ts'
 import sumsJob from './fixtures/sums.job.ts'
 import { sendPayments, SumsBroker } from './support.ts'
@@ -33,6 +33,28 @@ describe('jobs on Kafka, and on the embedded system', { skip: kafkaMissing() ?? 
     assert.deepEqual(await lag(), [600, 150])
     assert.equal((await runToEnd('kafka', broker, sumsJob, options)).records, 150)
     assert.deepEqual(await lag(), [750, 0])
+  })
+
+  it('records between steps are purged behind the commit that has processed them', async () => {
+    const between = 'sums.1.groupBy-1.repartition'
+    const { brokers } = broker.server
+    await sendPayments(broker.peer, 150, 20, 750)
+    const app = await runOn('kafka', broker, sumsJob, { dataDir: 'lag', commit: { intervalMs: 20 } })
+    // Marks have no key, and may come at any time.
+    await until('no payment is left there', async () => {
+      const written = (await broker.peer.dump('totals')).length
+      return written === 900 && (await broker.peer.dump(between)).every(({ key }) => key === null)
+    })
+    await app.drain()
+    const tool = ['--bootstrap-server', brokers, '--topic', between, '--time', 'earliest']
+    const { stdout } = await kafkaTool('kafka-get-offsets', tool)
+    const starts = stdout
+      .trim()
+      .split('\n')
+      .map((line) => Number(line.split(':')[2]))
+    assert.equal(starts.length, 4)
+    const gone = starts.reduce((sum, start) => sum + start, 0)
+    assert.ok(gone >= 900, `${gone} records were there, and are gone`)
   })
 
   it('--until-end on a topic that goes on growing ends where the topic ended at the start', async () => {
